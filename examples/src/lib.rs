@@ -1,0 +1,1 @@
+//! What the examples share: spawning the peer, `--json`, progress, exit codes.

@@ -1,0 +1,12 @@
+//! Everything two parties need to compute on values that neither shows the other.
+
+pub mod error;
+pub mod party;
+pub mod protocol;
+pub mod ring;
+pub mod secret;
+pub mod transport;
+
+pub use error::{Error, ErrorKind, Result};
+pub use party::Party;
+pub use protocol::Protocol;

@@ -1,0 +1,278 @@
+//! The trait [`Protocol`]: the only thing programs see.
+//!
+//! A program is a function generic over one protocol. The cleartext oracle, the cost model and the real
+//! two-party protocol implement it; a back end of your own needs the required methods only and gets fast by
+//! overriding the provided ones.
+//!
+//! Every operation is a batch over a share vector. `&self` and no `Result`: local, free. `&mut self` and
+//! `Result`: talks to the peer.
+
+mod linear;
+mod op;
+mod provided;
+
+pub use linear::{ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Prepared};
+pub use op::{Op, Val};
+
+use crate::error::Result;
+use crate::party::Party;
+use crate::ring::{BitPlanes, RingVec, Width};
+use core::ops::Range;
+
+/// Who learns a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "two parties: one of them or both")]
+pub enum Reveal {
+    /// Both parties.
+    Both,
+    /// One party.
+    To(Party),
+}
+
+impl Reveal {
+    /// Whether `party` learns the value.
+    #[must_use]
+    pub fn includes(self, party: Party) -> bool {
+        match self {
+            Self::Both => true,
+            Self::To(to) => to == party,
+        }
+    }
+}
+
+/// How integers are read by comparisons, extensions and shifts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "two's complement or not")]
+pub enum Signedness {
+    /// Values in `0..2^k`.
+    Unsigned,
+    /// Two's complement values in `-2^{k-1}..2^{k-1}`.
+    Signed,
+}
+
+/// How [`Protocol::trunc`] divides by `2^s`, and what the caller promises for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trunc {
+    /// The exact floor (arithmetic shift of the signed value), for every input. nonlinear.md T4.
+    Floor,
+    /// The exact logical shift of the unsigned value, for every input.
+    Logical,
+    /// Floor or floor - 1, promised `-2^{k-2} <= x < 2^{k-2}`. The cheapest: one COT and two half-rounds (T3).
+    /// Outside the promise the result is wrong.
+    Near,
+}
+
+/// A vector of shares: local, free operations on its shape.
+pub trait ShareVec: Clone {
+    /// The number of elements.
+    fn len(&self) -> usize;
+    /// The width of an element: the ring's for arithmetic shares, the number of planes for Boolean ones.
+    fn width(&self) -> Width;
+    /// Whether there is no element.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The elements at `indices`, in that order.
+    #[must_use]
+    fn gather(&self, indices: &[usize]) -> Self;
+    /// The elements of `range`.
+    #[must_use]
+    fn slice(&self, range: Range<usize>) -> Self;
+    /// The vectors one after the other.
+    ///
+    /// # Panics
+    /// When `parts` is empty or widths differ.
+    #[must_use]
+    fn concat(parts: &[&Self]) -> Self;
+}
+
+/// A protocol: where secret values live and how to compute on them.
+///
+/// Arithmetic vectors are over Z_{2^k} with the width k carried by the value; Boolean vectors hold k-bit words
+/// in k packed planes.
+///
+/// # Panics
+/// Local operations panic when widths or lengths of their operands differ, and the message names both, as
+/// slices do: it is a bug of the calling program. Operations that return `Result` report it as
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage).
+pub trait Protocol {
+    /// A vector of arithmetic shares.
+    type Arith: ShareVec;
+    /// A vector of Boolean shares.
+    type Bool: ShareVec;
+
+    // ---- required: input and output ----------------------------------------------------------------------
+
+    /// Which party this is; `None` for a back end that plays both (the cleartext oracle).
+    fn party(&self) -> Option<Party>;
+
+    /// The private values of party `from`, `len` of them. `values` is `Some` exactly where they are known: at
+    /// `from`, and in a back end that plays both. One half-round, or none where shares come from a common seed.
+    fn input(
+        &mut self,
+        from: Party,
+        width: Width,
+        len: usize,
+        values: Option<&RingVec>,
+    ) -> Result<Self::Arith>;
+
+    /// The private words of party `from`, as [`Protocol::input`].
+    fn input_bool(
+        &mut self,
+        from: Party,
+        width: Width,
+        len: usize,
+        values: Option<&BitPlanes>,
+    ) -> Result<Self::Bool>;
+
+    /// Opens a vector to the parties of `to`; `None` at a party that does not learn it. One half-round.
+    fn reveal(&mut self, x: &Self::Arith, to: Reveal) -> Result<Option<RingVec>>;
+
+    /// Opens a Boolean vector, as [`Protocol::reveal`].
+    fn reveal_bool(&mut self, x: &Self::Bool, to: Reveal) -> Result<Option<BitPlanes>>;
+
+    // ---- required: local ---------------------------------------------------------------------------------
+
+    /// A public value as a (trivial) sharing.
+    fn public(&self, values: &RingVec) -> Self::Arith;
+    /// Public words as a (trivial) sharing.
+    fn public_bool(&self, values: &BitPlanes) -> Self::Bool;
+    /// Element-wise sum.
+    fn add(&self, x: &Self::Arith, y: &Self::Arith) -> Self::Arith;
+    /// Element-wise difference.
+    fn sub(&self, x: &Self::Arith, y: &Self::Arith) -> Self::Arith;
+    /// Element-wise product with public values; a single public value multiplies every element.
+    fn scale(&self, x: &Self::Arith, by: &[u64]) -> Self::Arith;
+    /// The values mod 2^`width`, `width` at most the present one.
+    fn reduce(&self, x: &Self::Arith, width: Width) -> Self::Arith;
+    /// Both parties shift their shares right by `shift` bits into the ring of k - `shift` bits: the floor of
+    /// the value divided by 2^`shift`, or one less ({-1, 0} ulp), mod 2^{k - shift}. nonlinear.md T0.
+    fn trunc_reduce(&self, x: &Self::Arith, shift: u32) -> Self::Arith;
+    /// Exclusive or, plane by plane.
+    fn xor(&self, x: &Self::Bool, y: &Self::Bool) -> Self::Bool;
+    /// And with public words.
+    fn and_public(&self, x: &Self::Bool, mask: &BitPlanes) -> Self::Bool;
+    /// The planes `planes[0]`, `planes[1]`, … of `x` as a new word vector, least significant first.
+    fn planes(&self, x: &Self::Bool, planes: &[usize]) -> Self::Bool;
+    /// Words of one bit each, joined into one word vector, least significant first.
+    fn join_planes(&self, planes: &[&Self::Bool]) -> Self::Bool;
+
+    // ---- required: interactive ---------------------------------------------------------------------------
+
+    /// Element-wise product mod 2^k.
+    fn mul(&mut self, x: &Self::Arith, y: &Self::Arith) -> Result<Self::Arith>;
+    /// And, plane by plane.
+    fn and(&mut self, x: &Self::Bool, y: &Self::Bool) -> Result<Self::Bool>;
+    /// The most significant bit, one plane.
+    fn msb(&mut self, x: &Self::Arith) -> Result<Self::Bool>;
+    /// A one-plane vector as 0 and 1 in Z_{2^`width`}.
+    fn bit_to_arith(&mut self, x: &Self::Bool, width: Width) -> Result<Self::Arith>;
+    /// The binary digits of every element: k planes.
+    fn a2b(&mut self, x: &Self::Arith) -> Result<Self::Bool>;
+
+    // ---- provided: local ---------------------------------------------------------------------------------
+
+    /// The sum with public values of the same width; a single public value is added to every element.
+    fn add_public(&self, x: &Self::Arith, values: &RingVec) -> Self::Arith {
+        provided::add_public(self, x, values)
+    }
+    /// 0 - x.
+    fn neg(&self, x: &Self::Arith) -> Self::Arith {
+        self.scale(x, &[u64::MAX])
+    }
+    /// Complement of every bit.
+    fn not(&self, x: &Self::Bool) -> Self::Bool {
+        provided::not(self, x)
+    }
+
+    // ---- provided: Boolean circuits ----------------------------------------------------------------------
+
+    /// Or, plane by plane.
+    fn or(&mut self, x: &Self::Bool, y: &Self::Bool) -> Result<Self::Bool> {
+        provided::or(self, x, y)
+    }
+    /// `c ? t : f` for Boolean words; `c` has one plane.
+    fn mux_bool(&mut self, c: &Self::Bool, t: &Self::Bool, f: &Self::Bool) -> Result<Self::Bool> {
+        provided::mux_bool(self, c, t, f)
+    }
+    /// Sum of Boolean words mod 2^k.
+    fn add_bool(&mut self, x: &Self::Bool, y: &Self::Bool) -> Result<Self::Bool> {
+        provided::add_bool(self, x, y)
+    }
+    /// Boolean words as elements of Z_{2^k}.
+    fn b2a(&mut self, x: &Self::Bool) -> Result<Self::Arith> {
+        provided::b2a(self, x)
+    }
+
+    // ---- provided: comparison and selection --------------------------------------------------------------
+
+    /// `x < y`, for the full range, one plane.
+    fn less_than(&mut self, x: &Self::Arith, y: &Self::Arith, s: Signedness) -> Result<Self::Bool> {
+        provided::less_than(self, x, y, s)
+    }
+    /// `x < y` where the caller promises that the signed difference fits: `-2^{k-1} <= x - y < 2^{k-1}`.
+    fn less_than_near(&mut self, x: &Self::Arith, y: &Self::Arith) -> Result<Self::Bool> {
+        let difference = self.sub(x, y);
+        self.msb(&difference)
+    }
+    /// `x == y`, one plane.
+    fn equal(&mut self, x: &Self::Arith, y: &Self::Arith) -> Result<Self::Bool> {
+        provided::equal(self, x, y)
+    }
+    /// `c ? t : f`; `c` has one plane.
+    fn mux(&mut self, c: &Self::Bool, t: &Self::Arith, f: &Self::Arith) -> Result<Self::Arith> {
+        provided::mux(self, c, t, f)
+    }
+    /// `c · x` for a one-plane `c`.
+    fn select(&mut self, c: &Self::Bool, x: &Self::Arith) -> Result<Self::Arith> {
+        provided::select(self, c, x)
+    }
+
+    // ---- provided: changing width and scale --------------------------------------------------------------
+
+    /// Divides by 2^`shift` within the ring, as `kind` says.
+    fn trunc(&mut self, x: &Self::Arith, shift: u32, kind: Trunc) -> Result<Self::Arith> {
+        provided::trunc(self, x, shift, kind)
+    }
+    /// The same value in the wider ring of `width` bits.
+    fn extend(&mut self, x: &Self::Arith, width: Width, s: Signedness) -> Result<Self::Arith> {
+        provided::extend(self, x, width, s)
+    }
+
+    // ---- provided: neural networks -----------------------------------------------------------------------
+
+    /// `max(x, 0)` of signed values, in the ring of `width` bits, which is at least the present one.
+    fn relu(&mut self, x: &Self::Arith, width: Width) -> Result<Self::Arith> {
+        provided::relu(self, x, width)
+    }
+    /// `max(x, 0) / 2^shift` of signed values in the ring of `width` bits, within {-1, 0} ulp; promised
+    /// `-2^{bits-1+shift} + 2^shift <= x <= 2^{bits-1+shift} - 1`. nonlinear.md section 2.5.
+    fn relu_trunc(&mut self, x: &Self::Arith, shift: u32, bits: u32, width: Width) -> Result<Self::Arith> {
+        provided::relu_trunc(self, x, shift, bits, width)
+    }
+    /// The maximum of each group of `group` consecutive signed elements. Promised: differences within a group
+    /// fit the signed range of the ring.
+    fn max(&mut self, x: &Self::Arith, group: usize) -> Result<Self::Arith> {
+        provided::max(self, x, group)
+    }
+    /// The index of the maximum of each group of `group` consecutive signed elements, in the ring of `width`
+    /// bits; the first of equal ones. Promised as [`Protocol::max`].
+    fn argmax(&mut self, x: &Self::Arith, group: usize, width: Width) -> Result<Self::Arith> {
+        provided::argmax(self, x, group, width)
+    }
+    /// A linear layer; the result is truncated and in the smaller ring, as [`LinearSpec`] says.
+    fn linear(&mut self, layer: &Linear<Self::Arith>, x: &Self::Arith) -> Result<Self::Arith> {
+        provided::linear(self, layer, x)
+    }
+
+    // ---- provided: batching, scopes ----------------------------------------------------------------------
+
+    /// Runs independent operations of different kinds; a back end may let them share half-rounds.
+    fn together(&mut self, ops: &[Op<Self::Arith, Self::Bool>]) -> Result<Vec<Val<Self::Arith, Self::Bool>>> {
+        ops.iter().map(|op| op::run(self, op)).collect()
+    }
+
+    /// Attributes what follows to the named scope (a layer, a function) in the statistics, until the next call.
+    fn scope(&mut self, _name: &str) {}
+}

@@ -1,0 +1,412 @@
+//! The provided operations of [`Protocol`], built from the required ones; correct for every back end, fast in none.
+
+use super::{ConvSpec, Linear, LinearKind, MatMulSpec, Operand, Protocol, ShareVec, Signedness, Trunc};
+use crate::error::{Error, Result};
+use crate::ring::{BitPlanes, BitVec, RingVec, Width};
+
+pub(super) fn add_public<P: Protocol + ?Sized>(p: &P, x: &P::Arith, values: &RingVec) -> P::Arith {
+    let values = if values.len() == 1 && x.len() != 1 {
+        RingVec::new(values.width(), vec![values.lanes()[0]; x.len()])
+    } else {
+        values.clone()
+    };
+    p.add(x, &p.public(&values))
+}
+
+pub(super) fn not<P: Protocol + ?Sized>(p: &P, x: &P::Bool) -> P::Bool {
+    let ones = BitPlanes::new(vec![BitVec::ones(x.len()); x.width().bits() as usize]);
+    p.xor(x, &p.public_bool(&ones))
+}
+
+pub(super) fn or<P: Protocol + ?Sized>(p: &mut P, x: &P::Bool, y: &P::Bool) -> Result<P::Bool> {
+    let both = p.and(x, y)?;
+    Ok(p.xor(&p.xor(x, y), &both))
+}
+
+/// The one plane of `c`, as often as the words of `like` have bits.
+fn spread<P: Protocol + ?Sized>(p: &P, c: &P::Bool, like: &P::Bool) -> P::Bool {
+    p.planes(c, &vec![0; like.width().bits() as usize])
+}
+
+pub(super) fn mux_bool<P: Protocol + ?Sized>(
+    p: &mut P,
+    c: &P::Bool,
+    t: &P::Bool,
+    f: &P::Bool,
+) -> Result<P::Bool> {
+    let difference = p.xor(t, f);
+    let chosen = p.and(&spread(p, c, t), &difference)?;
+    Ok(p.xor(f, &chosen))
+}
+
+/// Carries by a Kogge-Stone prefix: ceil(log2 k) + 1 levels of ANDs.
+pub(super) fn add_bool<P: Protocol + ?Sized>(p: &mut P, x: &P::Bool, y: &P::Bool) -> Result<P::Bool> {
+    let k = x.width().bits() as usize;
+    let half = p.xor(x, y);
+    let mut generate = p.and(x, y)?;
+    let mut propagate = half.clone();
+    let mut reach = 1;
+    while reach < k {
+        // Planes `reach..` combine with the planes `reach` below them; generate and propagate in one AND.
+        let high: Vec<usize> = (reach..k).collect();
+        let low: Vec<usize> = (0..k - reach).collect();
+        let gates = p.planes(&propagate, &high);
+        let left = B::<P>::concat(&[&gates, &gates]);
+        let right = B::<P>::concat(&[&p.planes(&generate, &low), &p.planes(&propagate, &low)]);
+        let both = p.and(&left, &right)?;
+        let n = x.len();
+        let (carry, span) = (both.slice(0..n), both.slice(n..2 * n));
+        let raised = p.xor(&p.planes(&generate, &high), &carry);
+        generate = raise(p, &generate, &raised, reach);
+        propagate = raise(p, &propagate, &span, reach);
+        reach *= 2;
+    }
+    if k == 1 {
+        return Ok(half);
+    }
+    let carries: Vec<usize> = (0..k - 1).collect();
+    let zero = p.public_bool(&BitPlanes::zeros(1, x.len()));
+    let shifted = p.join_planes(&[&zero, &p.planes(&generate, &carries)]);
+    Ok(p.xor(&half, &shifted))
+}
+
+type B<P> = <P as Protocol>::Bool;
+
+/// `x` with its planes from `from` on replaced.
+fn raise<P: Protocol + ?Sized>(p: &P, x: &P::Bool, high: &P::Bool, from: usize) -> P::Bool {
+    p.join_planes(&[&p.planes(x, &(0..from).collect::<Vec<_>>()), high])
+}
+
+pub(super) fn b2a<P: Protocol + ?Sized>(p: &mut P, x: &P::Bool) -> Result<P::Arith> {
+    let width = x.width();
+    let bits: Vec<P::Bool> = (0..width.bits() as usize).map(|i| p.planes(x, &[i])).collect();
+    let all = P::Bool::concat(&bits.iter().collect::<Vec<_>>());
+    let digits = p.bit_to_arith(&all, width)?;
+    let n = x.len();
+    let mut sum = digits.slice(0..n);
+    for i in 1..bits.len() {
+        sum = p.add(&sum, &p.scale(&digits.slice(i * n..(i + 1) * n), &[1 << i]));
+    }
+    Ok(sum)
+}
+
+/// signed: m(z) ^ (m(x) ^ m(y)) & (m(z) ^ m(x)); unsigned the same with m(y) in the last place, for z = x - y.
+/// nonlinear.md section 3.
+pub(super) fn less_than<P: Protocol + ?Sized>(
+    p: &mut P,
+    x: &P::Arith,
+    y: &P::Arith,
+    s: Signedness,
+) -> Result<P::Bool> {
+    let n = x.len();
+    let z = p.sub(x, y);
+    let signs = p.msb(&P::Arith::concat(&[&z, x, y]))?;
+    let (mz, mx, my) = (signs.slice(0..n), signs.slice(n..2 * n), signs.slice(2 * n..3 * n));
+    let other = match s {
+        Signedness::Signed => &mx,
+        Signedness::Unsigned => &my,
+    };
+    let fix = p.and(&p.xor(&mx, &my), &p.xor(&mz, other))?;
+    Ok(p.xor(&mz, &fix))
+}
+
+/// No digit of the difference is set.
+pub(super) fn equal<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, y: &P::Arith) -> Result<P::Bool> {
+    let digits = p.a2b(&p.sub(x, y))?;
+    let mut zero = p.not(&digits);
+    while zero.width().bits() > 1 {
+        let k = zero.width().bits() as usize;
+        let low: Vec<usize> = (0..k / 2).collect();
+        let high: Vec<usize> = (k / 2..2 * (k / 2)).collect();
+        let both = p.and(&p.planes(&zero, &low), &p.planes(&zero, &high))?;
+        zero = if k % 2 == 1 { p.join_planes(&[&both, &p.planes(&zero, &[k - 1])]) } else { both };
+    }
+    Ok(zero)
+}
+
+pub(super) fn select<P: Protocol + ?Sized>(p: &mut P, c: &P::Bool, x: &P::Arith) -> Result<P::Arith> {
+    let bit = p.bit_to_arith(c, x.width())?;
+    p.mul(&bit, x)
+}
+
+pub(super) fn mux<P: Protocol + ?Sized>(
+    p: &mut P,
+    c: &P::Bool,
+    t: &P::Arith,
+    f: &P::Arith,
+) -> Result<P::Arith> {
+    let difference = p.sub(t, f);
+    let chosen = p.select(c, &difference)?;
+    Ok(p.add(f, &chosen))
+}
+
+pub(super) fn trunc<P: Protocol + ?Sized>(
+    p: &mut P,
+    x: &P::Arith,
+    shift: u32,
+    kind: Trunc,
+) -> Result<P::Arith> {
+    let width = x.width();
+    if shift == 0 {
+        return Ok(x.clone());
+    }
+    if shift >= width.bits() {
+        return Err(Error::usage(format!("cannot truncate {shift} bits of a ring of {width}")));
+    }
+    let digits = p.a2b(x)?;
+    let top = width.bits() as usize - 1;
+    let mut planes: Vec<usize> = (shift as usize..=top).collect();
+    let result = if kind == Trunc::Logical {
+        let zeros = p.public_bool(&BitPlanes::zeros(shift, x.len()));
+        p.join_planes(&[&p.planes(&digits, &planes), &zeros])
+    } else {
+        planes.resize(top + 1, top);
+        p.planes(&digits, &planes)
+    };
+    p.b2a(&result)
+}
+
+pub(super) fn extend<P: Protocol + ?Sized>(
+    p: &mut P,
+    x: &P::Arith,
+    width: Width,
+    s: Signedness,
+) -> Result<P::Arith> {
+    let from = x.width();
+    if width < from {
+        return Err(Error::usage(format!("cannot extend a ring of {from} to {width}")));
+    }
+    if width == from {
+        return Ok(x.clone());
+    }
+    let digits = p.a2b(x)?;
+    let more = width.bits() - from.bits();
+    let high = match s {
+        Signedness::Signed => p.planes(&digits, &vec![from.bits() as usize - 1; more as usize]),
+        Signedness::Unsigned => p.public_bool(&BitPlanes::zeros(more, x.len())),
+    };
+    p.b2a(&p.join_planes(&[&digits, &high]))
+}
+
+pub(super) fn relu<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, width: Width) -> Result<P::Arith> {
+    let wide = p.extend(x, width, Signedness::Signed)?;
+    let negative = p.msb(x)?;
+    p.select(&p.not(&negative), &wide)
+}
+
+pub(super) fn relu_trunc<P: Protocol + ?Sized>(
+    p: &mut P,
+    x: &P::Arith,
+    shift: u32,
+    bits: u32,
+    width: Width,
+) -> Result<P::Arith> {
+    let small = p.reduce(&p.trunc_reduce(x, shift), Width::try_new(bits)?);
+    if width >= small.width() {
+        return p.relu(&small, width);
+    }
+    let same = p.relu(&small, small.width())?;
+    Ok(p.reduce(&same, width))
+}
+
+fn check_group(len: usize, group: usize) -> Result<()> {
+    if group == 0 || len % group != 0 {
+        return Err(Error::usage(format!("{len} elements do not divide into groups of {group}")));
+    }
+    Ok(())
+}
+
+/// The positions of the left and right partners and of the odd ones out, for one level of a tournament in
+/// groups of `size`.
+fn pairs(groups: usize, size: usize) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+    let half = size / 2;
+    let at = |g: usize, i: usize| g * size + i;
+    let left = (0..groups).flat_map(|g| (0..half).map(move |i| at(g, 2 * i))).collect();
+    let right = (0..groups).flat_map(|g| (0..half).map(move |i| at(g, 2 * i + 1))).collect();
+    let odd = if size % 2 == 1 { (0..groups).map(|g| at(g, size - 1)).collect() } else { Vec::new() };
+    (left, right, odd)
+}
+
+/// Winners and odd ones out, back in group order.
+fn merge<V: ShareVec>(winners: &V, odd: &V, groups: usize, half: usize) -> V {
+    if odd.is_empty() {
+        return winners.clone();
+    }
+    let all = V::concat(&[winners, odd]);
+    let order: Vec<usize> =
+        (0..groups).flat_map(|g| (0..half).map(move |i| g * half + i).chain([groups * half + g])).collect();
+    all.gather(&order)
+}
+
+/// A tournament, ceil(log2 group) levels.
+pub(super) fn max<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, group: usize) -> Result<P::Arith> {
+    check_group(x.len(), group)?;
+    let groups = x.len() / group;
+    let (mut best, mut size) = (x.clone(), group);
+    while size > 1 {
+        let (left, right, odd) = pairs(groups, size);
+        let (a, b) = (best.gather(&left), best.gather(&right));
+        let smaller = p.less_than_near(&a, &b)?;
+        let winners = p.mux(&smaller, &b, &a)?;
+        best = merge(&winners, &best.gather(&odd), groups, size / 2);
+        size = size.div_ceil(2);
+    }
+    Ok(best)
+}
+
+/// A tournament of values with their indices. The left partner wins ties, so the first of equal ones stays.
+pub(super) fn argmax<P: Protocol + ?Sized>(
+    p: &mut P,
+    x: &P::Arith,
+    group: usize,
+    width: Width,
+) -> Result<P::Arith> {
+    check_group(x.len(), group)?;
+    if group as u64 - 1 > width.mask() {
+        return Err(Error::usage(format!("an index below {group} does not fit {width}")));
+    }
+    let groups = x.len() / group;
+    let indices: Vec<u64> = (0..groups).flat_map(|_| 0..group as u64).collect();
+    let mut index = p.public(&RingVec::new(width, indices));
+    let (mut best, mut size) = (x.clone(), group);
+    while size > 1 {
+        let (left, right, odd) = pairs(groups, size);
+        let (a, b) = (best.gather(&left), best.gather(&right));
+        let (ia, ib) = (index.gather(&left), index.gather(&right));
+        let smaller = p.less_than_near(&a, &b)?;
+        let winners = p.mux(&smaller, &b, &a)?;
+        let places = p.mux(&smaller, &ib, &ia)?;
+        best = merge(&winners, &best.gather(&odd), groups, size / 2);
+        index = merge(&places, &index.gather(&odd), groups, size / 2);
+        size = size.div_ceil(2);
+    }
+    Ok(index)
+}
+
+/// Weights shared as they come, every product its own multiplication.
+pub(super) fn linear<P: Protocol + ?Sized>(
+    p: &mut P,
+    layer: &Linear<P::Arith>,
+    x: &P::Arith,
+) -> Result<P::Arith> {
+    let spec = &layer.spec;
+    if x.width() != spec.input || x.len() != spec.input_len() {
+        return Err(Error::usage(format!(
+            "a linear layer over {} elements of {} was given {} of {}",
+            spec.input_len(),
+            spec.input,
+            x.len(),
+            x.width()
+        )));
+    }
+    let weights = shared(p, &layer.weights, spec.input, spec.weights_len())?;
+    let terms = match &spec.kind {
+        LinearKind::MatMul(m) => matmul_terms(m),
+        LinearKind::Conv(c) => conv_terms(c),
+    };
+    let depth = terms.iter().map(Vec::len).max().unwrap_or(0);
+    let outputs = terms.len();
+    // All products in one batch, output by output; missing terms multiply element 0 by zero.
+    let flat: Vec<(usize, usize)> = terms.concat();
+    let w = weights.gather(&flat.iter().map(|t| t.0).collect::<Vec<_>>());
+    let v = x.gather(&flat.iter().map(|t| t.1).collect::<Vec<_>>());
+    let products = match &layer.weights {
+        Operand::Public(values) => {
+            let by: Vec<u64> = flat.iter().map(|t| spec.input.from_signed(values[t.0])).collect();
+            if by.is_empty() { v } else { scale_each(p, &v, &by) }
+        }
+        _ => p.mul(&w, &v)?,
+    };
+    let starts: Vec<usize> = terms
+        .iter()
+        .scan(0, |at, t| {
+            let start = *at;
+            *at += t.len();
+            Some(start)
+        })
+        .collect();
+    let mut sum = p.public(&RingVec::zeros(spec.input, outputs));
+    for round in 0..depth {
+        let live: Vec<usize> = (0..outputs).filter(|&o| round < terms[o].len()).collect();
+        let part = products.gather(&live.iter().map(|&o| starts[o] + round).collect::<Vec<_>>());
+        if live.len() == outputs {
+            sum = p.add(&sum, &part);
+        } else {
+            let mut order: Vec<usize> = (0..outputs).collect();
+            for (i, &o) in live.iter().enumerate() {
+                order[o] = outputs + i;
+            }
+            let raised = p.add(&sum.gather(&live), &part);
+            sum = P::Arith::concat(&[&sum, &raised]).gather(&order);
+        }
+    }
+    if let Some(bias) = &layer.bias {
+        let bias = shared(p, bias, spec.input, spec.bias_len())?;
+        let per = match &spec.kind {
+            LinearKind::MatMul(m) => (0..outputs).map(|o| o / m.cols).collect::<Vec<_>>(),
+            LinearKind::Conv(c) => {
+                let area: usize = c.output().iter().product();
+                (0..outputs).map(|o| o / area % c.out_channels).collect()
+            }
+        };
+        sum = p.add(&sum, &bias.gather(&per));
+    }
+    Ok(if spec.shift == 0 { sum } else { p.trunc_reduce(&sum, spec.shift) })
+}
+
+fn scale_each<P: Protocol + ?Sized>(p: &P, x: &P::Arith, by: &[u64]) -> P::Arith {
+    p.scale(x, by)
+}
+
+fn shared<P: Protocol + ?Sized>(
+    p: &mut P,
+    operand: &Operand<P::Arith>,
+    width: Width,
+    len: usize,
+) -> Result<P::Arith> {
+    match operand {
+        Operand::Public(values) => Ok(p.public(&RingVec::from_signed(width, values))),
+        Operand::Private { owner, values } => {
+            let values = values.as_ref().map(|v| RingVec::from_signed(width, v));
+            p.input(*owner, width, len, values.as_ref())
+        }
+        Operand::Shared(x) => Ok(x.clone()),
+    }
+}
+
+/// For each output, the (weight, input) pairs whose products it sums.
+fn matmul_terms(m: &MatMulSpec) -> Vec<Vec<(usize, usize)>> {
+    (0..m.rows * m.cols)
+        .map(|o| {
+            let (row, col) = (o / m.cols, o % m.cols);
+            (0..m.inner).map(|i| (row * m.inner + i, i * m.cols + col)).collect()
+        })
+        .collect()
+}
+
+fn conv_terms(c: &ConvSpec) -> Vec<Vec<(usize, usize)>> {
+    let [oh, ow] = c.output();
+    let (per_in, per_out) = (c.in_channels / c.groups, c.out_channels / c.groups);
+    let mut all = Vec::with_capacity(c.batch * c.out_channels * oh * ow);
+    for index in 0..c.batch * c.out_channels * oh * ow {
+        let (col, row) = (index % ow, index / ow % oh);
+        let (out, image) = (index / (ow * oh) % c.out_channels, index / (ow * oh * c.out_channels));
+        let mut terms = Vec::new();
+        for i in 0..per_in {
+            let channel = out / per_out * per_in + i;
+            for ky in 0..c.kernel[0] {
+                for kx in 0..c.kernel[1] {
+                    let y = (row * c.stride[0] + ky * c.dilation[0]).wrapping_sub(c.padding[0]);
+                    let x = (col * c.stride[1] + kx * c.dilation[1]).wrapping_sub(c.padding[1]);
+                    if y < c.input[0] && x < c.input[1] {
+                        let weight = ((out * per_in + i) * c.kernel[0] + ky) * c.kernel[1] + kx;
+                        let input = ((image * c.in_channels + channel) * c.input[0] + y) * c.input[1] + x;
+                        terms.push((weight, input));
+                    }
+                }
+            }
+        }
+        all.push(terms);
+    }
+    all
+}

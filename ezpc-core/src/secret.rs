@@ -1,0 +1,43 @@
+//! A wrapper for values that must not be printed, compared or left in memory.
+
+use core::fmt;
+use zeroize::Zeroize;
+
+/// A secret value: prints as `Secret(..)`, cannot be compared, is wiped when dropped, and yields its content
+/// only through [`Secret::expose`].
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes a value into custody.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The content.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+
+    /// The content, for writing.
+    pub const fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize + Clone> Clone for Secret<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

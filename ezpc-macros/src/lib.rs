@@ -1,0 +1,1 @@
+//! The `secure!` macro: a thin shell over `ezpc-lang`.

@@ -1,0 +1,1 @@
+//! Neural networks over any [`ezpc_core`] protocol: kernels, graphs, ONNX models, secure validation.
