@@ -5,6 +5,8 @@ pub mod party;
 pub mod protocol;
 pub mod ring;
 pub mod secret;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transport;
 
 pub use error::{Error, ErrorKind, Result};

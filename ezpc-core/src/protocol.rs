@@ -7,10 +7,12 @@
 //! Every operation is a batch over a share vector. `&self` and no `Result`: local, free. `&mut self` and
 //! `Result`: talks to the peer.
 
+pub mod cleartext;
 mod linear;
 mod op;
 mod provided;
 
+pub use cleartext::Cleartext;
 pub use linear::{ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Prepared};
 pub use op::{Op, Val};
 

@@ -1,5 +1,6 @@
 //! Linear layers: which shapes there are, who knows the weights, which ring the result is in.
 
+use super::ShareVec;
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::ring::Width;
@@ -152,6 +153,32 @@ impl LinearSpec {
         }
     }
 
+    /// The place in the bias of output element `o`.
+    #[must_use]
+    pub fn bias_of(&self, o: usize) -> usize {
+        match &self.kind {
+            LinearKind::MatMul(m) => o / m.cols,
+            LinearKind::Conv(c) => {
+                let area: usize = c.output().iter().product();
+                o / area % c.out_channels
+            }
+        }
+    }
+
+    /// Checks that `x` has the layer's input shape and ring.
+    pub fn check_input(&self, x: &impl ShareVec) -> Result<()> {
+        if x.width() != self.input || x.len() != self.input_len() {
+            return Err(Error::usage(format!(
+                "a linear layer over {} elements of {} was given {} of {}",
+                self.input_len(),
+                self.input,
+                x.len(),
+                x.width()
+            )));
+        }
+        Ok(())
+    }
+
     /// The ring of the result.
     #[must_use]
     pub fn output(&self) -> Width {
@@ -231,14 +258,14 @@ impl<A> Linear<A> {
                 return Err(Error::usage(format!("a weight exceeds {} bits", spec.weight_bits)));
             }
         }
-        if let Some(Operand::Public(values) | Operand::Private { values: Some(values), .. }) = &bias {
-            if values.len() != spec.bias_len() {
-                return Err(Error::usage(format!(
-                    "{} biases given, the shape has {}",
-                    values.len(),
-                    spec.bias_len()
-                )));
-            }
+        if let Some(Operand::Public(values) | Operand::Private { values: Some(values), .. }) = &bias
+            && values.len() != spec.bias_len()
+        {
+            return Err(Error::usage(format!(
+                "{} biases given, the shape has {}",
+                values.len(),
+                spec.bias_len()
+            )));
         }
         Ok(Self { spec, weights, bias, prepared: Prepared::default() })
     }

@@ -210,7 +210,7 @@ pub(super) fn relu_trunc<P: Protocol + ?Sized>(
 }
 
 fn check_group(len: usize, group: usize) -> Result<()> {
-    if group == 0 || len % group != 0 {
+    if group == 0 || !len.is_multiple_of(group) {
         return Err(Error::usage(format!("{len} elements do not divide into groups of {group}")));
     }
     Ok(())
@@ -290,15 +290,7 @@ pub(super) fn linear<P: Protocol + ?Sized>(
     x: &P::Arith,
 ) -> Result<P::Arith> {
     let spec = &layer.spec;
-    if x.width() != spec.input || x.len() != spec.input_len() {
-        return Err(Error::usage(format!(
-            "a linear layer over {} elements of {} was given {} of {}",
-            spec.input_len(),
-            spec.input,
-            x.len(),
-            x.width()
-        )));
-    }
+    spec.check_input(x)?;
     let weights = shared(p, &layer.weights, spec.input, spec.weights_len())?;
     let terms = match &spec.kind {
         LinearKind::MatMul(m) => matmul_terms(m),
@@ -313,7 +305,7 @@ pub(super) fn linear<P: Protocol + ?Sized>(
     let products = match &layer.weights {
         Operand::Public(values) => {
             let by: Vec<u64> = flat.iter().map(|t| spec.input.from_signed(values[t.0])).collect();
-            if by.is_empty() { v } else { scale_each(p, &v, &by) }
+            if by.is_empty() { v } else { p.scale(&v, &by) }
         }
         _ => p.mul(&w, &v)?,
     };
@@ -342,20 +334,10 @@ pub(super) fn linear<P: Protocol + ?Sized>(
     }
     if let Some(bias) = &layer.bias {
         let bias = shared(p, bias, spec.input, spec.bias_len())?;
-        let per = match &spec.kind {
-            LinearKind::MatMul(m) => (0..outputs).map(|o| o / m.cols).collect::<Vec<_>>(),
-            LinearKind::Conv(c) => {
-                let area: usize = c.output().iter().product();
-                (0..outputs).map(|o| o / area % c.out_channels).collect()
-            }
-        };
+        let per: Vec<usize> = (0..outputs).map(|o| spec.bias_of(o)).collect();
         sum = p.add(&sum, &bias.gather(&per));
     }
     Ok(if spec.shift == 0 { sum } else { p.trunc_reduce(&sum, spec.shift) })
-}
-
-fn scale_each<P: Protocol + ?Sized>(p: &P, x: &P::Arith, by: &[u64]) -> P::Arith {
-    p.scale(x, by)
 }
 
 fn shared<P: Protocol + ?Sized>(

@@ -30,7 +30,7 @@ impl BitVec {
     #[must_use]
     pub fn from_words(len: usize, mut words: Vec<u64>) -> Self {
         assert!(words.len() == len.div_ceil(64), "{} words for {len} bits", words.len());
-        if len % 64 != 0 {
+        if !len.is_multiple_of(64) {
             *words.last_mut().expect("len is not zero") &= u64::MAX >> (64 - len % 64);
         }
         Self { len, words }
@@ -239,6 +239,18 @@ impl BitPlanes {
     #[must_use]
     pub fn planes(&self) -> &[BitVec] {
         &self.planes
+    }
+
+    /// The planes at `indices` as a new vector, least significant first.
+    #[must_use]
+    pub fn select_planes(&self, indices: &[usize]) -> Self {
+        Self::new(indices.iter().map(|&i| self.planes[i].clone()).collect())
+    }
+
+    /// The planes of all parts in one word vector, least significant first.
+    #[must_use]
+    pub fn stack(parts: &[&Self]) -> Self {
+        Self::new(parts.iter().flat_map(|p| p.planes.iter().cloned()).collect())
     }
 
     /// Plane-wise combination of two vectors of one width and length.

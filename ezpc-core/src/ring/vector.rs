@@ -110,6 +110,41 @@ impl RingVec {
         self.zip(other, u64::wrapping_mul)
     }
 
+    /// Element-wise product with public values; a single one multiplies every element.
+    ///
+    /// # Panics
+    /// When `by` has neither one value nor as many as there are elements.
+    #[must_use]
+    pub fn scale(&self, by: &[u64]) -> Self {
+        if let [one] = by {
+            return self.map(self.width, |v| v.wrapping_mul(*one));
+        }
+        assert!(self.len() == by.len(), "{} elements scaled by {} values", self.len(), by.len());
+        let mask = self.width.mask();
+        let lanes = self.lanes.iter().zip(by).map(|(v, b)| v.wrapping_mul(*b) & mask).collect();
+        Self { width: self.width, lanes }
+    }
+
+    /// The elements mod 2^`width`.
+    ///
+    /// # Panics
+    /// When `width` is more than the present one.
+    #[must_use]
+    pub fn reduce(&self, width: Width) -> Self {
+        assert!(width <= self.width, "cannot reduce a ring of {} to {width}", self.width);
+        self.map(width, |v| v)
+    }
+
+    /// Drops the low `shift` bits of every element: a ring of k - `shift` bits.
+    ///
+    /// # Panics
+    /// When no bit would be left.
+    #[must_use]
+    pub fn shift_down(&self, shift: u32) -> Self {
+        assert!(shift < self.width.bits(), "cannot drop {shift} bits of a ring of {}", self.width);
+        self.map(Width::new(self.width.bits() - shift), |v| v >> shift)
+    }
+
     /// The elements at `indices`, in that order.
     #[must_use]
     pub fn gather(&self, indices: &[usize]) -> Self {

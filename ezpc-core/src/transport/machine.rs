@@ -81,15 +81,15 @@ pub async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) 
     let (mut a, mut b) = (core::pin::pin!(a), core::pin::pin!(b));
     let (mut left, mut right) = (None, None);
     core::future::poll_fn(|cx| {
-        if left.is_none() {
-            if let Poll::Ready(value) = a.as_mut().poll(cx) {
-                left = Some(value);
-            }
+        if left.is_none()
+            && let Poll::Ready(value) = a.as_mut().poll(cx)
+        {
+            left = Some(value);
         }
-        if right.is_none() {
-            if let Poll::Ready(value) = b.as_mut().poll(cx) {
-                right = Some(value);
-            }
+        if right.is_none()
+            && let Poll::Ready(value) = b.as_mut().poll(cx)
+        {
+            right = Some(value);
         }
         match (left.take(), right.take()) {
             (Some(a), Some(b)) => Poll::Ready((a, b)),

@@ -1,0 +1,385 @@
+//! One suite, many back ends: every operation against its definition on edge values, odd widths and odd sizes.
+//!
+//! Both parties of a two-party back end run the suite on their own side; inputs come from both of them in turn
+//! and every result is opened to both. A mismatch panics with the operation, the shape and the element.
+
+use crate::error::Result;
+use crate::party::Party;
+use crate::protocol::{
+    Cleartext, ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Reveal, ShareVec,
+    Signedness, Trunc,
+};
+use crate::ring::{BitPlanes, RingVec, Width};
+
+/// The widths of the suite.
+const WIDTHS: [u32; 14] = [1, 2, 7, 8, 13, 16, 20, 31, 32, 33, 37, 41, 63, 64];
+/// The batch sizes of the suite.
+const SIZES: [usize; 8] = [0, 1, 7, 8, 9, 1023, 1024, 1025];
+
+/// Runs the whole suite: all operations x widths x edge values x batch sizes.
+pub fn conformance<P: Protocol>(p: &mut P) -> Result<()> {
+    for (i, bits) in WIDTHS.into_iter().enumerate() {
+        // Every size meets every kind of width over the run; the full product would only repeat itself.
+        for size in [SIZES[i % 8], SIZES[(i + 3) % 8], SIZES[(i + 5) % 8]] {
+            conformance_at(p, Width::new(bits), size)?;
+        }
+    }
+    linear(p)
+}
+
+/// Runs every elementwise operation on `size` elements over Z_{2^k}.
+pub fn conformance_at<P: Protocol>(p: &mut P, width: Width, size: usize) -> Result<()> {
+    let (x, y) = (edge_values(width, size, 1), edge_values(width, size, 2));
+    let c = edge_values(Width::W1, size, 3);
+    Suite { p }.elementwise(&x, &y, &c)
+}
+
+/// Runs every elementwise operation on all pairs of values of Z_{2^k}; for widths up to 6.
+pub fn exhaustive<P: Protocol>(p: &mut P, width: Width) -> Result<()> {
+    let all = 1_u64 << width.bits();
+    let x = RingVec::new(width, (0..all * all).map(|i| i / all).collect());
+    let y = RingVec::new(width, (0..all * all).map(|i| i % all).collect());
+    let c = edge_values(Width::W1, x.len(), 3);
+    Suite { p }.elementwise(&x, &y, &c)
+}
+
+/// `size` values: the edges of the ring first, then a fixed pseudo-random sequence.
+fn edge_values(width: Width, size: usize, seed: u64) -> RingVec {
+    let top = 1_u64 << (width.bits() - 1);
+    let edges = [
+        0,
+        1,
+        u64::MAX,
+        top,
+        top.wrapping_sub(1),
+        top.wrapping_add(1),
+        u64::MAX - 1,
+        2,
+        top >> 1,
+        top | top >> 1,
+    ];
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let lanes = (0..size)
+        .map(|i| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let edge = i / seed as usize;
+            if edge < edges.len() { edges[edge] } else { state ^ (state >> 29) }
+        })
+        .collect();
+    RingVec::new(width, lanes)
+}
+
+struct Suite<'a, P> {
+    p: &'a mut P,
+}
+
+impl<P: Protocol> Suite<'_, P> {
+    fn input(&mut self, from: Party, x: &RingVec) -> Result<P::Arith> {
+        let mine = self.p.party().is_none_or(|party| party == from);
+        self.p.input(from, x.width(), x.len(), mine.then_some(x))
+    }
+
+    fn input_bool(&mut self, from: Party, x: &RingVec) -> Result<P::Bool> {
+        let planes = BitPlanes::from_lanes(x.width().bits(), x.lanes());
+        let mine = self.p.party().is_none_or(|party| party == from);
+        self.p.input_bool(from, x.width(), x.len(), mine.then_some(&planes))
+    }
+
+    /// Opens `got` and compares: the difference to `want` must be one of `errors`.
+    fn expect(&mut self, what: &str, got: &P::Arith, want: &RingVec, errors: &[i64]) -> Result<()> {
+        assert_eq!((got.len(), got.width()), (want.len(), want.width()), "{what}: shape");
+        let got = self.p.reveal(got, Reveal::Both)?.expect("opened to both");
+        let width = want.width();
+        for (i, (&g, &w)) in got.lanes().iter().zip(want.lanes()).enumerate() {
+            let error = width.signed(width.wrap(g.wrapping_sub(w)));
+            assert!(
+                errors.iter().any(|&e| width.from_signed(e) == width.from_signed(error)),
+                "{what} over {width}, element {i} of {}: got {g}, want {w}",
+                want.len()
+            );
+        }
+        Ok(())
+    }
+
+    fn expect_bool(&mut self, what: &str, got: &P::Bool, want: &BitPlanes) -> Result<()> {
+        assert_eq!((got.len(), got.width().bits()), (want.len(), want.bits()), "{what}: shape");
+        let got = self.p.reveal_bool(got, Reveal::Both)?.expect("opened to both").to_lanes();
+        for (i, (g, w)) in got.iter().zip(want.to_lanes()).enumerate() {
+            assert!(*g == w, "{what}, element {i} of {}: got {g}, want {w}", want.len());
+        }
+        Ok(())
+    }
+
+    fn elementwise(&mut self, x: &RingVec, y: &RingVec, c: &RingVec) -> Result<()> {
+        self.arithmetic(x, y)?;
+        self.boolean(x, y, c)?;
+        self.comparison(x, y, c)?;
+        self.scaling(x)?;
+        self.networks(x)
+    }
+
+    fn arithmetic(&mut self, x: &RingVec, y: &RingVec) -> Result<()> {
+        let (sx, sy) = (self.input(Party::Server, x)?, self.input(Party::Client, y)?);
+        self.expect("input", &sx, x, &[0])?;
+        let sum = self.p.add(&sx, &sy);
+        self.expect("add", &sum, &x.add(y), &[0])?;
+        let difference = self.p.sub(&sx, &sy);
+        self.expect("sub", &difference, &x.sub(y), &[0])?;
+        let negative = self.p.neg(&sx);
+        self.expect("neg", &negative, &x.scale(&[u64::MAX]), &[0])?;
+        let scaled = self.p.scale(&sx, y.lanes());
+        if x.len() != 1 {
+            self.expect("scale", &scaled, &x.scale(y.lanes()), &[0])?;
+        }
+        let moved = self.p.add_public(&sx, y);
+        self.expect("add_public", &moved, &x.add(y), &[0])?;
+        let product = self.p.mul(&sx, &sy)?;
+        self.expect("mul", &product, &x.mul(y), &[0])?;
+        let reduced = self.p.reduce(&sx, Width::new(x.width().bits().div_ceil(2)));
+        self.expect("reduce", &reduced, &x.reduce(reduced.width()), &[0])?;
+        let all: Vec<usize> = (0..x.len()).rev().collect();
+        let both = P::Arith::concat(&[&sx.gather(&all), &sy.slice(0..y.len() / 2)]);
+        let want = RingVec::concat(&[&x.gather(&all), &y.slice(0..y.len() / 2)]);
+        self.expect("gather, slice, concat", &both, &want, &[0])
+    }
+
+    fn boolean(&mut self, x: &RingVec, y: &RingVec, c: &RingVec) -> Result<()> {
+        let bits = x.width().bits();
+        let planes = |v: Vec<u64>| BitPlanes::from_lanes(bits, &v);
+        let pairs = |f: fn(u64, u64) -> u64| x.zip(y, f).into_lanes();
+        let (bx, by) = (self.input_bool(Party::Client, x)?, self.input_bool(Party::Server, y)?);
+        let bc = self.input_bool(Party::Client, c)?;
+        let xor = self.p.xor(&bx, &by);
+        self.expect_bool("xor", &xor, &planes(pairs(|a, b| a ^ b)))?;
+        let not = self.p.not(&bx);
+        self.expect_bool("not", &not, &planes(x.map(x.width(), |v| !v).into_lanes()))?;
+        let and = self.p.and(&bx, &by)?;
+        self.expect_bool("and", &and, &planes(pairs(|a, b| a & b)))?;
+        let masked = self.p.and_public(&bx, &planes(y.lanes().to_vec()));
+        self.expect_bool("and_public", &masked, &planes(pairs(|a, b| a & b)))?;
+        let or = self.p.or(&bx, &by)?;
+        self.expect_bool("or", &or, &planes(pairs(|a, b| a | b)))?;
+        let sum = self.p.add_bool(&bx, &by)?;
+        self.expect_bool("add_bool", &sum, &planes(x.add(y).into_lanes()))?;
+        let chosen = self.p.mux_bool(&bc, &bx, &by)?;
+        let want =
+            (0..x.len()).map(|i| if c.lanes()[i] == 1 { x.lanes()[i] } else { y.lanes()[i] }).collect();
+        self.expect_bool("mux_bool", &chosen, &planes(want))?;
+        let bit = self.p.bit_to_arith(&bc, x.width())?;
+        self.expect("bit_to_arith", &bit, &c.map(x.width(), |v| v), &[0])?;
+        let word = self.p.b2a(&bx)?;
+        self.expect("b2a", &word, x, &[0])?;
+        let sx = self.input(Party::Server, x)?;
+        let digits = self.p.a2b(&sx)?;
+        self.expect_bool("a2b", &digits, &planes(x.lanes().to_vec()))
+    }
+
+    fn comparison(&mut self, x: &RingVec, y: &RingVec, c: &RingVec) -> Result<()> {
+        let mut oracle = Cleartext::new();
+        let (sx, sy) = (self.input(Party::Server, x)?, self.input(Party::Client, y)?);
+        let msb = self.p.msb(&sx)?;
+        self.expect_bool("msb", &msb, &oracle.msb(x)?)?;
+        for s in [Signedness::Signed, Signedness::Unsigned] {
+            let less = self.p.less_than(&sx, &sy, s)?;
+            self.expect_bool(&format!("less_than {s:?}"), &less, &oracle.less_than(x, y, s)?)?;
+        }
+        let equal = self.p.equal(&sx, &sy)?;
+        self.expect_bool("equal", &equal, &oracle.equal(x, y)?)?;
+        let same = self.p.equal(&sx, &sx)?;
+        self.expect_bool("equal to itself", &same, &oracle.equal(x, x)?)?;
+        if x.width().bits() > 1 {
+            let (near, far) = (halved(x), halved(y));
+            let (sx, sy) = (self.input(Party::Client, &near)?, self.input(Party::Server, &far)?);
+            let less = self.p.less_than_near(&sx, &sy)?;
+            self.expect_bool("less_than_near", &less, &oracle.less_than_near(&near, &far)?)?;
+        }
+        let choice = BitPlanes::from_lanes(1, c.lanes());
+        let bc = self.input_bool(Party::Server, c)?;
+        let chosen = self.p.mux(&bc, &sx, &sy)?;
+        self.expect("mux", &chosen, &oracle.mux(&choice, x, y)?, &[0])?;
+        let selected = self.p.select(&bc, &sx)?;
+        self.expect("select", &selected, &oracle.select(&choice, x)?, &[0])
+    }
+
+    fn scaling(&mut self, x: &RingVec) -> Result<()> {
+        let mut oracle = Cleartext::new();
+        let bits = x.width().bits();
+        let sx = self.input(Party::Client, x)?;
+        for shift in [0, 1, bits / 3, bits / 2, bits - 1] {
+            if shift >= bits {
+                continue;
+            }
+            for kind in [Trunc::Floor, Trunc::Logical] {
+                let small = self.p.trunc(&sx, shift, kind)?;
+                let want = oracle.trunc(x, shift, kind)?;
+                self.expect(&format!("trunc {kind:?} by {shift}"), &small, &want, &[0])?;
+            }
+            let dropped = self.p.trunc_reduce(&sx, shift);
+            self.expect(&format!("trunc_reduce by {shift}"), &dropped, &x.shift_down(shift), &[-1, 0])?;
+            if bits >= 3 && shift <= bits - 2 {
+                let quarter = halved(&halved(x));
+                let sq = self.input(Party::Server, &quarter)?;
+                let small = self.p.trunc(&sq, shift, Trunc::Near)?;
+                let want = oracle.trunc(&quarter, shift, Trunc::Near)?;
+                self.expect(&format!("trunc Near by {shift}"), &small, &want, &[-1, 0])?;
+            }
+        }
+        for wide in [bits, bits + 1, bits + 12, 64] {
+            if wide < bits || wide > 64 {
+                continue;
+            }
+            for s in [Signedness::Signed, Signedness::Unsigned] {
+                let wider = self.p.extend(&sx, Width::new(wide), s)?;
+                let want = oracle.extend(x, Width::new(wide), s)?;
+                self.expect(&format!("extend {s:?} from {bits}"), &wider, &want, &[0])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn networks(&mut self, x: &RingVec) -> Result<()> {
+        let mut oracle = Cleartext::new();
+        let bits = x.width().bits();
+        let sx = self.input(Party::Server, x)?;
+        for wide in [bits, (bits + 12).min(64)] {
+            let relu = self.p.relu(&sx, Width::new(wide))?;
+            self.expect("relu", &relu, &oracle.relu(x, Width::new(wide))?, &[0])?;
+        }
+        for (shift, significant) in [(0, bits), (bits / 3, bits - bits / 3), (bits / 4, bits / 2)] {
+            if significant < 2 {
+                continue;
+            }
+            let inside = within(x, shift, significant);
+            let si = self.input(Party::Client, &inside)?;
+            let errors: &[i64] = if shift == 0 { &[0] } else { &[-1, 0] };
+            for wide in [significant, bits, 64] {
+                let wide = Width::new(wide);
+                let got = self.p.relu_trunc(&si, shift, significant, wide)?;
+                let want = oracle.relu_trunc(&inside, shift, significant, wide)?;
+                self.expect(&format!("relu_trunc by {shift} of {significant}"), &got, &want, errors)?;
+            }
+        }
+        if bits > 1 {
+            let near = halved(x);
+            for group in [1, 2, 3, 4, 9] {
+                let whole = near.slice(0..x.len() / group * group);
+                let s = self.input(Party::Client, &whole)?;
+                let best = self.p.max(&s, group)?;
+                self.expect(&format!("max of {group}"), &best, &oracle.max(&whole, group)?, &[0])?;
+                let width = Width::new(5);
+                let place = self.p.argmax(&s, group, width)?;
+                let want = oracle.argmax(&whole, group, width)?;
+                self.expect(&format!("argmax of {group}"), &place, &want, &[0])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every value divided by two, so that differences fit.
+fn halved(x: &RingVec) -> RingVec {
+    let w = x.width();
+    x.map(w, |v| w.from_signed(w.signed(v) >> 1))
+}
+
+/// Every value moved into the promise of `relu_trunc`.
+fn within(x: &RingVec, shift: u32, bits: u32) -> RingVec {
+    let w = x.width();
+    let bound = 1_i128 << (bits - 1 + shift);
+    let least = if shift == 0 { -bound } else { -bound + (1 << shift) };
+    x.map(w, |v| {
+        let v = i128::from(w.signed(v)).clamp(least, bound - 1);
+        w.from_signed(v as i64)
+    })
+}
+
+/// Matrix products and convolutions, with weights that are public, private to either party, and shared.
+fn linear<P: Protocol>(p: &mut P) -> Result<()> {
+    let conv = |input, in_channels, out_channels, kernel, stride, padding, dilation, groups| {
+        LinearKind::Conv(ConvSpec {
+            batch: 2,
+            in_channels,
+            input,
+            out_channels,
+            kernel,
+            stride,
+            padding,
+            dilation,
+            groups,
+        })
+    };
+    let kinds = [
+        LinearKind::MatMul(MatMulSpec { rows: 1, inner: 1, cols: 1 }),
+        LinearKind::MatMul(MatMulSpec { rows: 5, inner: 7, cols: 3 }),
+        conv([5, 4], 3, 2, [3, 3], [1, 1], [1, 1, 1, 1], [1, 1], 1),
+        conv([6, 7], 2, 4, [3, 2], [2, 1], [0, 1, 1, 0], [1, 2], 2),
+        conv([4, 4], 4, 4, [3, 3], [1, 1], [1, 1, 1, 1], [1, 1], 4),
+    ];
+    for (input, shift) in [(32, 12), (37, 12), (20, 0)] {
+        for kind in kinds {
+            let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits: 6 };
+            layer(p, spec)?;
+        }
+    }
+    Ok(())
+}
+
+fn layer<P: Protocol>(p: &mut P, spec: LinearSpec) -> Result<()> {
+    let weights: Vec<i64> =
+        edge_values(Width::new(6), spec.weights_len(), 5).to_signed().iter().map(|w| w / 2).collect();
+    let bias: Vec<i64> = (0..spec.bias_len()).map(|i| 1000 * i as i64 - 1500).collect();
+    let small = edge_values(Width::new(spec.input.bits() - 10), spec.input_len(), 7);
+    let x = RingVec::from_signed(spec.input, &small.to_signed());
+    let oracle = Linear::new(spec, Operand::Public(weights.clone()), Some(Operand::Public(bias.clone())))?;
+    let want = Cleartext::new().linear(&oracle, &x)?;
+    for owner in [None, Some(Party::Server), Some(Party::Client)] {
+        let operand = |values: &[i64]| match owner {
+            None => Operand::Public(values.to_vec()),
+            Some(owner) => {
+                let known = p.party().is_none_or(|party| party == owner);
+                Operand::Private { owner, values: known.then(|| values.to_vec()) }
+            }
+        };
+        let layer = Linear::new(spec, operand(&weights), Some(operand(&bias)))?;
+        check_layer(p, &layer, &x, &want)?;
+    }
+    let mut suite = Suite { p };
+    let ring = RingVec::from_signed(spec.input, &weights);
+    let shared = suite.input(Party::Server, &ring)?;
+    let layer = Linear::new(spec, Operand::Shared(shared), Some(Operand::Public(bias)))?;
+    check_layer(p, &layer, &x, &want)
+}
+
+fn check_layer<P: Protocol>(p: &mut P, layer: &Linear<P::Arith>, x: &RingVec, want: &RingVec) -> Result<()> {
+    let mut suite = Suite { p };
+    let sx = suite.input(Party::Client, x)?;
+    let got = suite.p.linear(layer, &sx)?;
+    let errors: &[i64] = if layer.spec.shift == 0 { &[0] } else { &[-1, 0, 1, 2] };
+    suite.expect(&format!("{:?} with {:?}", layer.spec.kind, layer.weights), &got, want, errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::minimal::Minimal;
+
+    #[test]
+    fn the_oracle_conforms() {
+        conformance(&mut Cleartext::new()).expect("no error");
+    }
+
+    #[test]
+    fn what_the_trait_provides_conforms() {
+        conformance(&mut Minimal::default()).expect("no error");
+        for bits in 1..=6 {
+            exhaustive(&mut Minimal::default(), Width::new(bits)).expect("no error");
+        }
+    }
+
+    #[test]
+    fn the_oracle_conforms_on_small_rings() {
+        for bits in 1..=6 {
+            exhaustive(&mut Cleartext::new(), Width::new(bits)).expect("no error");
+        }
+    }
+}
