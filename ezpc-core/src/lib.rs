@@ -5,6 +5,7 @@ pub mod party;
 pub mod protocol;
 pub mod ring;
 pub mod secret;
+pub mod spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transport;

@@ -290,7 +290,7 @@ pub(super) fn linear<P: Protocol + ?Sized>(
     x: &P::Arith,
 ) -> Result<P::Arith> {
     let spec = &layer.spec;
-    spec.check_input(x)?;
+    layer.check_input(x)?;
     let weights = shared(p, &layer.weights, spec.input, spec.weights_len())?;
     let terms = match &spec.kind {
         LinearKind::MatMul(m) => matmul_terms(m),

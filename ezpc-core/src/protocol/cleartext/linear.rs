@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// The layer's result, rounded to the floor. Checks the promise on every sum.
 pub(super) fn linear(layer: &Linear<RingVec>, x: &RingVec) -> Result<RingVec> {
     let spec = &layer.spec;
-    spec.check_input(x)?;
+    layer.check_input(x)?;
     let weights = values(&layer.weights, spec.weights_len())?;
     let input = x.to_signed();
     let mut sums = vec![0_i64; spec.output_len()];
