@@ -1,6 +1,8 @@
 //! Everything two parties need to compute on values that neither shows the other.
 
+pub mod crypto;
 pub mod error;
+pub mod ot;
 pub mod party;
 pub mod protocol;
 pub mod ring;

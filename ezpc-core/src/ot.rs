@@ -1,0 +1,16 @@
+//! Oblivious transfer: correlated OTs as values that are consumed by use, and the engines that make them.
+//!
+//! A correlated OT (COT) gives the sender a key `q` and the receiver a mac `t = q ^ c·Δ` for a random choice bit
+//! `c`, with one secret Δ for a direction and a session; lsb(Δ) = 1, so `c` is the least significant bit of `t`
+//! when the sender's key has its own cleared. Gadgets turn COTs into random pads with [`SenderCots::pads`] and
+//! [`ReceiverCots::pads`]. Engines: [`ideal`] (a trusted dealer for unit tests).
+
+mod cots;
+mod domain;
+#[cfg(any(test, feature = "testing"))]
+pub mod ideal;
+mod pads;
+
+pub use cots::{ReceiverCots, SenderCots};
+pub use domain::PadDomain;
+pub use pads::Pad;

@@ -1,0 +1,258 @@
+//! 1-of-2^m random OT by hashing linear combinations of m COTs.
+//!
+//! With keys q_0..q_{m-1}, macs t_j = q_j ^ c_j·Δ and the digit j = Σ c_b 2^b, let q' = Σ α^b q_b over GF(2^128),
+//! α the doubling. The sender's pads are H(q' ^ ι_j·Δ) with ι_j = Σ bit_b(j) α^b; the receiver's one is H(Σ α^b t_b).
+//! That is 2^m hashes for the sender and one for the receiver. H must be correlation robust for Δ and its
+//! public multiples ι·Δ, the assumption of SoftSpoken OT's 1-of-N (<https://eprint.iacr.org/2022/192>).
+//! Local: no rounds, no bytes.
+
+use super::cots::Batch;
+use super::domain::COTS_PER_KEY;
+use super::{PadDomain, ReceiverCots, SenderCots};
+use crate::crypto::{Block, Mmo};
+use core::ops::Range;
+use zeroize::Zeroize;
+
+/// The largest m.
+pub(super) const MAX_DIGIT_BITS: usize = 8;
+
+/// Slots hashed at once.
+const BATCH: usize = 64;
+
+/// A machine word that pads are read as: the low bits of the 128-bit hash.
+pub trait Pad: Copy + Default + sealed::Sealed {
+    /// The low bits of `block`.
+    fn from_block(block: Block) -> Self;
+}
+
+impl Pad for u32 {
+    fn from_block(block: Block) -> Self {
+        block.bits() as Self
+    }
+}
+
+impl Pad for u64 {
+    fn from_block(block: Block) -> Self {
+        block.bits() as Self
+    }
+}
+
+impl Pad for u128 {
+    fn from_block(block: Block) -> Self {
+        block.bits()
+    }
+}
+
+impl Pad for Block {
+    fn from_block(block: Block) -> Self {
+        block
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u32 {}
+    impl Sealed for u64 {}
+    impl Sealed for u128 {}
+    impl Sealed for crate::crypto::Block {}
+}
+
+impl SenderCots {
+    /// All 2^m pads of every slot, slot s made of the COTs `s·m..(s+1)·m`: `pads[digit][slot]`.
+    ///
+    /// # Panics
+    /// When the COTs are not a whole number of slots, or tagged for another domain.
+    #[must_use]
+    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> Vec<Vec<T>> {
+        let slots = slots(self.len(), m);
+        let mut pads = vec![vec![T::default(); slots]; 1 << m];
+        let offsets: Vec<Block> = (0..1_usize << m)
+            .map(|digit| combine(m, |b| Block::mask((digit >> b) as u8 & 1) & self.delta))
+            .collect();
+        let mut buffer = [Block::ZERO; BATCH];
+        for_each_batch(&self.batch, m, slots, domain, |hash, keys, range| {
+            for (digit, &offset) in offsets.iter().enumerate() {
+                let buffer = &mut buffer[..range.len()];
+                for (block, &mut key) in buffer.iter_mut().zip(keys.iter_mut()) {
+                    *block = key ^ offset;
+                }
+                hash.hash(buffer);
+                for (pad, &block) in pads[digit][range.clone()].iter_mut().zip(&*buffer) {
+                    *pad = T::from_block(block);
+                }
+            }
+        });
+        buffer.zeroize();
+        pads
+    }
+}
+
+impl ReceiverCots {
+    /// Every slot's random digit, and its pad of that digit.
+    ///
+    /// # Panics
+    /// When the COTs are not a whole number of slots, or tagged for another domain.
+    #[must_use]
+    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Vec<u8>, Vec<T>) {
+        let slots = slots(self.len(), m);
+        let digits = self
+            .batch
+            .blocks()
+            .chunks_exact(m)
+            .map(|slot| slot.iter().enumerate().fold(0, |digit, (b, mac)| digit | mac.lsb() << b));
+        let digits = digits.collect();
+        let mut pads = vec![T::default(); slots];
+        for_each_batch(&self.batch, m, slots, domain, |hash, macs, range| {
+            hash.hash(macs);
+            for (pad, &block) in pads[range].iter_mut().zip(&*macs) {
+                *pad = T::from_block(block);
+            }
+        });
+        (digits, pads)
+    }
+}
+
+fn slots(cots: usize, m: usize) -> usize {
+    assert!((1..=MAX_DIGIT_BITS).contains(&m), "digits of {m} bits");
+    assert!(cots.is_multiple_of(m), "{cots} OTs are no whole number of {m}-bit slots");
+    cots / m
+}
+
+/// Σ α^b x_b.
+fn combine(m: usize, x: impl Fn(usize) -> Block) -> Block {
+    (0..m).rev().fold(Block::ZERO, |sum, b| sum.double() ^ x(b))
+}
+
+/// Calls `f` with the hash, the combined blocks and the slot range of batches that share one hash key.
+fn for_each_batch(
+    batch: &Batch,
+    m: usize,
+    slots: usize,
+    domain: PadDomain,
+    mut f: impl FnMut(&Mmo, &mut [Block], Range<usize>),
+) {
+    batch.check(domain);
+    let blocks = batch.blocks();
+    let chunk_of = |slot: usize| batch.position((slot * m) as u64) / COTS_PER_KEY;
+    let mut combined = [Block::ZERO; BATCH];
+    let mut keyed: Option<(u64, Mmo)> = None;
+    let mut slot = 0;
+    while slot < slots {
+        let chunk = chunk_of(slot);
+        let (_, hash) = match keyed {
+            Some((current, ref hash)) if current == chunk => (current, hash),
+            _ => {
+                let (current, hash) = keyed.insert((chunk, batch.keys.hash(domain, chunk)));
+                (*current, &*hash)
+            }
+        };
+        let mut end = (slot + BATCH).min(slots);
+        while chunk_of(end - 1) != chunk {
+            end -= 1;
+        }
+        let combined = &mut combined[..end - slot];
+        for (sum, slot) in combined.iter_mut().zip(blocks[slot * m..end * m].chunks_exact(m)) {
+            *sum = combine(m, |b| slot[b]);
+        }
+        f(hash, combined, slot..end);
+        slot = end;
+    }
+    combined.zeroize();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Prg;
+    use crate::ot::ideal;
+
+    fn rng() -> Prg {
+        Prg::from_seed(Block::new(1))
+    }
+
+    #[test]
+    fn the_receiver_knows_the_pad_of_its_digit_only() {
+        for m in 1..=5 {
+            for slots in [0, 1, 63, 64, 65, 1000] {
+                let (sender, receiver) = ideal::deal(m * slots, &mut rng());
+                let choices = receiver.choices();
+                let all = sender.pads::<u128>(m, PadDomain::Table);
+                let (digits, pads) = receiver.pads::<u128>(m, PadDomain::Table);
+                assert_eq!((all.len(), pads.len()), (1 << m, slots));
+                for slot in 0..slots {
+                    let bits = (0..m).fold(0, |d, b| d | usize::from(choices.bit(slot * m + b)) << b);
+                    assert_eq!(usize::from(digits[slot]), bits);
+                    for (digit, of_digit) in all.iter().enumerate() {
+                        assert_eq!(of_digit[slot] == pads[slot], digit == bits);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn narrow_pads_are_the_low_bits() {
+        let wide = ideal::deal(100, &mut rng()).1.pads::<u128>(2, PadDomain::Mux).1;
+        let narrow = ideal::deal(100, &mut rng()).1.pads::<u64>(2, PadDomain::Mux).1;
+        assert!(wide.iter().zip(&narrow).all(|(&w, &n)| w as u64 == n));
+    }
+
+    /// Keys depend on positions in the stream, not on how batches are cut, and change at 4096.
+    #[test]
+    fn cutting_batches_does_not_change_pads() {
+        let n = 10_000;
+        let whole = ideal::deal(n, &mut rng()).1.pads::<u64>(1, PadDomain::And).1;
+        let (mut sender, mut receiver) = ideal::deal(n, &mut rng());
+        let mut pieces = Vec::new();
+        for count in [1, 4000, 95, 1, 5000, 903] {
+            let (digits, pads) = receiver.take(count).pads::<u64>(1, PadDomain::And);
+            let both = sender.take(count).pads::<u64>(1, PadDomain::And);
+            assert!((0..count).all(|i| both[usize::from(digits[i])][i] == pads[i]));
+            pieces.extend(pads);
+        }
+        assert_eq!(whole, pieces);
+        assert!(receiver.is_empty() && sender.is_empty());
+    }
+
+    #[test]
+    fn two_uses_are_independent_and_share_choices() {
+        let (sender, receiver) = ideal::deal(50, &mut rng());
+        let [a, b] = sender.twice(PadDomain::Mux, PadDomain::Table);
+        let [ra, rb] = receiver.twice(PadDomain::Mux, PadDomain::Table);
+        let (a, b) = (a.pads::<u64>(1, PadDomain::Mux), b.pads::<u64>(1, PadDomain::Table));
+        let ((ca, ra), (cb, rb)) = (ra.pads::<u64>(1, PadDomain::Mux), rb.pads::<u64>(1, PadDomain::Table));
+        assert_eq!(ca, cb);
+        assert!((0..50).all(|i| a[usize::from(ca[i])][i] == ra[i] && b[usize::from(ca[i])][i] == rb[i]));
+        assert!((0..50).all(|i| a[0][i] != b[0][i] && a[1][i] != b[1][i]));
+    }
+
+    #[test]
+    #[should_panic(expected = "tagged for another use")]
+    fn a_third_use_is_refused() {
+        let [a, _] = ideal::deal(5, &mut rng()).0.twice(PadDomain::Mux, PadDomain::Table);
+        let _ = a.pads::<u64>(1, PadDomain::Chain);
+    }
+
+    /// A 1-of-4 of two batches, as the fused ReLU needs, across a change of key.
+    #[test]
+    fn interleaved_batches_make_digits() {
+        let n = 5000;
+        let (mut sender, mut receiver) = ideal::deal(2 * n, &mut rng());
+        let choices = receiver.choices();
+        let (low, high) = (sender.take(n), sender.take(n));
+        let all = low.interleave(high).pads::<u64>(2, PadDomain::Table);
+        let (low, high) = (receiver.take(n), receiver.take(n));
+        let (digits, pads) = low.interleave(high).pads::<u64>(2, PadDomain::Table);
+        for i in 0..n {
+            let digit = usize::from(choices.bit(i)) | usize::from(choices.bit(n + i)) << 1;
+            assert_eq!(usize::from(digits[i]), digit);
+            assert!((0..4).all(|j| (all[j][i] == pads[i]) == (j == digit)));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no whole number")]
+    fn partial_slots_are_refused() {
+        let _ = ideal::deal(5, &mut rng()).0.pads::<u64>(2, PadDomain::Table);
+    }
+}
