@@ -2,6 +2,7 @@
 
 pub mod crypto;
 pub mod error;
+pub mod ops;
 pub mod ot;
 pub mod party;
 pub mod protocol;

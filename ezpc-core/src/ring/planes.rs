@@ -60,6 +60,25 @@ impl BitVec {
         (0..self.len).map(|i| (self.words[i / 64] >> (i % 64)) & 1).collect()
     }
 
+    /// The bits in bytes, least significant first, padded with zeros: what travels on the wire.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        bytes.truncate(self.len.div_ceil(8));
+        bytes
+    }
+
+    /// The first `len` bits of `bytes`; padding is ignored.
+    ///
+    /// # Panics
+    /// When `bytes` is not exactly `len` bits rounded up to bytes.
+    #[must_use]
+    pub fn from_bytes(len: usize, bytes: &[u8]) -> Self {
+        assert!(bytes.len() == len.div_ceil(8), "{} bytes for {len} bits", bytes.len());
+        let word = |c: &[u8]| c.iter().rev().fold(0, |w, &b| w << 8 | u64::from(b));
+        Self::from_words(len, bytes.chunks(8).map(word).collect())
+    }
+
     /// The number of bits.
     #[must_use]
     pub const fn len(&self) -> usize {

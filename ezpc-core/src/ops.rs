@@ -1,0 +1,41 @@
+//! Interactive operations on shares, as machines without I/O.
+//!
+//! Each operation is an `async fn` over one window of a few thousand elements, takes a [`Ctx`] with exactly the
+//! correlations its cost function names, and consumes them. Cost functions are exact to the byte.
+
+pub mod and;
+pub mod mul;
+pub mod product;
+
+use crate::crypto::Prg;
+use crate::ot::{ReceiverCots, SenderCots};
+use crate::party::Party;
+use crate::transport::machine::Io;
+
+/// What an operation runs with: its mailbox, its correlations and its private randomness.
+pub struct Ctx {
+    /// The mailbox.
+    pub io: Io,
+    /// Which party this is.
+    pub party: Party,
+    /// COTs in which this party is the sender.
+    pub send: SenderCots,
+    /// COTs in which this party is the receiver.
+    pub recv: ReceiverCots,
+    /// This party's private randomness.
+    pub rng: Prg,
+}
+
+impl Ctx {
+    /// A context for a sub-operation that runs with the first `cots` of this one's COTs, counted by their sender.
+    #[must_use]
+    pub fn split(&mut self, cots: [usize; 2]) -> Self {
+        Self {
+            io: self.io.clone(),
+            party: self.party,
+            send: self.send.take(cots[self.party.index()]),
+            recv: self.recv.take(cots[self.party.peer().index()]),
+            rng: self.rng.fork("sub-operation"),
+        }
+    }
+}
