@@ -1,4 +1,60 @@
 //! Byte streams between the parties, and protocol machines that run over them.
+//!
+//! A [`Transport`] is two byte streams. A [`Channel`] on top of it writes while it reads, so that both parties
+//! may send as much as they like at the same time, and counts. [`driver::run`] runs
+//! [machines](machine::Machine) over a channel, several side by side.
+//!
+//! ```
+//! use ezpc_core::Party;
+//! use ezpc_core::transport::{Channel, memory};
+//! use std::time::Duration;
+//!
+//! let (a, b) = memory::pair();
+//! let timeout = Duration::from_secs(10);
+//! let client = std::thread::spawn(move || {
+//!     Channel::new(b, Party::Client, timeout)?.exchange(b"pong".to_vec(), 4)
+//! });
+//! let mut server = Channel::new(a, Party::Server, timeout)?;
+//! assert_eq!(server.exchange(b"ping".to_vec(), 4)?, b"pong");
+//! assert_eq!(client.join().expect("the client does not panic")?, b"ping");
+//! # Ok::<(), ezpc_core::Error>(())
+//! ```
 
+pub mod channel;
 pub mod cost;
+pub mod driver;
 pub mod machine;
+pub mod memory;
+pub mod stats;
+pub mod tcp;
+#[cfg(unix)]
+pub mod unix;
+
+pub use channel::Channel;
+pub use stats::{Counts, Phase, Stats};
+
+use crate::error::Result;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+/// The two directions of a [`Transport`].
+pub type Halves = (Box<dyn Read + Send>, Box<dyn Write + Send>);
+
+/// A connection to the peer: two byte streams, reliable and in order.
+///
+/// The halves are used from different threads at the same time; the methods here act on both.
+pub trait Transport: Send + Sync {
+    /// Who is at the other end, for error messages: `127.0.0.1:7000`.
+    fn peer(&self) -> String;
+
+    /// The stream from the peer and the stream to the peer; called once. Dropping the second tells the peer
+    /// that nothing more comes.
+    fn split(&self) -> Result<Halves>;
+
+    /// The longest time that one read or write may wait for the peer; then it fails with
+    /// [`TimedOut`](std::io::ErrorKind::TimedOut) or [`WouldBlock`](std::io::ErrorKind::WouldBlock).
+    fn set_timeout(&self, timeout: Duration) -> Result<()>;
+
+    /// Ends both directions at once: reads and writes that wait, here and at the peer, return.
+    fn shutdown(&self);
+}

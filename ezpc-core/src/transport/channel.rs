@@ -1,0 +1,202 @@
+//! A transport that writes while it reads, and counts.
+
+mod reader;
+mod writer;
+
+use super::stats::{Phase, Stats};
+use super::{Halves, Transport};
+use crate::error::Result;
+use crate::party::Party;
+use reader::Reader;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use writer::Writer;
+
+/// More bytes than this waiting to be written make the next [`Channel::exchange`] wait.
+pub(super) const QUEUE_LIMIT: usize = 4 << 20;
+
+/// The longest that dropping a channel waits for the peer to take the last messages.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// A connection on which both parties can send any amount at the same time.
+///
+/// A thread owns the stream to the peer and takes messages as they are, without copying; the calling thread
+/// reads, never more than the lengths that its caller declared. So whatever the peer sends, the memory used is
+/// a function of our own public shapes.
+///
+/// After an error the position in the streams is unknown: drop the channel.
+///
+/// # Why two parties never wait for each other
+/// Both run the same sequence of exchanges with the same lengths. [`Channel::exchange`] hands its message over
+/// without waiting for the peer, then reads. It waits for room in the queue only before that, when everything
+/// declared so far has been read: if both parties waited there, each would have unwritten messages of earlier
+/// exchanges, which the other one has completed. The driver keeps the same rule.
+pub struct Channel {
+    party: Party,
+    peer: String,
+    timeout: Duration,
+    transport: Arc<dyn Transport>,
+    reader: Reader,
+    writer: Writer,
+    stats: Stats,
+}
+
+impl Channel {
+    /// A channel for `party` over `transport`. No single wait for the peer lasts longer than `timeout`.
+    pub fn new(transport: impl Transport + 'static, party: Party, timeout: Duration) -> Result<Self> {
+        let transport: Arc<dyn Transport> = Arc::new(transport);
+        transport.set_timeout(timeout)?;
+        let (read, write): Halves = transport.split()?;
+        let peer = transport.peer();
+        let writer = Writer::start(write, Arc::clone(&transport), format!("sending to {peer}"))?;
+        Ok(Self { party, peer, timeout, transport, reader: Reader::new(read), writer, stats: Stats::new() })
+    }
+
+    /// Which party this is.
+    #[must_use]
+    pub const fn party(&self) -> Party {
+        self.party
+    }
+
+    /// Who is at the other end, for error messages.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// The longest single wait for the peer.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// One half-round: sends `message` and receives exactly `need` bytes, however long both are.
+    ///
+    /// Nothing happens when both lengths are zero.
+    pub fn exchange(&mut self, message: Vec<u8>, need: usize) -> Result<Vec<u8>> {
+        if message.is_empty() && need == 0 {
+            return Ok(Vec::new());
+        }
+        self.stats.half_rounds(1);
+        self.wait_for_room()?;
+        self.expect(need);
+        self.post(message)?;
+        self.receive(need)
+    }
+
+    /// Sends a message while the peer sends nothing.
+    pub fn send(&mut self, message: Vec<u8>) -> Result<()> {
+        self.exchange(message, 0).map(drop)
+    }
+
+    /// Receives exactly `need` bytes while this party sends nothing.
+    pub fn receive_only(&mut self, need: usize) -> Result<Vec<u8>> {
+        self.exchange(Vec::new(), need)
+    }
+
+    /// What was counted so far.
+    pub fn stats(&mut self) -> &Stats {
+        self.stats.clock();
+        &self.stats
+    }
+
+    /// Attributes what follows to `phase`; a new channel is in [`Phase::Setup`].
+    pub fn set_phase(&mut self, phase: Phase) {
+        self.stats.set_phase(phase);
+    }
+
+    /// The phase that is being counted.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.stats.current().0
+    }
+
+    /// Attributes what follows to the named scope (a layer, a function), until the next call.
+    pub fn set_scope(&mut self, name: &str) {
+        self.stats.set_scope(name);
+    }
+
+    /// The scope that is being counted.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        self.stats.current().1
+    }
+
+    /// Waits until everything is written and ends the connection. Dropping does the same and forgets errors.
+    pub fn close(self) -> Result<()> {
+        self.writer.finish(self.timeout.min(LINGER))
+    }
+
+    /// Declares that `bytes` will be received: the reader may take that many more from the transport.
+    pub(super) fn expect(&mut self, bytes: usize) {
+        self.reader.expect(bytes);
+    }
+
+    /// Hands a message to the writer without waiting.
+    pub(super) fn post(&mut self, message: Vec<u8>) -> Result<()> {
+        self.stats.sent(message.len());
+        self.writer.post(message)
+    }
+
+    /// Receives `need` bytes that were declared with [`Channel::expect`].
+    pub(super) fn receive(&mut self, need: usize) -> Result<Vec<u8>> {
+        self.receive_by(need, None)
+    }
+
+    /// As [`Channel::receive`], all of it before `deadline`.
+    pub(super) fn receive_by(&mut self, need: usize, deadline: Option<Instant>) -> Result<Vec<u8>> {
+        let transport = &self.transport;
+        let result = self.reader.receive(need, || match deadline {
+            None => Ok(()),
+            Some(deadline) => transport.set_timeout(deadline.saturating_duration_since(Instant::now())),
+        });
+        match result {
+            Ok(message) => {
+                self.stats.received(need);
+                Ok(message)
+            }
+            // When writing failed, the writer shut the connection down; its error is the cause of ours.
+            Err(error) => {
+                self.writer.check()?;
+                Err(error.into_error(&format!("receiving from {}", self.peer)))
+            }
+        }
+    }
+
+    /// How many bytes have arrived that nobody has received.
+    pub(super) fn buffered(&self) -> usize {
+        self.reader.buffered()
+    }
+
+    /// How many bytes wait to be written.
+    pub(super) fn queued(&self) -> usize {
+        self.writer.queued()
+    }
+
+    /// Waits until at most [`QUEUE_LIMIT`] bytes wait to be written. Everything declared must have been
+    /// received.
+    pub(super) fn wait_for_room(&mut self) -> Result<()> {
+        self.writer.wait_for_room(QUEUE_LIMIT)
+    }
+
+    pub(super) fn count_half_rounds(&mut self, count: u64) {
+        self.stats.half_rounds(count);
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("party", &self.party)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `close`.
+        let _ = self.writer.finish(self.timeout.min(LINGER));
+    }
+}

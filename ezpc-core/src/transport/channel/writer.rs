@@ -1,0 +1,168 @@
+//! The writing side of a channel: a thread that owns the stream to the peer.
+
+use super::Transport;
+use crate::error::{Error, ErrorKind, Result};
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A handle to the writing thread.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    transport: Arc<dyn Transport>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// The queue has a message, or is closed.
+    work: Condvar,
+    /// A message was written, or the thread has ended.
+    progress: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Vec<u8>>,
+    /// Bytes in the queue and in the message being written.
+    bytes: usize,
+    /// No more messages will come.
+    closed: bool,
+    /// The thread has ended.
+    done: bool,
+    error: Option<(ErrorKind, String)>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn check(&self) -> Result<()> {
+        match &self.error {
+            None => Ok(()),
+            Some((kind, message)) => Err(Error::new(*kind, message.clone())),
+        }
+    }
+}
+
+impl Writer {
+    /// Starts the thread; `what` opens its error messages.
+    pub(super) fn start(
+        stream: Box<dyn Write + Send>,
+        transport: Arc<dyn Transport>,
+        what: String,
+    ) -> Result<Self> {
+        let state = Mutex::new(State::default());
+        let shared = Arc::new(Shared { state, work: Condvar::new(), progress: Condvar::new() });
+        let (mine, control) = (Arc::clone(&shared), Arc::clone(&transport));
+        thread::Builder::new()
+            .name("ezpc writer".into())
+            .spawn(move || write_all(&mine, stream, &*control, &what))
+            .map_err(|error| Error::io("cannot start a thread", error))?;
+        Ok(Self { shared, transport })
+    }
+
+    /// Hands a message over without waiting.
+    pub(super) fn post(&self, message: Vec<u8>) -> Result<()> {
+        let mut state = self.shared.lock();
+        state.check()?;
+        if message.is_empty() {
+            return Ok(());
+        }
+        state.bytes += message.len();
+        state.queue.push_back(message);
+        drop(state);
+        self.shared.work.notify_one();
+        Ok(())
+    }
+
+    /// The error that ended the thread, if one did.
+    pub(super) fn check(&self) -> Result<()> {
+        self.shared.lock().check()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.shared.lock().bytes
+    }
+
+    /// Waits until at most `limit` bytes are queued. The transport's time-out bounds the wait for a peer that
+    /// takes nothing.
+    pub(super) fn wait_for_room(&self, limit: usize) -> Result<()> {
+        let mut state = self.shared.lock();
+        while state.error.is_none() && state.bytes > limit {
+            state = self.shared.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.check()
+    }
+
+    /// Takes no more messages and waits at most `bound` until the last is written.
+    pub(super) fn finish(&self, bound: Duration) -> Result<()> {
+        let start = Instant::now();
+        let mut state = self.shared.lock();
+        state.closed = true;
+        self.shared.work.notify_one();
+        while !state.done {
+            let Some(left) = bound.checked_sub(start.elapsed()) else {
+                drop(state);
+                // The thread ends when its write returns.
+                self.transport.shutdown();
+                return Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!(
+                        "closing the connection to {}: the peer did not take the last messages",
+                        self.transport.peer()
+                    ),
+                ));
+            };
+            let waited = self.shared.progress.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.check()
+    }
+}
+
+/// The thread: writes message after message until the queue is closed and empty, or a write fails.
+fn write_all(shared: &Shared, mut stream: Box<dyn Write + Send>, transport: &dyn Transport, what: &str) {
+    while let Some(message) = next(shared) {
+        let result = stream.write_all(&message).and_then(|()| stream.flush());
+        let mut state = shared.lock();
+        state.bytes -= message.len();
+        if let Err(error) = result {
+            let error = Error::io(what, error);
+            state.error = Some((error.kind(), error.to_string()));
+            state.queue.clear();
+            state.bytes = 0;
+            state.done = true;
+            drop(state);
+            // Our own reader must not wait for a peer that waits for us.
+            transport.shutdown();
+            shared.progress.notify_all();
+            return;
+        }
+        drop(state);
+        shared.progress.notify_all();
+    }
+    // Tells the peer that nothing more comes.
+    drop(stream);
+    shared.lock().done = true;
+    shared.progress.notify_all();
+}
+
+/// The next message, or `None` when the queue is closed and empty.
+fn next(shared: &Shared) -> Option<Vec<u8>> {
+    let mut state = shared.lock();
+    loop {
+        if let Some(message) = state.queue.pop_front() {
+            return Some(message);
+        }
+        if state.closed {
+            return None;
+        }
+        state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+}

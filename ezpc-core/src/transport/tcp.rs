@@ -1,0 +1,224 @@
+//! Plain TCP: for one machine, or below something that encrypts.
+
+use super::{Halves, Transport};
+use crate::error::{Error, ErrorKind, Result};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A socket that waits for the peer.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens on `address`, for example `127.0.0.1:7000`; port 0 picks a free one.
+    pub fn bind(address: &str) -> Result<Self> {
+        let what = || format!("cannot listen on {address}");
+        let socket = TcpListener::bind(&*resolve(address)?).map_err(|error| Error::io(what(), error))?;
+        let address = socket.local_addr().map_err(|error| Error::io(what(), error))?;
+        Ok(Self { socket, address })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub const fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits at most `timeout` for one peer; a second one is refused by the operating system.
+    pub fn accept(self, timeout: Duration) -> Result<TcpTransport> {
+        let what = || format!("waiting for the peer on {}", self.address);
+        let (stream, peer) =
+            poll_accept(timeout, |on| self.socket.set_nonblocking(on), || self.socket.accept())
+                .map_err(|error| Error::io(what(), error))?;
+        TcpTransport::new(stream, peer)
+    }
+}
+
+/// Connects to a listening peer at `address`, for example `example.org:7000`; tries again until `timeout` when
+/// nobody listens yet.
+pub fn connect(address: &str, timeout: Duration) -> Result<TcpTransport> {
+    let candidates = resolve(address)?;
+    retry(address, timeout, |left| {
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for candidate in &candidates {
+            match TcpStream::connect_timeout(candidate, left) {
+                Ok(stream) => return Ok((stream, *candidate)),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    })
+    .and_then(|(stream, peer)| TcpTransport::new(stream, peer))
+}
+
+/// The addresses behind a name and port.
+fn resolve(address: &str) -> Result<Vec<SocketAddr>> {
+    let found = address
+        .to_socket_addrs()
+        .map_err(|error| Error::new(ErrorKind::Usage, format!("`{address}` is no address: {error}")))?
+        .collect::<Vec<_>>();
+    if found.is_empty() {
+        return Err(Error::usage(format!("`{address}` is no address: the name has none")));
+    }
+    Ok(found)
+}
+
+/// Accepts one connection within `timeout`: the standard library has no time-out here, so this asks again with
+/// growing pauses.
+pub(super) fn poll_accept<T>(
+    timeout: Duration,
+    set_nonblocking: impl Fn(bool) -> io::Result<()>,
+    accept: impl Fn() -> io::Result<T>,
+) -> io::Result<T> {
+    set_nonblocking(true)?;
+    let start = Instant::now();
+    let mut pause = Duration::from_micros(200);
+    loop {
+        match accept() {
+            // A peer that gave up between knocking and being let in is not ours.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock
+                        | io::ErrorKind::Interrupted
+                        | io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::ConnectionReset
+                ) => {}
+            result => return result,
+        }
+        let Some(left) = timeout.checked_sub(start.elapsed()) else {
+            return Err(io::ErrorKind::TimedOut.into());
+        };
+        sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// Connects within `timeout`, again and again while nobody listens.
+pub(super) fn retry<T>(
+    address: &str,
+    timeout: Duration,
+    connect: impl Fn(Duration) -> io::Result<T>,
+) -> Result<T> {
+    let what = || format!("cannot connect to {address}");
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let left = timeout.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
+        let error = match connect(left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        let nobody_yet = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound | io::ErrorKind::ConnectionReset
+        );
+        if !nobody_yet {
+            return Err(Error::io(what(), error));
+        }
+        if start.elapsed() + pause >= timeout {
+            let message = format!("{}: nobody listened within {} s", what(), timeout.as_secs_f32());
+            return Err(Error::new(ErrorKind::Timeout, message));
+        }
+        sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(100));
+    }
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+pub struct TcpTransport {
+    stream: TcpStream,
+    peer: SocketAddr,
+}
+
+impl TcpTransport {
+    fn new(stream: TcpStream, peer: SocketAddr) -> Result<Self> {
+        let setup = || {
+            stream.set_nonblocking(false)?;
+            // Messages are whole when they are written: waiting for more would only add latency.
+            stream.set_nodelay(true)
+        };
+        setup().map_err(|error| Error::io(format!("connection to {peer}"), error))?;
+        Ok(Self { stream, peer })
+    }
+
+    /// The address of the peer.
+    #[must_use]
+    pub const fn peer_address(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
+impl Transport for TcpTransport {
+    fn peer(&self) -> String {
+        self.peer.to_string()
+    }
+
+    fn split(&self) -> Result<Halves> {
+        let clone = || {
+            let stream = self.stream.try_clone();
+            stream.map_err(|error| Error::io(format!("connection to {}", self.peer), error))
+        };
+        Ok((Box::new(clone()?), Box::new(clone()?)))
+    }
+
+    fn set_timeout(&self, timeout: Duration) -> Result<()> {
+        // The operating system reads zero as "for ever".
+        let timeout = Some(timeout.max(Duration::from_millis(1)));
+        self.stream
+            .set_read_timeout(timeout)
+            .and_then(|()| self.stream.set_write_timeout(timeout))
+            .map_err(|error| Error::io(format!("connection to {}", self.peer), error))
+    }
+
+    fn shutdown(&self) {
+        // It fails when the connection is gone already, which is what we want.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_in_use_is_named() {
+        let first = Listener::bind("127.0.0.1:0").expect("a free port");
+        let address = first.local_address().to_string();
+        let error = Listener::bind(&address).expect_err("the port is taken");
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let message = error.to_string();
+        assert!(
+            message.starts_with(&format!("cannot listen on {address}: Address already in use")),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn nobody_comes_and_nobody_listens() {
+        let listener = Listener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_address().to_string();
+        let error = listener.accept(Duration::from_millis(20)).expect_err("nobody connects");
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(
+            error.to_string(),
+            format!("waiting for the peer on {address}: the peer did not answer in time")
+        );
+        let error = connect(&address, Duration::from_millis(20)).expect_err("nobody listens");
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(error.to_string(), format!("cannot connect to {address}: nobody listened within 0.02 s"));
+    }
+
+    #[test]
+    fn nonsense_is_no_address() {
+        let error = Listener::bind("nowhere").expect_err("no port");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().starts_with("`nowhere` is no address"), "{error}");
+    }
+}
