@@ -42,6 +42,8 @@ pub type Halves = (Box<dyn Read + Send>, Box<dyn Write + Send>);
 
 /// A connection to the peer: two byte streams, reliable and in order.
 ///
+/// Each direction takes at least 16 KiB while the peer does not read, as sockets do.
+///
 /// The halves are used from different threads at the same time; the methods here act on both.
 pub trait Transport: Send + Sync {
     /// Who is at the other end, for error messages: `127.0.0.1:7000`.

@@ -16,6 +16,10 @@ use writer::Writer;
 /// More bytes than this waiting to be written make the next [`Channel::exchange`] wait.
 pub(super) const QUEUE_LIMIT: usize = 4 << 20;
 
+/// Messages are written from the calling thread while at most this many bytes may be unread by the peer. Every
+/// transport holds that much, so such a write does not wait.
+const DIRECT: u64 = 8 << 10;
+
 /// The longest that dropping a channel waits for the peer to take the last messages.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -39,6 +43,9 @@ pub struct Channel {
     transport: Arc<dyn Transport>,
     reader: Reader,
     writer: Writer,
+    /// Bytes sent so far, and how many of them the peer is known to have read.
+    sent: u64,
+    confirmed: u64,
     stats: Stats,
 }
 
@@ -50,7 +57,17 @@ impl Channel {
         let (read, write): Halves = transport.split()?;
         let peer = transport.peer();
         let writer = Writer::start(write, Arc::clone(&transport), format!("sending to {peer}"))?;
-        Ok(Self { party, peer, timeout, transport, reader: Reader::new(read), writer, stats: Stats::new() })
+        Ok(Self {
+            party,
+            peer,
+            timeout,
+            transport,
+            reader: Reader::new(read),
+            writer,
+            sent: 0,
+            confirmed: 0,
+            stats: Stats::new(),
+        })
     }
 
     /// Which party this is.
@@ -81,8 +98,14 @@ impl Channel {
         self.stats.half_rounds(1);
         self.wait_for_room()?;
         self.expect(need);
+        let before = self.sent;
         self.post(message)?;
-        self.receive(need)
+        let received = self.receive(need)?;
+        if need > 0 {
+            // The peer sent this after it had completed the exchange before this one.
+            self.confirm(before);
+        }
+        Ok(received)
     }
 
     /// Sends a message while the peer sends nothing.
@@ -133,10 +156,25 @@ impl Channel {
         self.reader.expect(bytes);
     }
 
-    /// Hands a message to the writer without waiting.
+    /// Sends a message without waiting for the peer.
     pub(super) fn post(&mut self, message: Vec<u8>) -> Result<()> {
         self.stats.sent(message.len());
-        self.writer.post(message)
+        self.sent += message.len() as u64;
+        if self.sent - self.confirmed <= DIRECT {
+            self.writer.write_or_post(message)
+        } else {
+            self.writer.post(message)
+        }
+    }
+
+    /// The bytes sent so far: a position in the stream to the peer.
+    pub(super) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The peer has read everything before this position.
+    pub(super) fn confirm(&mut self, position: u64) {
+        self.confirmed = self.confirmed.max(position);
     }
 
     /// Receives `need` bytes that were declared with [`Channel::expect`].

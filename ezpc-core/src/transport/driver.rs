@@ -53,13 +53,16 @@ pub fn run<'a>(
         while driver.queue.len() < in_flight.max(1) {
             let Some(machine) = source.next() else { break };
             driver.summary.machines += 1;
-            driver.advance(Slot { machine: machine?, levels: 0, need: 0, received: None }, Vec::new())?;
+            driver.advance(Slot::new(machine?), Vec::new())?;
         }
         let Some(mut slot) = driver.queue.pop_front() else { break };
         let received = match slot.received.take() {
             Some(received) => received,
             None => driver.receive(slot.need)?,
         };
+        if slot.need > 0 {
+            driver.channel.confirm(slot.read);
+        }
         driver.advance(slot, received)?;
     }
     driver.flush()?;
@@ -82,8 +85,19 @@ struct Slot<'a> {
     machine: Machine<'a>,
     levels: u64,
     need: usize,
+    /// Where in our stream the message of this level begins.
+    start: u64,
+    /// What the peer has read of our stream when it sends its message of this level: everything before the
+    /// first message that was still to be received when this machine advanced.
+    read: u64,
     /// The peer's message, when it was received ahead of the machine's turn.
     received: Option<Vec<u8>>,
+}
+
+impl<'a> Slot<'a> {
+    const fn new(machine: Machine<'a>) -> Self {
+        Self { machine, levels: 0, need: 0, start: 0, read: 0, received: None }
+    }
 }
 
 impl<'a> Driver<'_, 'a> {
@@ -92,6 +106,8 @@ impl<'a> Driver<'_, 'a> {
         self.wanted -= received.len();
         let mut message = Vec::new();
         let step = slot.machine.step(received, &mut message)?;
+        slot.start = self.channel.sent() + self.batch.len() as u64;
+        slot.read = self.queue.front().map_or(slot.start, |first| first.start);
         self.post(message)?;
         if let Step::Need { bytes } = step {
             slot.levels += 1;

@@ -3,7 +3,7 @@
 use super::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,10 +12,14 @@ use std::time::{Duration, Instant};
 pub(super) struct Writer {
     shared: Arc<Shared>,
     transport: Arc<dyn Transport>,
+    what: String,
 }
 
 struct Shared {
     state: Mutex<State>,
+    /// The stream to the peer, until the thread ends. Never contended: the caller writes only while the thread
+    /// has nothing to write.
+    stream: Mutex<Option<Box<dyn Write + Send>>>,
     /// The queue has a message, or is closed.
     work: Condvar,
     /// A message was written, or the thread has ended.
@@ -39,6 +43,25 @@ impl Shared {
         // Nothing that is done under the lock can leave the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn write(&self, message: &[u8]) -> io::Result<()> {
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream = stream.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        stream.write_all(message)?;
+        stream.flush()
+    }
+
+    /// Ends writing and says so: the peer sees the end, waiting callers the state.
+    fn end(&self, error: Option<Error>) {
+        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut state = self.lock();
+        state.error = error.map(|error| (error.kind(), error.to_string()));
+        state.queue.clear();
+        state.bytes = 0;
+        state.done = true;
+        drop(state);
+        self.progress.notify_all();
+    }
 }
 
 impl State {
@@ -57,14 +80,31 @@ impl Writer {
         transport: Arc<dyn Transport>,
         what: String,
     ) -> Result<Self> {
-        let state = Mutex::new(State::default());
-        let shared = Arc::new(Shared { state, work: Condvar::new(), progress: Condvar::new() });
-        let (mine, control) = (Arc::clone(&shared), Arc::clone(&transport));
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::default()),
+            stream: Mutex::new(Some(stream)),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+        });
+        let (mine, control, opening) = (Arc::clone(&shared), Arc::clone(&transport), what.clone());
         thread::Builder::new()
             .name("ezpc writer".into())
-            .spawn(move || write_all(&mine, stream, &*control, &what))
+            .spawn(move || write_queue(&mine, &*control, &opening))
             .map_err(|error| Error::io("cannot start a thread", error))?;
-        Ok(Self { shared, transport })
+        Ok(Self { shared, transport, what })
+    }
+
+    /// Writes a message from the calling thread, sparing it the way through the other one, unless that one is
+    /// writing. For messages that fit into the transport's own buffers.
+    pub(super) fn write_or_post(&self, message: Vec<u8>) -> Result<()> {
+        let state = self.shared.lock();
+        state.check()?;
+        if state.bytes > 0 {
+            drop(state);
+            return self.post(message);
+        }
+        drop(state);
+        self.shared.write(&message).map_err(|error| Error::io(&self.what, error))
     }
 
     /// Hands a message over without waiting.
@@ -127,30 +167,18 @@ impl Writer {
 }
 
 /// The thread: writes message after message until the queue is closed and empty, or a write fails.
-fn write_all(shared: &Shared, mut stream: Box<dyn Write + Send>, transport: &dyn Transport, what: &str) {
+fn write_queue(shared: &Shared, transport: &dyn Transport, what: &str) {
     while let Some(message) = next(shared) {
-        let result = stream.write_all(&message).and_then(|()| stream.flush());
-        let mut state = shared.lock();
-        state.bytes -= message.len();
-        if let Err(error) = result {
-            let error = Error::io(what, error);
-            state.error = Some((error.kind(), error.to_string()));
-            state.queue.clear();
-            state.bytes = 0;
-            state.done = true;
-            drop(state);
+        if let Err(error) = shared.write(&message) {
+            shared.end(Some(Error::io(what, error)));
             // Our own reader must not wait for a peer that waits for us.
             transport.shutdown();
-            shared.progress.notify_all();
             return;
         }
-        drop(state);
+        shared.lock().bytes -= message.len();
         shared.progress.notify_all();
     }
-    // Tells the peer that nothing more comes.
-    drop(stream);
-    shared.lock().done = true;
-    shared.progress.notify_all();
+    shared.end(None);
 }
 
 /// The next message, or `None` when the queue is closed and empty.
