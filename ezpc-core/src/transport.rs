@@ -23,6 +23,7 @@
 pub mod channel;
 pub mod cost;
 pub mod driver;
+pub mod handshake;
 pub mod machine;
 pub mod memory;
 pub mod stats;

@@ -23,6 +23,10 @@ const DIRECT: u64 = 8 << 10;
 /// The longest that dropping a channel waits for the peer to take the last messages.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// The longest and the most that [`Channel::hang_up`] reads what it does not want.
+const HANG_UP: Duration = Duration::from_secs(1);
+const HANG_UP_BYTES: usize = 64 << 10;
+
 /// A connection on which both parties can send any amount at the same time.
 ///
 /// A thread owns the stream to the peer and takes messages as they are, without copying; the calling thread
@@ -216,6 +220,20 @@ impl Channel {
     /// received.
     pub(super) fn wait_for_room(&mut self) -> Result<()> {
         self.writer.wait_for_room(QUEUE_LIMIT)
+    }
+
+    /// Ends a deadline that [`Channel::receive_by`] has set.
+    pub(super) fn restore_timeout(&self) -> Result<()> {
+        self.transport.set_timeout(self.timeout)
+    }
+
+    /// Says good-bye to a peer with whom there is nothing to talk about: everything sent so far reaches it, even
+    /// when it has sent things that we did not read, which a plain close would answer by a reset.
+    pub(super) fn hang_up(&mut self) {
+        let bound = self.timeout.min(HANG_UP);
+        if self.writer.finish(bound).is_ok() && self.transport.set_timeout(bound).is_ok() {
+            self.reader.discard(HANG_UP_BYTES, bound);
+        }
     }
 
     pub(super) fn count_half_rounds(&mut self, count: u64) {

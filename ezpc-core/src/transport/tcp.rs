@@ -2,7 +2,7 @@
 
 use super::{Halves, Transport};
 use crate::error::{Error, ErrorKind, Result};
-use std::io;
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -165,7 +165,7 @@ impl Transport for TcpTransport {
             let stream = self.stream.try_clone();
             stream.map_err(|error| Error::io(format!("connection to {}", self.peer), error))
         };
-        Ok((Box::new(clone()?), Box::new(clone()?)))
+        Ok((Box::new(clone()?), Box::new(WriteHalf(clone()?))))
     }
 
     fn set_timeout(&self, timeout: Duration) -> Result<()> {
@@ -180,6 +180,26 @@ impl Transport for TcpTransport {
     fn shutdown(&self) {
         // It fails when the connection is gone already, which is what we want.
         let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// The stream to the peer; dropping it tells the peer that nothing more comes.
+struct WriteHalf(TcpStream);
+
+impl Write for WriteHalf {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        // It fails when the connection is gone already, which is what we want.
+        let _ = self.0.shutdown(Shutdown::Write);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Halves, Transport, tcp};
 use crate::error::{Error, Result};
 use std::fs;
+use std::io::{self, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl Transport for UnixTransport {
             let stream = self.stream.try_clone();
             stream.map_err(|error| Error::io(format!("connection over {}", self.path.display()), error))
         };
-        Ok((Box::new(clone()?), Box::new(clone()?)))
+        Ok((Box::new(clone()?), Box::new(WriteHalf(clone()?))))
     }
 
     fn set_timeout(&self, timeout: Duration) -> Result<()> {
@@ -81,5 +82,25 @@ impl Transport for UnixTransport {
     fn shutdown(&self) {
         // It fails when the connection is gone already, which is what we want.
         let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// The stream to the peer; dropping it tells the peer that nothing more comes.
+struct WriteHalf(UnixStream);
+
+impl Write for WriteHalf {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        // It fails when the connection is gone already, which is what we want.
+        let _ = self.0.shutdown(Shutdown::Write);
     }
 }

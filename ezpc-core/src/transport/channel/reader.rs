@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 /// Small messages are read through a buffer of this size, larger ones go straight to their place.
 const BUFFER: usize = 64 << 10;
@@ -83,6 +84,18 @@ impl Reader {
             }
         }
         Ok(message)
+    }
+
+    /// Reads until the peer ends, or `most` bytes or `bound` of time are spent.
+    pub(super) fn discard(&mut self, most: usize, bound: Duration) {
+        let start = Instant::now();
+        let mut total = 0;
+        while total < most && start.elapsed() < bound {
+            match read_some(&mut self.stream, &mut self.buffer) {
+                Ok(count) => total += count,
+                Err(_) => return,
+            }
+        }
     }
 
     /// Moves buffered bytes to the end of `message`, up to the length `need`.
