@@ -1,5 +1,6 @@
 //! Everything two parties need to compute on values that neither shows the other.
 
+mod arch;
 pub mod base_ot;
 pub mod crypto;
 pub mod error;

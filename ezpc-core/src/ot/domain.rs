@@ -35,6 +35,8 @@ pub enum PadDomain {
     Wrap = 12,
     /// Transfers of values longer than a pad: the pad seeds a generator.
     Seed = 13,
+    /// Base OTs of the second direction.
+    BaseTransfer = 14,
 }
 
 /// COTs hashed under one key at most: bounds the loss of a hash under one key to many targets at once.

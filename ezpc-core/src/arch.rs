@@ -1,0 +1,5 @@
+//! Kernels per instruction set, dispatched at run time; the only place with `unsafe`.
+//!
+//! Every kernel has a portable version, which is the oracle of the others' tests.
+
+pub(crate) mod transpose;
