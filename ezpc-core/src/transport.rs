@@ -23,16 +23,22 @@
 pub mod channel;
 pub mod cost;
 pub mod driver;
+#[cfg(any(test, feature = "testing"))]
+pub mod fault;
 pub mod handshake;
 pub mod machine;
 pub mod memory;
 pub mod stats;
 pub mod tcp;
+pub mod throttle;
+#[cfg(any(test, feature = "testing"))]
+pub mod transcript;
 #[cfg(unix)]
 pub mod unix;
 
 pub use channel::Channel;
 pub use stats::{Counts, Phase, Stats};
+pub use throttle::Link;
 
 use crate::error::Result;
 use std::io::{Read, Write};

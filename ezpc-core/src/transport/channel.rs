@@ -256,3 +256,6 @@ impl Drop for Channel {
         let _ = self.writer.finish(self.timeout.min(LINGER));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,11 +55,15 @@ impl Shared {
     fn end(&self, error: Option<Error>) {
         *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut state = self.lock();
-        state.error = error.map(|error| (error.kind(), error.to_string()));
+        if let Some(error) = error {
+            state.error.get_or_insert((error.kind(), error.to_string()));
+        }
         state.queue.clear();
         state.bytes = 0;
+        state.closed = true;
         state.done = true;
         drop(state);
+        self.work.notify_one();
         self.progress.notify_all();
     }
 }
@@ -104,7 +108,14 @@ impl Writer {
             return self.post(message);
         }
         drop(state);
-        self.shared.write(&message).map_err(|error| Error::io(&self.what, error))
+        match self.shared.write(&message) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.shared.end(Some(Error::io(&self.what, error)));
+                self.transport.shutdown();
+                self.check()
+            }
+        }
     }
 
     /// Hands a message over without waiting.
