@@ -7,6 +7,7 @@
 
 mod cots;
 mod domain;
+mod ferret;
 #[cfg(any(test, feature = "testing"))]
 pub mod ideal;
 mod pads;

@@ -19,7 +19,7 @@ impl Mmo {
     }
 
     /// Replaces every block by its hash.
-    pub fn hash(&self, blocks: &mut [Block]) {
+    pub fn hash_blocks(&self, blocks: &mut [Block]) {
         let mut inputs = [Block::ZERO; BATCH];
         for batch in blocks.chunks_mut(BATCH) {
             let inputs = &mut inputs[..batch.len()];
@@ -35,7 +35,7 @@ impl Mmo {
     #[must_use]
     pub fn hash_one(&self, block: Block) -> Block {
         let mut blocks = [block];
-        self.hash(&mut blocks);
+        self.hash_blocks(&mut blocks);
         blocks[0]
     }
 }
@@ -50,7 +50,7 @@ mod tests {
         for len in [0, 1, 7, 8, 9, 63, 64, 65, 200] {
             let inputs: Vec<Block> = (0..len).map(|i| Block::new(i << 60 | i)).collect();
             let mut outputs = inputs.clone();
-            mmo.hash(&mut outputs);
+            mmo.hash_blocks(&mut outputs);
             assert!(inputs.iter().zip(&outputs).all(|(&x, &y)| mmo.hash_one(x) == y));
         }
     }

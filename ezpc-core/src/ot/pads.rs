@@ -76,7 +76,7 @@ impl SenderCots {
                 for (block, &mut key) in buffer.iter_mut().zip(keys.iter_mut()) {
                     *block = key ^ offset;
                 }
-                hash.hash(buffer);
+                hash.hash_blocks(buffer);
                 for (pad, &block) in pads[digit][range.clone()].iter_mut().zip(&*buffer) {
                     *pad = T::from_block(block);
                 }
@@ -103,7 +103,7 @@ impl ReceiverCots {
         let digits = digits.collect();
         let mut pads = vec![T::default(); slots];
         for_each_batch(&self.batch, m, slots, domain, |hash, macs, range| {
-            hash.hash(macs);
+            hash.hash_blocks(macs);
             for (pad, &block) in pads[range].iter_mut().zip(&*macs) {
                 *pad = T::from_block(block);
             }

@@ -14,7 +14,7 @@
 mod stock;
 
 use super::domain::{PadDomain, PadKeys};
-use super::{COT_BATCH, ReceiverCots, SenderCots, softspoken};
+use super::{COT_BATCH, ReceiverCots, SenderCots, ferret, softspoken};
 use crate::base_ot;
 use crate::crypto::{Block, Prg, SessionId};
 use crate::error::Result;
@@ -32,6 +32,9 @@ use zeroize::Zeroizing;
 pub enum CotEngine {
     /// SoftSpoken OT extension: 31 bits a COT, one half-round.
     SoftSpoken,
+    /// Ferret: 3 bits a COT, two half-rounds for every 447,232 of a direction. The first COTs come from
+    /// SoftSpoken, and a direction that never needs many stays with it.
+    Ferret,
 }
 
 /// The public part of a pool: how many COTs it has, and what it does when it needs more.
@@ -40,23 +43,45 @@ pub struct PoolState {
     engine: CotEngine,
     /// COTs on hand, by sender.
     available: [usize; 2],
+    /// COTs made by SoftSpoken for use, by sender.
+    extended: [usize; 2],
+    /// Whether Ferret has its base, by sender.
+    bootstrapped: [bool; 2],
 }
 
 /// What one direction does in a refill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Plan {
-    /// COTs made by one SoftSpoken extension.
+    /// COTs made by one SoftSpoken extension for use.
     extend: usize,
+    /// Whether the extension also makes Ferret's first base.
+    bootstrap: bool,
+    /// Rounds of Ferret.
+    rounds: usize,
 }
 
 impl Plan {
+    /// COTs made by one SoftSpoken extension.
+    const fn extension(self) -> usize {
+        self.extend + if self.bootstrap { ferret::BASE } else { 0 }
+    }
+
     fn cost(self, sender: Party) -> Cost {
-        Cost::message(sender.peer(), softspoken::extension_bytes(self.extend))
+        let receiver = sender.peer();
+        let extension = softspoken::extension_bytes(self.extension());
+        if self.rounds == 0 {
+            return Cost::message(receiver, extension);
+        }
+        (0..self.rounds).fold(Cost::none(), |cost, round| {
+            let first = if round == 0 { extension } else { 0 };
+            cost.then(Cost::message(receiver, first + ferret::FLIPS_BYTES))
+                .then(Cost::message(sender, ferret::SUMS_BYTES))
+        })
     }
 
     /// COTs added to the pool.
     const fn yields(self) -> usize {
-        self.extend
+        self.extend + self.rounds * ferret::OUTPUT
     }
 }
 
@@ -64,7 +89,7 @@ impl PoolState {
     /// A pool just set up.
     #[must_use]
     pub const fn new(engine: CotEngine) -> Self {
-        Self { engine, available: [0; 2] }
+        Self { engine, available: [0; 2], extended: [0; 2], bootstrapped: [false; 2] }
     }
 
     /// The engine.
@@ -89,7 +114,10 @@ impl PoolState {
     /// Counts what [`CotPool::refill`] makes.
     pub fn refill(&mut self, want: [usize; 2]) {
         for sender in Party::BOTH {
-            self.available[sender.index()] += self.plan(sender, want).yields();
+            let (i, plan) = (sender.index(), self.plan(sender, want));
+            self.available[i] += plan.yields();
+            self.extended[i] += plan.extend;
+            self.bootstrapped[i] |= plan.bootstrap;
         }
     }
 
@@ -108,13 +136,21 @@ impl PoolState {
     fn plan(&self, sender: Party, want: [usize; 2]) -> Plan {
         let i = sender.index();
         let missing = want[i].saturating_sub(self.available[i]);
-        Plan { extend: missing.next_multiple_of(COT_BATCH) }
+        let extend = missing.next_multiple_of(COT_BATCH);
+        let few = !self.bootstrapped[i] && self.extended[i] + extend <= BOOTSTRAP_AFTER;
+        if missing == 0 || self.engine == CotEngine::SoftSpoken || few {
+            return Plan { extend, ..Plan::default() };
+        }
+        Plan { extend: 0, bootstrap: !self.bootstrapped[i], rounds: missing.div_ceil(ferret::OUTPUT) }
     }
 }
 
 /// The COTs of one party in one session.
 pub struct CotPool {
     state: PoolState,
+    session: SessionId,
+    /// The matrix of Ferret, once it is needed.
+    matrix: Option<Arc<ferret::Matrix>>,
     send: SendEnd,
     receive: ReceiveEnd,
     party: Party,
@@ -123,6 +159,7 @@ pub struct CotPool {
 /// The direction in which this party is the sender.
 struct SendEnd {
     softspoken: softspoken::Sender,
+    ferret: Option<ferret::Sender>,
     keys: Arc<PadKeys>,
     stock: Stock,
 }
@@ -130,8 +167,10 @@ struct SendEnd {
 /// The direction in which this party is the receiver.
 struct ReceiveEnd {
     softspoken: softspoken::Receiver,
+    ferret: Option<ferret::Receiver>,
     keys: Arc<PadKeys>,
     stock: Stock,
+    rng: Prg,
 }
 
 impl CotPool {
@@ -184,11 +223,20 @@ impl CotPool {
         let keys = |sender| Arc::new(PadKeys::new(session, sender));
         Ok(Self {
             state: PoolState::new(engine),
-            send: SendEnd { softspoken: send, keys: keys(party), stock: Stock::new(FIRST_POSITION) },
+            session: *session,
+            matrix: None,
+            send: SendEnd {
+                softspoken: send,
+                ferret: None,
+                keys: keys(party),
+                stock: Stock::new(FIRST_POSITION),
+            },
             receive: ReceiveEnd {
                 softspoken: receive,
+                ferret: None,
                 keys: keys(party.peer()),
                 stock: Stock::new(FIRST_POSITION),
+                rng: rng.fork("noise of silent transfers"),
             },
             party,
         })
@@ -228,7 +276,12 @@ impl CotPool {
     pub async fn refill(&mut self, io: &Io, want: [usize; 2]) -> Result<()> {
         let mine = self.state.plan(self.party, want);
         let theirs = self.state.plan(self.party.peer(), want);
-        let (sent, received) = join(self.send.run(io, mine), self.receive.run(io, theirs)).await;
+        if mine.bootstrap || theirs.bootstrap {
+            self.matrix.get_or_insert_with(|| Arc::new(ferret::Matrix::new(&self.session)));
+        }
+        let bootstrap = Bootstrap { session: &self.session, matrix: self.matrix.as_ref() };
+        let (sent, received) =
+            join(self.send.run(io, mine, &bootstrap), self.receive.run(io, theirs, &bootstrap)).await;
         sent?;
         received?;
         self.state.refill(want);
@@ -249,22 +302,71 @@ impl CotPool {
     }
 }
 
+/// What Ferret needs to start.
+struct Bootstrap<'a> {
+    session: &'a SessionId,
+    matrix: Option<&'a Arc<ferret::Matrix>>,
+}
+
+impl Bootstrap<'_> {
+    fn matrix(&self) -> Arc<ferret::Matrix> {
+        Arc::clone(self.matrix.expect("a bootstrap is planned together with its matrix"))
+    }
+}
+
 impl SendEnd {
-    async fn run(&mut self, io: &Io, plan: Plan) -> Result<()> {
-        if plan.extend > 0 {
-            let corrections = io.receive(softspoken::extension_bytes(plan.extend)).await;
-            self.stock.put(self.softspoken.extend(plan.extend, &corrections));
+    async fn run(&mut self, io: &Io, plan: Plan, bootstrap: &Bootstrap<'_>) -> Result<()> {
+        let extension = softspoken::extension_bytes(plan.extension());
+        let flips = if plan.rounds > 0 { ferret::FLIPS_BYTES } else { 0 };
+        let mut message = io.receive(extension + flips).await;
+        if extension > 0 {
+            let mut keys = self.softspoken.extend(plan.extension(), &message[..extension]);
+            if plan.bootstrap {
+                let base = keys.split_off(plan.extend);
+                let (delta, sender) = (self.softspoken.delta(), self.keys.sender());
+                self.ferret =
+                    Some(ferret::Sender::new(bootstrap.session, sender, bootstrap.matrix(), delta, base));
+            }
+            self.stock.put(keys);
+        }
+        message.drain(..extension);
+        for round in 0..plan.rounds {
+            let ferret = self.ferret.as_mut().expect("rounds are planned after the bootstrap");
+            let (answer, leaves) = ferret.answer(&message);
+            io.send(&answer).await;
+            self.stock.put(ferret.finish(leaves));
+            if round + 1 < plan.rounds {
+                message = io.receive(ferret::FLIPS_BYTES).await;
+            }
         }
         Ok(())
     }
 }
 
 impl ReceiveEnd {
-    async fn run(&mut self, io: &Io, plan: Plan) -> Result<()> {
-        if plan.extend > 0 {
-            let (macs, corrections) = self.softspoken.extend(plan.extend);
-            io.send(&corrections).await;
+    async fn run(&mut self, io: &Io, plan: Plan, bootstrap: &Bootstrap<'_>) -> Result<()> {
+        let mut message = Vec::new();
+        if plan.extension() > 0 {
+            let (mut macs, corrections) = self.softspoken.extend(plan.extension());
+            message = corrections;
+            if plan.bootstrap {
+                let base = macs.split_off(plan.extend);
+                let sender = self.keys.sender();
+                self.ferret =
+                    Some(ferret::Receiver::new(bootstrap.session, sender, bootstrap.matrix(), base));
+            }
             self.stock.put(macs);
+        }
+        if plan.rounds == 0 {
+            io.send(&message).await;
+        }
+        for _ in 0..plan.rounds {
+            let ferret = self.ferret.as_mut().expect("rounds are planned after the bootstrap");
+            message.extend(ferret.ask(&mut self.rng));
+            io.send(&message).await;
+            message.clear();
+            let answer = io.receive(ferret::SUMS_BYTES).await;
+            self.stock.put(ferret.finish(&answer));
         }
         Ok(())
     }
@@ -275,6 +377,9 @@ const FIRST_SENDER: Party = Party::Server;
 
 /// The client's message after the base OTs: trees, corrections and flips.
 const FIRST_MESSAGE: usize = softspoken::TREE_BYTES + softspoken::extension_bytes(COT_BATCH) + Block::BYTES;
+
+/// COTs of a direction that SoftSpoken makes before Ferret takes over: about what the first base costs.
+const BOOTSTRAP_AFTER: usize = ferret::BASE;
 
 /// The positions before this one belong to the base OTs of the second direction.
 const FIRST_POSITION: u64 = COT_BATCH as u64;
@@ -349,6 +454,13 @@ mod tests {
         let refills = [[0, 0], [1, 0], [0, 300], [9000, 20_000], [128, 128], [5, 5000]];
         let trace = check(CotEngine::SoftSpoken, &refills);
         assert_eq!(trace, check(CotEngine::SoftSpoken, &refills), "a seed determines everything");
+    }
+
+    #[test]
+    fn ferret_makes_cots_in_both_directions() {
+        let refills = [[300, 0], [50_000, 20_000], [400_000, 30_000], [900_000, 0], [10, 100_000]];
+        let trace = check(CotEngine::Ferret, &refills);
+        assert_eq!(trace, check(CotEngine::Ferret, &refills), "a seed determines everything");
     }
 
     #[test]

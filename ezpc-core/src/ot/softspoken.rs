@@ -54,7 +54,7 @@ fn child_hashes(session: &SessionId, sender: Party) -> [Mmo; 2] {
 fn expand(hashes: &[Mmo; 2], nodes: &[Block]) -> Zeroizing<Vec<Block>> {
     let mut sides = hashes.each_ref().map(|hash| {
         let mut side = Zeroizing::new(nodes.to_vec());
-        hash.hash(&mut side);
+        hash.hash_blocks(&mut side);
         side
     });
     let children = sides[0].iter().zip(sides[1].iter()).flat_map(|(&left, &right)| [left, right]).collect();

@@ -19,7 +19,9 @@ impl Stock {
     }
 
     pub(super) fn put(&mut self, blocks: Vec<Block>) {
-        self.parts.push_back(Zeroizing::new(blocks));
+        if !blocks.is_empty() {
+            self.parts.push_back(Zeroizing::new(blocks));
+        }
     }
 
     /// The next `count` blocks and the position of the first of them.

@@ -1,0 +1,203 @@
+//! Correlated GGM trees of the half-tree construction, several side by side.
+//!
+//! A node x has the children H(x) and x ^ H(x), H(x) = π(σ(x)) ^ σ(x), so every level XORs to Δ as the first does.
+//! A group of trees is stored node by node, and within a node tree by tree; the left children of a level come
+//! before its right children. The place of a leaf in its tree is then c + 3·r, with c in 0..3 the node of level 2
+//! and r the seven further turns, first turn lowest. Which order leaves have does not matter, as long as both
+//! parties use the same.
+
+use crate::crypto::{Block, Mmo, Prg};
+use zeroize::Zeroizing;
+
+/// Trees grown side by side.
+pub(super) const GROUP: usize = 8;
+/// Levels of a tree.
+pub(super) const DEPTH: usize = 9;
+/// Nodes kept of level 2.
+const KEPT: usize = 3;
+/// Leaves of a tree.
+pub(super) const LEAVES: usize = KEPT << (DEPTH - 2);
+
+/// For every level after the first, one block a tree.
+pub(super) type Sums = [[Block; GROUP]; DEPTH - 1];
+
+/// A uniform path: bit l is the turn from level l to level l + 1, and the first two turns are not both right.
+pub(super) fn random_path(rng: &mut Prg) -> u16 {
+    let mut bytes = [0; 16];
+    rng.fill_bytes(&mut bytes);
+    let draw = u128::from_le_bytes(bytes);
+    // The bias of the high product is 2^-64.
+    let node = ((draw as u64 as u128 * KEPT as u128) >> 64) as u16;
+    let turns = (draw >> 64) as u16 & ((1 << (DEPTH - 2)) - 1);
+    node | turns << 2
+}
+
+/// The place of the leaf at the end of a path.
+#[cfg(test)]
+pub(super) const fn place(path: u16) -> usize {
+    (path & 3) as usize + KEPT * (path >> 2) as usize
+}
+
+/// Grows a group of trees whose level 1 is (keys[0], keys[0] ^ Δ) and returns the corrections: for every
+/// further level, its key XOR its left nodes.
+pub(super) fn grow(hash: &Mmo, delta: Block, keys: &[[Block; DEPTH]; GROUP], leaves: &mut [Block]) -> Sums {
+    let mut sums = [[Block::ZERO; GROUP]; DEPTH - 1];
+    for (i, keys) in keys.iter().enumerate() {
+        leaves[i] = keys[0];
+        leaves[GROUP + i] = keys[0] ^ delta;
+    }
+    let mut nodes = 2;
+    for level in 1..DEPTH {
+        let left = expand(hash, leaves, nodes);
+        for (i, keys) in keys.iter().enumerate() {
+            sums[level - 1][i] = keys[level] ^ left[i];
+        }
+        nodes = children(level, nodes);
+    }
+    for leaf in leaves {
+        *leaf = leaf.without_lsb();
+    }
+    sums
+}
+
+/// Grows a group of trees off their paths, and puts (leaf ^ Δ) where the path ends.
+pub(super) fn regrow(
+    hash: &Mmo,
+    paths: &[u16; GROUP],
+    macs: &[[Block; DEPTH]],
+    sums: &Sums,
+    leaves: &mut [Block],
+) {
+    // What the place on the path, kept zero, gives for children.
+    let blank = hash.hash_one(Block::ZERO);
+    let turn = |i: usize, level: usize| Block::mask((paths[i] >> level) as u8 & 1);
+    let mut places = Zeroizing::new([0_u64; GROUP]);
+    let mut known = Zeroizing::new([Block::ZERO; GROUP]);
+    let mut dropped = Zeroizing::new([Block::ZERO; GROUP]);
+    for (i, macs) in macs.iter().enumerate() {
+        let right = turn(i, 0);
+        leaves[i] = macs[0] & right;
+        leaves[GROUP + i] = macs[0] ^ leaves[i];
+        known[i] = macs[0];
+        places[i] = u64::from(right.lsb());
+    }
+    let mut nodes = 2;
+    for level in 1..DEPTH {
+        let sum_left = expand(hash, leaves, nodes);
+        let mut left_fixes = Zeroizing::new([Block::ZERO; GROUP]);
+        let mut right_fixes = Zeroizing::new([Block::ZERO; GROUP]);
+        for i in 0..GROUP {
+            let right = turn(i, level);
+            let left = right ^ Block::ONES;
+            // The nodes beside the path are the right ones where it turns left. Their sum, and what is known of it:
+            let sum = sums[level - 1][i] ^ macs[i][level] ^ (dropped[i] & left);
+            let have = sum_left[i] ^ blank ^ (known[i] & left);
+            let sibling = sum ^ have;
+            left_fixes[i] = blank ^ (sibling & right);
+            right_fixes[i] = blank ^ (sibling & left);
+            known[i] ^= sibling;
+        }
+        let (left, right) = leaves[..2 * nodes * GROUP].split_at_mut(nodes * GROUP);
+        add_at(left, &places, &left_fixes);
+        add_at(right, &places, &right_fixes);
+        for (i, place) in places.iter_mut().enumerate() {
+            *place += nodes as u64 * u64::from(turn(i, level).lsb());
+        }
+        nodes = children(level, nodes);
+        if level == 1 {
+            for i in 0..GROUP {
+                dropped[i] = leaves[KEPT * GROUP + i];
+                known[i] ^= dropped[i];
+            }
+        }
+    }
+    for leaf in leaves.iter_mut() {
+        *leaf = leaf.without_lsb();
+    }
+    let ends = Zeroizing::new(core::array::from_fn(|i| (known[i] ^ dropped[i]).with_lsb()));
+    add_at(leaves, &places, &ends);
+}
+
+/// How many of the children at the end of `level` are kept.
+const fn children(level: usize, nodes: usize) -> usize {
+    if level == 1 { KEPT } else { 2 * nodes }
+}
+
+/// Replaces `nodes` nodes of every tree by their children and returns the sums of the left ones.
+fn expand(hash: &Mmo, buffer: &mut [Block], nodes: usize) -> [Block; GROUP] {
+    let mut sums = [Block::ZERO; GROUP];
+    let (left, right) = buffer[..2 * nodes * GROUP].split_at_mut(nodes * GROUP);
+    right.copy_from_slice(left);
+    for node in left.iter_mut() {
+        *node = node.sigma();
+    }
+    hash.hash_blocks(left);
+    for (left, right) in left.chunks_exact(GROUP).zip(right.chunks_exact_mut(GROUP)) {
+        for i in 0..GROUP {
+            right[i] ^= left[i];
+            sums[i] ^= left[i];
+        }
+    }
+    sums
+}
+
+/// Adds `values[i]` to the node of tree i at `places[i]`, touching all nodes alike.
+fn add_at(nodes: &mut [Block], places: &[u64; GROUP], values: &[Block; GROUP]) {
+    for (n, node) in nodes.chunks_exact_mut(GROUP).enumerate() {
+        for i in 0..GROUP {
+            let difference = n as u64 ^ places[i];
+            let here = (difference.wrapping_sub(1) & !difference) >> 63;
+            node[i] ^= Block::mask(here as u8) & values[i];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every path: all leaves agree but the one at the end of the path, which differs by Δ.
+    #[test]
+    fn the_leaf_on_the_path_differs_by_delta() {
+        let hash = Mmo::new(Block::new(99));
+        let mut rng = Prg::from_seed(Block::new(5));
+        let delta = rng.block().with_lsb();
+        let paths: Vec<u16> = (0..1 << DEPTH).filter(|path| path & 3 != 3).collect();
+        assert_eq!(paths.len(), LEAVES);
+        for paths in paths.as_chunks::<GROUP>().0 {
+            let mut keys = [[Block::ZERO; DEPTH]; GROUP];
+            rng.fill_blocks(keys.as_flattened_mut());
+            let macs: [[Block; DEPTH]; GROUP] = core::array::from_fn(|i| {
+                core::array::from_fn(|level| {
+                    let off_path = (paths[i] >> level) as u8 & 1 ^ 1;
+                    keys[i][level] ^ (Block::mask(off_path) & delta)
+                })
+            });
+            let mut leaves = vec![Block::ZERO; GROUP * LEAVES];
+            let mut punctured = leaves.clone();
+            let sums = grow(&hash, delta, &keys, &mut leaves);
+            regrow(&hash, paths, &macs, &sums, &mut punctured);
+            for (n, (a, b)) in leaves.iter().zip(&punctured).enumerate() {
+                let (leaf, i) = (n / GROUP, n % GROUP);
+                let bit = u8::from(leaf == place(paths[i]));
+                assert_eq!(*a ^ (Block::mask(bit) & delta), *b, "leaf {leaf} of path {}", paths[i]);
+                assert_eq!((a.lsb(), b.lsb()), (0, bit));
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_uniform() {
+        let mut rng = Prg::from_seed(Block::new(6));
+        let mut counts = [0_u32; LEAVES];
+        let draws = 384 * 400;
+        for _ in 0..draws {
+            counts[place(random_path(&mut rng))] += 1;
+        }
+        let chi_squared: f64 = counts.iter().map(|&c| (f64::from(c) - 400.0).powi(2) / 400.0).sum();
+        assert!(
+            (250.0..550.0).contains(&chi_squared),
+            "chi squared {chi_squared} with 383 degrees of freedom"
+        );
+    }
+}
