@@ -4,6 +4,8 @@
 //! correlations its cost function names, and consumes them. Cost functions are exact to the byte.
 
 pub mod and;
+mod compare;
+mod lanes;
 pub mod mul;
 pub mod product;
 

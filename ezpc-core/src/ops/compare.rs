@@ -1,0 +1,4 @@
+//! Comparison.
+
+mod chain;
+mod shape;

@@ -1,0 +1,140 @@
+//! How the carry chain cuts a comparison into digits, and what each digit costs.
+
+use crate::ops::lanes::message_len;
+use core::ops::Range;
+
+/// The widest digit.
+pub(crate) const MAX_DIGIT: u32 = 4;
+
+/// The digits of a chain, least significant first.
+///
+/// With D digits, the label that digit i hands to the next one has D - i bits (nonlinear.md section 2.2: the
+/// final one is a single pointer bit, and every digit below adds one). Carries can be tapped at the boundaries
+/// between digits: boundary i is below digit i, boundary D is the carry out of all digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Widths in bits.
+    digits: Vec<u32>,
+}
+
+impl Shape {
+    /// The digits, least significant first.
+    ///
+    /// # Panics
+    /// When there is none, one is not of 1 to 4 bits, or all together have more than 64 bits.
+    pub(crate) fn new(digits: Vec<u32>) -> Self {
+        assert!(!digits.is_empty(), "a chain has at least one digit");
+        assert!(digits.iter().all(|m| (1..=MAX_DIGIT).contains(m)), "digits have 1 to {MAX_DIGIT} bits");
+        assert!(digits.iter().sum::<u32>() <= 64, "a chain compares at most 64 bits");
+        Self { digits }
+    }
+
+    /// 2-bit digits for a comparison of `bits` bits, cut at the bit positions `cuts`, which are increasing and
+    /// strictly inside. A stretch of odd length has one 1-bit digit, at its second place where it saves most.
+    pub(crate) fn radix4(bits: u32, cuts: &[u32]) -> Self {
+        let mut digits = Vec::with_capacity(bits as usize / 2 + cuts.len() + 1);
+        let mut start = 0;
+        for &end in cuts.iter().chain([&bits]) {
+            assert!(start < end && end <= bits, "cuts are increasing and inside");
+            let len = end - start;
+            let count = len.div_ceil(2);
+            let single = if len % 2 == 0 { count } else { u32::from(start == 0 && count > 1) };
+            digits.extend((0..count).map(|i| 2 - u32::from(i == single)));
+            start = end;
+        }
+        Self::new(digits)
+    }
+
+    /// 1-bit digits: every carry can be tapped.
+    pub(crate) fn radix2(bits: u32) -> Self {
+        Self::new(vec![1; bits as usize])
+    }
+
+    /// The number of digits, D.
+    pub(crate) fn len(&self) -> usize {
+        self.digits.len()
+    }
+
+    /// The bits compared, which is also the number of COTs of one comparison.
+    pub(crate) fn bits(&self) -> u32 {
+        self.digits.iter().sum()
+    }
+
+    /// The width of digit i.
+    pub(crate) fn width(&self, i: usize) -> u32 {
+        self.digits[i]
+    }
+
+    /// The bit position of boundary i.
+    pub(crate) fn offset(&self, i: usize) -> u32 {
+        self.digits[..i].iter().sum()
+    }
+
+    /// The boundary at a bit position.
+    ///
+    /// # Panics
+    /// When no digit ends there: cut the shape at every tap.
+    pub(crate) fn boundary(&self, bit: u32) -> usize {
+        (1..=self.len()).find(|&i| self.offset(i) == bit).expect("a digit ends at every tap")
+    }
+
+    /// The bits of a label between digit i and digit i + 1.
+    pub(crate) fn label_bits(&self, i: usize) -> u32 {
+        (self.len() - i) as u32
+    }
+
+    /// The bits of a pad, and of a correction, of digit i: two ciphertexts, or one at the lowest digit, which
+    /// has no carry in.
+    pub(crate) fn pad_bits(&self, i: usize) -> u32 {
+        if i == 0 { self.label_bits(0) } else { 2 * self.label_bits(i) }
+    }
+
+    /// The widest pad.
+    pub(crate) fn max_pad_bits(&self) -> u32 {
+        (0..self.len()).map(|i| self.pad_bits(i)).max().unwrap_or(0)
+    }
+
+    /// The slots of digit i that get a correction: all but slot 0, whose label the pad defines, and at the
+    /// lowest digit all.
+    pub(crate) fn corrected(&self, i: usize) -> Range<usize> {
+        usize::from(i > 0)..1 << self.digits[i]
+    }
+
+    /// The bits of corrections that the garbler sends for one comparison.
+    pub(crate) fn correction_bits(&self) -> usize {
+        (0..self.len()).map(|i| self.corrected(i).len() * self.pad_bits(i) as usize).sum()
+    }
+
+    /// The bytes of the flips and of the corrections of `n` comparisons.
+    pub(crate) fn message_lens(&self, n: usize) -> [usize; 2] {
+        [message_len(n, self.bits() as usize), message_len(n, self.correction_bits())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// nonlinear.md section 2.4 and 0.1; odd lengths cost less than there, the 1-bit digit being lower.
+    #[test]
+    fn corrections_have_the_published_sizes() {
+        let bits = |n| Shape::radix4(n, &[]).correction_bits();
+        assert_eq!(bits(20), 310);
+        assert_eq!((bits(1), bits(2), bits(3)), (2, 4, 10));
+        assert!(bits(7) <= 48 && bits(15) <= 196 && bits(31) <= 780 && bits(63) <= 3100);
+        let mixed = Shape::new(vec![2, 1, 1, 1, 1, 2, 2, 2, 3, 4]);
+        assert_eq!((mixed.bits(), mixed.correction_bits()), (19, 230));
+        assert_eq!(Shape::radix2(31).correction_bits() + 31, 1023);
+    }
+
+    #[test]
+    fn cuts_fall_on_boundaries() {
+        for bits in 2..=64 {
+            for cut in 1..bits {
+                let shape = Shape::radix4(bits, &[cut]);
+                assert_eq!((shape.bits(), shape.offset(shape.boundary(cut))), (bits, cut));
+                assert!(shape.max_pad_bits() <= 64);
+            }
+        }
+    }
+}

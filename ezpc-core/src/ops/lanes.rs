@@ -1,0 +1,357 @@
+//! Machine words that hold one element each, and their dense packing into messages.
+//!
+//! A message of a window holds, for each of its `n` elements, the same fields of fixed widths. Fields are
+//! pushed one at a time for all elements. Blocks of 512 elements are packed in eight interleaved columns, so
+//! that all lanes of a vector register shift by the same amount; the remaining elements follow as one plain
+//! bit string. A message takes exactly `ceil(n * sum of widths / 8)` bytes.
+
+use crate::ring::BitVec;
+use core::ops::{BitAnd, BitOr, BitXor, Not, Shl, Shr};
+use zeroize::{Zeroize, Zeroizing};
+
+/// A machine word.
+pub(crate) trait Lane:
+    Copy
+    + Default
+    + BitAnd<Output = Self>
+    + BitOr<Output = Self>
+    + BitXor<Output = Self>
+    + Not<Output = Self>
+    + Shl<u32, Output = Self>
+    + Shr<u32, Output = Self>
+    + Zeroize
+    + 'static
+{
+    /// The bits of a word.
+    const BITS: u32;
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// The low bits of a 64-bit word.
+    fn from_u64(value: u64) -> Self;
+    /// The low 64 bits.
+    fn low(self) -> u64;
+    /// The bits from 64 on.
+    fn high(self) -> u64;
+    /// Bit 0 in every bit.
+    fn spread(self) -> Self;
+    /// The low `bits` bits set, `bits` at most [`Lane::BITS`].
+    fn mask(bits: u32) -> Self;
+}
+
+macro_rules! lane {
+    ($word:ty, $high:expr) => {
+        impl Lane for $word {
+            const BITS: u32 = <$word>::BITS;
+            const ZERO: Self = 0;
+            const ONE: Self = 1;
+            #[inline(always)]
+            fn from_u64(value: u64) -> Self {
+                value as Self
+            }
+            #[inline(always)]
+            fn low(self) -> u64 {
+                self as u64
+            }
+            #[inline(always)]
+            fn high(self) -> u64 {
+                ($high)(self)
+            }
+            #[inline(always)]
+            fn spread(self) -> Self {
+                (self & 1).wrapping_neg()
+            }
+            #[inline(always)]
+            fn mask(bits: u32) -> Self {
+                if bits == 0 { 0 } else { Self::MAX >> (Self::BITS - bits) }
+            }
+        }
+    };
+}
+
+lane!(u32, |_| 0);
+lane!(u64, |_| 0);
+lane!(u128, |word: u128| (word >> 64) as u64);
+
+/// The bytes of a message with `bits` bits for each of `n` elements.
+pub(crate) const fn message_len(n: usize, bits: usize) -> usize {
+    (n * bits).div_ceil(8)
+}
+
+const COLUMNS: usize = 8;
+const BLOCK: usize = 64 * COLUMNS;
+
+/// Packs fields of `n` elements into a message.
+pub(crate) struct LaneWriter {
+    n: usize,
+    bits: usize,
+    blocks: Vec<u8>,
+    tail: Vec<u8>,
+    acc: u128,
+    have: u32,
+}
+
+impl LaneWriter {
+    /// A message for `n` elements with about `bits` bits each.
+    pub(crate) fn new(n: usize, bits: usize) -> Self {
+        Self {
+            n,
+            bits: 0,
+            blocks: Vec::with_capacity(message_len(n, bits)),
+            tail: Vec::with_capacity(message_len(n % BLOCK, bits)),
+            acc: 0,
+            have: 0,
+        }
+    }
+
+    /// Appends the low `width` bits of every lane; the rest of a lane is never sent.
+    pub(crate) fn push<T: Lane>(&mut self, width: u32, lanes: &[T]) {
+        assert!(lanes.len() == self.n, "{} lanes in a message for {} elements", lanes.len(), self.n);
+        if width > 64 {
+            self.push_words(64, lanes, T::low);
+            self.push_words(width - 64, lanes, T::high);
+        } else if width > 0 {
+            self.push_words(width, lanes, T::low);
+        }
+    }
+
+    /// Appends one bit for every element.
+    pub(crate) fn push_bits(&mut self, bits: &BitVec) {
+        assert!(bits.len() == self.n, "{} bits in a message for {} elements", bits.len(), self.n);
+        self.bits += 1;
+        let blocked = self.n / BLOCK * COLUMNS;
+        for word in &bits.words()[..blocked] {
+            self.blocks.extend_from_slice(&word.to_le_bytes());
+        }
+        let mut left = self.n % BLOCK;
+        for &word in &bits.words()[blocked..] {
+            let count = left.min(64);
+            self.put(word, count as u32);
+            left -= count;
+        }
+    }
+
+    /// The message.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        while self.have > 0 {
+            self.tail.push(self.acc as u8);
+            self.acc >>= 8;
+            self.have = self.have.saturating_sub(8);
+        }
+        let mut message = self.blocks;
+        message.append(&mut self.tail);
+        debug_assert!(message.len() == message_len(self.n, self.bits), "exact length");
+        message
+    }
+
+    #[inline(always)]
+    fn push_words<T: Lane>(&mut self, width: u32, lanes: &[T], word: impl Fn(T) -> u64) {
+        self.bits += width as usize;
+        let mask = u64::mask(width);
+        let (blocks, tail) = lanes.split_at(lanes.len() / BLOCK * BLOCK);
+        for block in blocks.chunks_exact(BLOCK) {
+            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
+            for row in block.chunks_exact(COLUMNS) {
+                let mut values = [0; COLUMNS];
+                for (value, &lane) in values.iter_mut().zip(row) {
+                    *value = word(lane) & mask;
+                }
+                for c in 0..COLUMNS {
+                    acc[c] |= values[c] << have;
+                }
+                have += width;
+                if have >= 64 {
+                    self.blocks
+                        .extend_from_slice(bytemuck::must_cast_ref::<_, [u8; 64]>(&acc.map(u64::to_le)));
+                    have -= 64;
+                    // The bits of this row that did not fit: its top `have` ones.
+                    for c in 0..COLUMNS {
+                        acc[c] = if have == 0 { 0 } else { values[c] >> (width - have) };
+                    }
+                }
+            }
+        }
+        for &lane in tail {
+            self.put(word(lane) & mask, width);
+        }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, value: u64, width: u32) {
+        self.acc |= u128::from(value) << self.have;
+        self.have += width;
+        if self.have >= 64 {
+            self.tail.extend_from_slice(&(self.acc as u64).to_le_bytes());
+            self.acc >>= 64;
+            self.have -= 64;
+        }
+    }
+}
+
+/// Reads what [`LaneWriter`] packed: the same fields in the same order.
+pub(crate) struct LaneReader<'a> {
+    n: usize,
+    blocks: &'a [u8],
+    tail: &'a [u8],
+    acc: u128,
+    have: u32,
+}
+
+impl<'a> LaneReader<'a> {
+    /// A message for `n` elements with `bits` bits each.
+    ///
+    /// # Panics
+    /// When the message does not have [`message_len`]; a transport hands over exactly what was asked for.
+    pub(crate) fn new(message: &'a [u8], n: usize, bits: usize) -> Self {
+        assert!(message.len() == message_len(n, bits), "a message of the length asked for");
+        let (blocks, tail) = message.split_at(n / BLOCK * BLOCK * bits / 8);
+        Self { n, blocks, tail, acc: 0, have: 0 }
+    }
+
+    /// The next field of every element.
+    pub(crate) fn pull<T: Lane>(&mut self, width: u32) -> Zeroizing<Vec<T>> {
+        let mut lanes = Zeroizing::new(vec![T::ZERO; self.n]);
+        self.pull_into(width, &mut lanes);
+        lanes
+    }
+
+    /// The next field of every element.
+    pub(crate) fn pull_into<T: Lane>(&mut self, width: u32, lanes: &mut [T]) {
+        assert!(lanes.len() == self.n, "{} lanes of a message for {} elements", lanes.len(), self.n);
+        if width > 64 {
+            self.pull_words(64, lanes, |_, word| T::from_u64(word));
+            self.pull_words(width - 64, lanes, |lane, word| lane | T::from_u64(word) << 63 << 1);
+        } else if width > 0 {
+            self.pull_words(width, lanes, |_, word| T::from_u64(word));
+        } else {
+            lanes.fill(T::ZERO);
+        }
+    }
+
+    /// The next bit of every element.
+    pub(crate) fn pull_bits(&mut self) -> BitVec {
+        let mut words = Vec::with_capacity(self.n.div_ceil(64));
+        for _ in 0..self.n / BLOCK * COLUMNS {
+            words.push(self.next_word());
+        }
+        let mut left = self.n % BLOCK;
+        while left > 0 {
+            let count = left.min(64);
+            words.push(self.take(count as u32));
+            left -= count;
+        }
+        BitVec::from_words(self.n, words)
+    }
+
+    #[inline(always)]
+    fn pull_words<T: Lane>(&mut self, width: u32, lanes: &mut [T], put: impl Fn(T, u64) -> T) {
+        let mask = u64::mask(width);
+        let blocked = lanes.len() / BLOCK * BLOCK;
+        let (blocks, tail) = lanes.split_at_mut(blocked);
+        for block in blocks.chunks_exact_mut(BLOCK) {
+            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
+            for row in block.chunks_exact_mut(COLUMNS) {
+                let mut values = acc;
+                if have < width {
+                    let (head, rest) = self.blocks.split_at(8 * COLUMNS);
+                    self.blocks = rest;
+                    let mut words = [0; COLUMNS];
+                    for (word, bytes) in words.iter_mut().zip(head.chunks_exact(8)) {
+                        *word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+                    }
+                    for c in 0..COLUMNS {
+                        values[c] |= words[c] << have;
+                    }
+                    let used = width - have;
+                    for c in 0..COLUMNS {
+                        acc[c] = if used == 64 { 0 } else { words[c] >> used };
+                    }
+                    have = 64 - used;
+                } else {
+                    for a in &mut acc {
+                        *a = if width == 64 { 0 } else { *a >> width };
+                    }
+                    have -= width;
+                }
+                for (lane, value) in row.iter_mut().zip(values) {
+                    *lane = put(*lane, value & mask);
+                }
+            }
+        }
+        for lane in tail {
+            *lane = put(*lane, self.take(width));
+        }
+    }
+
+    fn next_word(&mut self) -> u64 {
+        let (head, rest) = self.blocks.split_at(8);
+        self.blocks = rest;
+        u64::from_le_bytes(head.try_into().expect("eight bytes"))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, width: u32) -> u64 {
+        if self.have < width {
+            let mut word = [0; 8];
+            let count = self.tail.len().min(8);
+            word[..count].copy_from_slice(&self.tail[..count]);
+            self.tail = &self.tail[count..];
+            self.acc |= u128::from(u64::from_le_bytes(word)) << self.have;
+            self.have += 64;
+        }
+        let value = self.acc as u64 & u64::mask(width);
+        self.acc >>= width;
+        self.have -= width;
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(seed: u64) -> impl Fn(u64) -> u64 {
+        move |i| {
+            let mut z =
+                (i ^ seed << 40).wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z ^= z >> 29;
+            z = z.wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ z >> 32
+        }
+    }
+
+    #[test]
+    fn reading_inverts_writing_for_every_width_and_length() {
+        for n in [0, 1, 7, 8, 9, 63, 64, 511, 512, 513, 1025] {
+            let widths = [1, 2, 3, 8, 13, 31, 32, 33, 63, 64, 65, 100, 124, 128];
+            let bits = widths.iter().sum::<u32>() as usize + 1;
+            let mut writer = LaneWriter::new(n, bits);
+            let field = |w: u32| -> Vec<u128> {
+                let (low, high) = (noise(2 * u64::from(w)), noise(2 * u64::from(w) + 1));
+                (0..n as u64).map(|i| u128::from(low(i)) | u128::from(high(i)) << 64).collect()
+            };
+            for &w in &widths[..7] {
+                writer.push(w, &field(w));
+            }
+            let plane = BitVec::from_fn(n, |i| noise(99)(i as u64) & 1 == 1);
+            writer.push_bits(&plane);
+            for &w in &widths[7..] {
+                writer.push(w, &field(w));
+            }
+            let message = writer.finish();
+            assert_eq!(message.len(), message_len(n, bits));
+            let mut reader = LaneReader::new(&message, n, bits);
+            let mut check = |w: u32| {
+                let expected: Vec<u128> = field(w).iter().map(|v| v & u128::mask(w)).collect();
+                assert_eq!(*reader.pull::<u128>(w), expected, "{n} lanes of {w} bits");
+            };
+            widths[..7].iter().for_each(|&w| check(w));
+            assert_eq!(reader.pull_bits(), plane);
+            widths[7..].iter().for_each(|&w| {
+                let expected: Vec<u128> = field(w).iter().map(|v| v & u128::mask(w)).collect();
+                assert_eq!(*reader.pull::<u128>(w), expected, "{n} lanes of {w} bits");
+            });
+        }
+    }
+}
