@@ -4,10 +4,23 @@
 //! correlations its cost function names, and consumes them. Cost functions are exact to the byte.
 
 pub mod and;
-mod compare;
+pub mod compare;
+pub mod convert;
+pub mod equal;
+pub mod extend;
+mod gate;
+mod halves;
 mod lanes;
+pub mod maximum;
 pub mod mul;
+pub mod mux;
 pub mod product;
+pub mod relu;
+#[cfg(test)]
+pub(crate) mod testing;
+mod transfer;
+pub mod trunc;
+mod wrap;
 
 use crate::crypto::Prg;
 use crate::ot::{ReceiverCots, SenderCots};

@@ -1,4 +1,244 @@
-//! Comparison.
+//! Comparison by carry chains.
+//!
+//! | function | result | COTs | half-rounds |
+//! |---|---|---|---|
+//! | [`msb`]`(cx, x)` | the most significant bit of x over Z_{2^k} | k - 1 | 2 |
+//! | [`less_than`]`(cx, x, y, signedness)` | x < y for the full range | 3k | 2 |
+//!
+//! Every comparison is the carry out of an addition of the two shares: with n-bit x0 and x1 known to one party
+//! each, x0 + x1 >= 2^n exactly when 2^n - 1 - x0 < x1, which `compare::chain` computes for the garbler's left and the
+//! evaluator's right side. The messages reveal nothing: `PROOFS.md`, sections 1 and 2.
 
-mod chain;
-mod shape;
+pub(crate) mod chain;
+pub(crate) mod shape;
+
+use crate::error::{Error, Result};
+use crate::ops::Ctx;
+use crate::ops::halves::{both_roles, both_roles_cost};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter, message_len};
+use crate::ops::transfer::{Lanes, low_mask};
+use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots};
+use crate::party::Party;
+use crate::ring::{BitVec, RingVec, Width};
+use crate::spec::Signedness;
+use crate::transport::cost::Cost;
+use crate::transport::machine::Io;
+use chain::Rule;
+use shape::Shape;
+use zeroize::Zeroizing;
+
+/// The cost of [`msb`] on `len` elements of `width`.
+#[must_use]
+pub fn msb_cost(width: Width, len: usize) -> Cost {
+    both_roles_cost(len, |garbler, n| half_msb_cost(garbler, width, n))
+}
+
+/// The most significant bits.
+pub async fn msb(cx: Ctx, x: &RingVec) -> Result<BitVec> {
+    let width = x.width();
+    let cost = |garbler, n| half_msb_cost(garbler, width, n);
+    let run = async |cx, garbler, range| half_msb(cx, garbler, width, &x.lanes()[range]).await;
+    let [a, b] = both_roles(cx, x.len(), cost, run).await?;
+    Ok(BitVec::concat(&[&a, &b]))
+}
+
+fn half_msb_cost(garbler: Party, width: Width, n: usize) -> Cost {
+    let bits = width.bits() - 1;
+    if bits == 0 { Cost::none() } else { chain_cost(garbler, &Shape::radix4(bits, &[]), n) }
+}
+
+async fn half_msb(cx: Ctx, garbler: Party, width: Width, x: &[u64]) -> Result<BitVec> {
+    let bits = width.bits() - 1;
+    let own = chain::bit_of_each(x, bits);
+    if bits == 0 {
+        return Ok(own);
+    }
+    let shape = Shape::radix4(bits, &[]);
+    let carry = carries(cx, garbler, &shape, x, &[shape.len()]).await;
+    Ok(own.xor(&carry[0]))
+}
+
+/// The cost of [`less_than`] on `len` pairs of `width`.
+#[must_use]
+pub fn less_than_cost(width: Width, len: usize) -> Cost {
+    both_roles_cost(len, |garbler, n| half_less_than_cost(garbler, width, n))
+}
+
+/// `x < y`, for every x and y.
+///
+/// Over Z_{2^{k+1}}, x - y = (x0 - y0) + (x1 - y1) - 2^k·(w_x - w_y), where w are the carries out of x0 + x1 and
+/// y0 + y1. Bit k of it is the result, and to bit k every term contributes by XOR: each party's borrow
+/// `[x_i < y_i]`, the carry into bit k of the sum of the differences, and the two w. So three chains in one batch
+/// do it, without an AND.
+pub async fn less_than(cx: Ctx, x: &RingVec, y: &RingVec, signedness: Signedness) -> Result<BitVec> {
+    let width = x.width();
+    if width != y.width() || x.len() != y.len() {
+        return Err(Error::usage(format!(
+            "cannot compare {} elements of {width} with {} of {}",
+            x.len(),
+            y.len(),
+            y.width()
+        )));
+    }
+    // Signed order is unsigned order after adding 2^{k-1}, by the server.
+    let offset = if signedness == Signedness::Signed && cx.party == Party::Server {
+        1 << (width.bits() - 1)
+    } else {
+        0
+    };
+    let (x, y) = (x.map(width, |v| v.wrapping_add(offset)), y.map(width, |v| v.wrapping_add(offset)));
+    let cost = |garbler, n| half_less_than_cost(garbler, width, n);
+    let run = async |cx, garbler, range: core::ops::Range<usize>| {
+        half_less_than(cx, garbler, width, &x.lanes()[range.clone()], &y.lanes()[range]).await
+    };
+    let [a, b] = both_roles(cx, x.len(), cost, run).await?;
+    Ok(BitVec::concat(&[&a, &b]))
+}
+
+fn half_less_than_cost(garbler: Party, width: Width, n: usize) -> Cost {
+    chain_cost(garbler, &Shape::radix4(width.bits(), &[]), 3 * n)
+}
+
+async fn half_less_than(cx: Ctx, garbler: Party, width: Width, x: &[u64], y: &[u64]) -> Result<BitVec> {
+    let n = x.len();
+    let mut operands = Zeroizing::new(Vec::with_capacity(3 * n));
+    operands.extend(x.iter().zip(y).map(|(x, y)| width.wrap(x.wrapping_sub(*y))));
+    operands.extend_from_slice(x);
+    operands.extend_from_slice(y);
+    let borrows: Lanes = Zeroizing::new(x.iter().zip(y).map(|(x, y)| borrow(*x, *y)).collect());
+    let shape = Shape::radix4(width.bits(), &[]);
+    let carry = &carries(cx, garbler, &shape, &operands, &[shape.len()]).await[0];
+    Ok(BitVec::from_lanes(&borrows)
+        .xor(&carry.slice(0..n))
+        .xor(&carry.slice(n..2 * n))
+        .xor(&carry.slice(2 * n..3 * n)))
+}
+
+/// `x < y` as 0 or 1, without a branch.
+pub(crate) const fn borrow(x: u64, y: u64) -> u64 {
+    ((!x & y) | ((!x | y) & x.wrapping_sub(y))) >> 63
+}
+
+/// The cost of one chain for each of `n` elements.
+pub(crate) fn chain_cost(garbler: Party, shape: &Shape, n: usize) -> Cost {
+    let [flips, corrections] = shape.message_lens(n);
+    Cost::of_cots(garbler, n * shape.bits() as usize)
+        .then(Cost::message(garbler.peer(), flips))
+        .then(Cost::message(garbler, corrections))
+}
+
+/// This party's shares of the carries of x0 + x1 at the boundaries `taps`, where `x` is its share; the shape
+/// says how many low bits of it are added.
+pub(crate) async fn carries(
+    cx: Ctx,
+    garbler: Party,
+    shape: &Shape,
+    x: &[u64],
+    taps: &[usize],
+) -> Vec<BitVec> {
+    let mask = low_mask(shape.bits());
+    let Ctx { io, party, send, recv, mut rng } = cx;
+    if party == garbler {
+        let pi = masks(&mut rng, x.len());
+        let complement: Lanes = Zeroizing::new(x.iter().map(|&v| !v & mask).collect());
+        garble_chain(&io, send, shape, Rule::Less, &complement, &pi).await;
+        chain::mask_shares(&pi, taps)
+    } else {
+        let low: Lanes = Zeroizing::new(x.iter().map(|&v| v & mask).collect());
+        evaluate_chain(&io, recv, shape, Rule::Less, &low, taps).await
+    }
+}
+
+/// Fresh masks for all carries of `n` chains.
+pub(crate) fn masks(rng: &mut crate::crypto::Prg, n: usize) -> Lanes {
+    Zeroizing::new(rng.lanes(Width::W64, n))
+}
+
+/// The garbler's side of one chain per element; bit i - 1 of `pi` becomes its share of the carry at boundary i.
+pub(crate) async fn garble_chain(
+    io: &Io,
+    cots: SenderCots,
+    shape: &Shape,
+    rule: Rule,
+    x: &[u64],
+    pi: &[u64],
+) {
+    let n = x.len();
+    let received = io.receive(message_len(n, shape.bits() as usize)).await;
+    let flips = LaneReader::new(&received, n, shape.bits() as usize).pull::<u64>(shape.bits());
+    let message = match shape.max_pad_bits() {
+        ..=32 => garble::<u32>(cots, shape, rule, x, &flips, pi),
+        33..=64 => garble::<u64>(cots, shape, rule, x, &flips, pi),
+        _ => garble::<u128>(cots, shape, rule, x, &flips, pi),
+    };
+    io.send(&message).await;
+}
+
+fn garble<T: Lane + Pad>(
+    mut cots: SenderCots,
+    shape: &Shape,
+    rule: Rule,
+    x: &[u64],
+    flips: &[u64],
+    pi: &[u64],
+) -> Vec<u8> {
+    let pads = |i: usize| {
+        let m = shape.width(i) as usize;
+        cots.take(m * x.len()).pads::<T>(m, domain(rule))
+    };
+    chain::garble(shape, rule, x, flips, pi, pads)
+}
+
+/// The evaluator's side: its shares of the carries at the boundaries `taps`.
+pub(crate) async fn evaluate_chain(
+    io: &Io,
+    cots: ReceiverCots,
+    shape: &Shape,
+    rule: Rule,
+    y: &[u64],
+    taps: &[usize],
+) -> Vec<BitVec> {
+    match shape.max_pad_bits() {
+        ..=32 => evaluate::<u32>(io, cots, shape, rule, y, taps).await,
+        33..=64 => evaluate::<u64>(io, cots, shape, rule, y, taps).await,
+        _ => evaluate::<u128>(io, cots, shape, rule, y, taps).await,
+    }
+}
+
+async fn evaluate<T: Lane + Pad>(
+    io: &Io,
+    mut cots: ReceiverCots,
+    shape: &Shape,
+    rule: Rule,
+    y: &[u64],
+    taps: &[usize],
+) -> Vec<BitVec> {
+    let n = y.len();
+    let mut flips: Lanes = Zeroizing::new(y.to_vec());
+    // COTs in the order in which the garbler needs them, the top digit first.
+    let mut pads = Zeroizing::new(vec![Vec::<T>::new(); shape.len()]);
+    for i in (0..shape.len()).rev() {
+        let m = shape.width(i) as usize;
+        let (choices, own) = cots.take(m * n).pads::<T>(m, domain(rule));
+        let offset = shape.offset(i);
+        for (flip, choice) in flips.iter_mut().zip(choices) {
+            *flip ^= u64::from(choice) << offset;
+        }
+        pads[i] = own;
+    }
+    let mut message = LaneWriter::new(n, shape.bits() as usize);
+    message.push(shape.bits(), &flips);
+    io.send(&message.finish()).await;
+    let received = io.receive(message_len(n, shape.correction_bits())).await;
+    chain::evaluate(shape, y, &pads, &received, taps)
+}
+
+const fn domain(rule: Rule) -> PadDomain {
+    match rule {
+        Rule::Less => PadDomain::Chain,
+        Rule::Equal => PadDomain::Equality,
+    }
+}
+
+#[cfg(test)]
+mod tests;

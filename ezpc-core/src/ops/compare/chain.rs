@@ -191,7 +191,7 @@ impl Digit<'_> {
         let (zero, difference) = (&mut labels.zero[..n], &mut labels.difference[..n]);
         let pads: [&[T]; S] = core::array::from_fn(|j| &pads[j][..n]);
         let mut rest = corrections.iter_mut();
-        let out: [&mut [T]; S] = core::array::from_fn(|_| &mut rest.next().expect("S of them")[..n]);
+        let mut out: [&mut [T]; S] = core::array::from_fn(|_| &mut rest.next().expect("S of them")[..n]);
         let greater = T::from_u64(u64::from(rule == Rule::Less)).spread();
         if self.index == 0 {
             let initial = rule.initial::<T>().spread();
@@ -217,8 +217,8 @@ impl Digit<'_> {
                 let (if_one, if_any) = ((low & masked) | (high & !masked), low | high);
                 let slot = |j: usize| pad[j] ^ (equal[j] & if_one) ^ (above[j] & if_any);
                 let first = slot(0);
-                for j in 1..S {
-                    out[j][e] = (slot(j) ^ first) & both;
+                for (j, out) in out.iter_mut().enumerate().skip(1) {
+                    out[e] = (slot(j) ^ first) & both;
                 }
                 // Slot 0 has no correction: its pad defines the labels below.
                 let (p0, p1) = (pad[0] & mask, (pad[0] >> bits) & mask);

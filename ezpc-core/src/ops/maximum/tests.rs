@@ -1,0 +1,63 @@
+use super::*;
+use crate::crypto::{Block, Prg};
+use crate::ops::testing::{WIDTHS, run_pair, share, sum};
+
+/// Values whose differences fit the ring, with many ties.
+fn values(width: Width, n: usize, seed: u128) -> Vec<u64> {
+    let half = Width::new((width.bits() - 1).max(1));
+    let mut rng = Prg::from_seed(Block::new(seed));
+    let range = if seed.is_multiple_of(2) { half } else { Width::new(half.bits().min(2)) };
+    let lanes = rng.lanes(range, n);
+    if width.bits() == 1 {
+        return vec![0; n];
+    }
+    lanes.into_iter().map(|v| width.from_signed(range.signed(v))).collect()
+}
+
+fn check(width: Width, groups: usize, group: usize, index: Width, seed: u128) {
+    let n = groups * group;
+    let x = values(width, n, seed);
+    let shares = share(seed + 7, width, &x);
+    let run = async |cx: Ctx| {
+        let p = cx.party.index();
+        max(cx, &shares[p], group).await
+    };
+    let best = sum(&run_pair(1, &max_cost(width, n, group), run).expect("runs"));
+    let place = async |cx: Ctx| {
+        let p = cx.party.index();
+        argmax(cx, &shares[p], group, index).await
+    };
+    let places = sum(&run_pair(2, &argmax_cost(width, index, n, group), place).expect("runs"));
+    for (g, members) in x.chunks(group).enumerate() {
+        let signed: Vec<i64> = members.iter().map(|&v| width.signed(v)).collect();
+        let top = *signed.iter().max().expect("not empty");
+        let first = signed.iter().position(|v| *v == top).expect("it is there");
+        assert_eq!(width.signed(best.lanes()[g]), top, "{groups} groups of {group} of {width}");
+        assert_eq!(places.lanes()[g], first as u64, "{groups} groups of {group} of {width}");
+    }
+}
+
+#[test]
+fn the_maximum_and_the_first_place_of_it_are_found() {
+    for bits in WIDTHS {
+        for group in [1, 2, 3, 4, 5, 7, 9] {
+            check(Width::new(bits), 9, group, Width::new(4), (bits as usize + group) as u128);
+        }
+    }
+    for groups in [0, 1, 7, 8, 341, 1025] {
+        check(Width::new(12), groups, 3, Width::W32, 5);
+    }
+    check(Width::W64, 2, 1000, Width::W64, 6);
+}
+
+#[test]
+fn groups_are_checked() {
+    let x = RingVec::zeros(Width::W32, 6);
+    for group in [0, 4] {
+        let run = async |cx: Ctx| max(cx, &x, group).await;
+        let error = run_pair(1, &Cost::none(), run).expect_err("no such groups");
+        assert_eq!(error.kind(), crate::error::ErrorKind::Usage);
+    }
+    let run = async |cx: Ctx| argmax(cx, &x, 6, Width::new(2)).await;
+    assert_eq!(run_pair(1, &Cost::none(), run).expect_err("5 > 3").kind(), crate::error::ErrorKind::Usage);
+}

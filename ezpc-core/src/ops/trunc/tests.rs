@@ -1,0 +1,75 @@
+use super::*;
+use crate::ops::testing::{SIZES, WIDTHS, all_pairs, edge_pairs, edges, run_pair, share, sum};
+
+fn check(shares: &[RingVec; 2], shift: u32, kind: Trunc) {
+    let width = shares[0].width();
+    let run = async |cx: Ctx| {
+        let p = cx.party.index();
+        trunc(cx, &shares[p], shift, kind).await
+    };
+    let cost = trunc_cost(width, shift, kind, shares[0].len());
+    let result = sum(&run_pair(1, &cost, run).expect("runs"));
+    for (&x, &y) in sum(shares).lanes().iter().zip(result.lanes()) {
+        let (value, floor) = (width.signed(x), width.signed(x) >> shift);
+        match kind {
+            Trunc::Floor => assert_eq!(y, width.from_signed(floor), "{x:#x} >> {shift} of {width}"),
+            Trunc::Logical => assert_eq!(y, x >> shift, "{x:#x} >>> {shift} of {width}"),
+            _ => {
+                let quarter = 1_i64 << width.bits().saturating_sub(2);
+                let promised = width.bits() >= 2 && (-quarter..quarter).contains(&value);
+                let error = width.signed(y.wrapping_sub(width.from_signed(floor)));
+                assert!(!promised || error == 0 || error == -1, "{x:#x} / 2^{shift} of {width}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn all_kinds_are_right_for_all_shares_of_small_rings() {
+    for bits in 2..=7 {
+        let width = Width::new(bits);
+        let shares = all_pairs(width).map(|v| RingVec::new(width, v));
+        for shift in 1..bits {
+            [Trunc::Floor, Trunc::Logical, Trunc::Near]
+                .into_iter()
+                .for_each(|kind| check(&shares, shift, kind));
+        }
+    }
+}
+
+#[test]
+fn all_kinds_are_right_at_edges_and_for_every_size() {
+    for bits in WIDTHS.into_iter().filter(|b| *b > 1) {
+        let width = Width::new(bits);
+        let shares = edge_pairs(width).map(|v| RingVec::new(width, v));
+        for shift in [1, 2, bits / 2, bits - 2, bits - 1] {
+            if (1..bits).contains(&shift) {
+                [Trunc::Floor, Trunc::Logical, Trunc::Near]
+                    .into_iter()
+                    .for_each(|kind| check(&shares, shift, kind));
+            }
+        }
+    }
+    let width = Width::new(16);
+    for size in SIZES {
+        let values: Vec<u64> = edges(width).into_iter().cycle().take(size).collect();
+        [Trunc::Floor, Trunc::Near].into_iter().for_each(|kind| check(&share(1, width, &values), 5, kind));
+    }
+}
+
+#[test]
+fn shifts_are_checked() {
+    let x = RingVec::zeros(Width::new(8), 3);
+    let run = run_pair(1, &Cost::none(), async |cx: Ctx| trunc(cx, &x, 8, Trunc::Floor).await);
+    assert_eq!(run.expect_err("nothing would be left").kind(), crate::error::ErrorKind::Usage);
+    let same = run_pair(1, &Cost::none(), async |cx: Ctx| trunc(cx, &x, 0, Trunc::Floor).await);
+    assert_eq!(same.expect("nothing to do")[0], x);
+}
+
+#[test]
+fn costs_are_the_published_ones() {
+    let cost = trunc_cost(Width::W32, 12, Trunc::Near, 1024);
+    assert_eq!(cost.bytes(Party::Server) + cost.bytes(Party::Client), 13 * 1024 / 8);
+    assert_eq!((cost.half_rounds(), cost.cots()), (2, [512, 512]));
+    assert_eq!(trunc_cost(Width::W32, 12, Trunc::Floor, 1024).half_rounds(), 3);
+}
