@@ -1,1 +1,124 @@
-//! What the examples share: spawning the peer, `--json`, progress, exit codes.
+//! What the examples share: flags, the second process, progress, tables and JSON, exit codes.
+//!
+//! An example is a command line with [`Common`] in it that implements [`Example`]; [`main`] does the rest. With
+//! `--role both`, the default, it starts itself a second time as the client and talks to it over loopback TCP.
+//!
+//! Exit codes: 0 done; 2 something was wrong before there was a connection; 1 something was wrong after. One
+//! line on stderr says what.
+
+mod args;
+mod connect;
+mod files;
+mod peer;
+mod report;
+mod ui;
+
+pub use args::{Common, Role};
+pub use files::save;
+pub use report::Report;
+pub use ui::Ui;
+
+use clap::Parser;
+use ezpc_core::transport::Channel;
+use ezpc_core::{Error, ErrorKind, Party, Result};
+use peer::Peer;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// One example.
+pub trait Example: Parser {
+    /// What a party brings along.
+    type Input;
+
+    /// The flags that all examples have.
+    fn common(&self) -> &Common;
+
+    /// Reads and checks what `party` needs, before anybody connects.
+    fn load(&self, party: Party) -> Result<Self::Input>;
+
+    /// Does the work of one party: `channel.party()` says which.
+    fn run(&self, input: Self::Input, channel: Channel, ui: &Ui) -> Result<Report>;
+}
+
+/// The `main` of an example.
+#[must_use]
+pub fn main<E: Example>() -> ExitCode {
+    let example = match args::parse::<E>() {
+        Ok(example) => example,
+        Err(code) => return code,
+    };
+    let ui = Ui::new(example.common());
+    let done = match example.common().role {
+        Role::Both => run_both(&example, &ui),
+        Role::Server => run_one(&example, Party::Server, &ui),
+        Role::Client => run_one(&example, Party::Client, &ui),
+    };
+    match done {
+        Ok(report) => {
+            report.print(example.common());
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            ui.error(&failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// How an example ends when it does not succeed.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn before_connection(error: Error) -> Self {
+        Self { code: 2, message: error.to_string() }
+    }
+
+    fn after_connection(error: Error) -> Self {
+        Self { code: 1, message: error.to_string() }
+    }
+}
+
+/// One party; the other one is somewhere else.
+fn run_one<E: Example>(example: &E, party: Party, ui: &Ui) -> Result<Report, Failure> {
+    let common = example.common();
+    let before = Failure::before_connection;
+    common.check().map_err(before)?;
+    let input = example.load(party).map_err(before)?;
+    let channel = connect::connect(common, party, ui).map_err(before)?;
+    timed(example, input, channel, ui).map_err(Failure::after_connection)
+}
+
+/// The server here and the client in a second process.
+fn run_both<E: Example>(example: &E, ui: &Ui) -> Result<Report, Failure> {
+    let common = example.common();
+    let before = Failure::before_connection;
+    common.check().map_err(before)?;
+    let input = example.load(Party::Server).map_err(before)?;
+    let listener = connect::listen("127.0.0.1:0").map_err(before)?;
+    let mut peer = Peer::spawn(listener.local_address()).map_err(before)?;
+    let transport = match listener.accept_while(common.timeout(), || peer.is_running()) {
+        Ok(transport) => transport,
+        Err(error) if error.kind() == ErrorKind::Cancelled => return Err(peer.into_failure()),
+        Err(error) => return Err(before(error)),
+    };
+    let channel = Channel::new(transport, Party::Server, common.timeout()).map_err(before)?;
+    match timed(example, input, channel, ui) {
+        Ok(report) => Ok(report.merge(peer.finish(common.timeout())?)),
+        // The connection is closed by now: whatever made the client hang up, it has said so.
+        Err(error) => Err(match peer.failed_within(Duration::from_secs(2)) {
+            Some(theirs) if error.kind() == ErrorKind::Closed => theirs,
+            _ => Failure::after_connection(error),
+        }),
+    }
+}
+
+fn timed<E: Example>(example: &E, input: E::Input, channel: Channel, ui: &Ui) -> Result<Report> {
+    let (start, party) = (Instant::now(), channel.party());
+    let report = example.run(input, channel, ui)?;
+    ui.clear();
+    Ok(report.finish(party, start.elapsed(), example.common().threads))
+}

@@ -31,11 +31,24 @@ impl Listener {
 
     /// Waits at most `timeout` for one peer; a second one is refused by the operating system.
     pub fn accept(self, timeout: Duration) -> Result<TcpTransport> {
+        self.accept_while(timeout, || true)
+    }
+
+    /// As [`Listener::accept`], and asks `go_on` several times a second whether to wait any longer; when not,
+    /// the error is of the kind [`ErrorKind::Cancelled`].
+    pub fn accept_while(self, timeout: Duration, mut go_on: impl FnMut() -> bool) -> Result<TcpTransport> {
         let what = || format!("waiting for the peer on {}", self.address);
-        let (stream, peer) =
-            poll_accept(timeout, |on| self.socket.set_nonblocking(on), || self.socket.accept())
-                .map_err(|error| Error::io(what(), error))?;
-        TcpTransport::new(stream, peer)
+        let mut cancelled = false;
+        let accept = || {
+            cancelled = !go_on();
+            if cancelled { Err(io::ErrorKind::Other.into()) } else { self.socket.accept() }
+        };
+        let accepted = poll_accept(timeout, |on| self.socket.set_nonblocking(on), accept);
+        match accepted {
+            Ok((stream, peer)) => TcpTransport::new(stream, peer),
+            Err(_) if cancelled => Err(Error::new(ErrorKind::Cancelled, format!("{}: cancelled", what()))),
+            Err(error) => Err(Error::io(what(), error)),
+        }
     }
 }
 
@@ -73,7 +86,7 @@ fn resolve(address: &str) -> Result<Vec<SocketAddr>> {
 pub(super) fn poll_accept<T>(
     timeout: Duration,
     set_nonblocking: impl Fn(bool) -> io::Result<()>,
-    accept: impl Fn() -> io::Result<T>,
+    mut accept: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
     set_nonblocking(true)?;
     let start = Instant::now();
@@ -230,6 +243,13 @@ mod tests {
             error.to_string(),
             format!("waiting for the peer on {address}: the peer did not answer in time")
         );
+        let listener = Listener::bind("127.0.0.1:0").expect("a free port");
+        let mut asked = 0;
+        let error = listener.accept_while(Duration::from_secs(60), || {
+            asked += 1;
+            asked < 3
+        });
+        assert_eq!(error.expect_err("nobody waits any longer").kind(), ErrorKind::Cancelled);
         let error = connect(&address, Duration::from_millis(20)).expect_err("nobody listens");
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert_eq!(error.to_string(), format!("cannot connect to {address}: nobody listened within 0.02 s"));

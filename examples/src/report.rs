@@ -1,0 +1,160 @@
+//! What an example found out and what it took.
+
+use crate::Common;
+use ezpc_core::Party;
+use ezpc_core::transport::{Counts, Phase, Stats};
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Duration;
+
+/// The result of one party, for humans and as JSON.
+#[derive(Clone, Debug)]
+pub struct Report {
+    stats: Stats,
+    lines: Vec<String>,
+    fields: Map<String, Value>,
+    seconds: f64,
+}
+
+impl Report {
+    /// A report on a run with these statistics.
+    #[must_use]
+    pub fn new(stats: &Stats) -> Self {
+        Self { stats: stats.clone(), lines: Vec::new(), fields: Map::new(), seconds: 0.0 }
+    }
+
+    /// A line for humans.
+    #[must_use]
+    pub fn line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    /// A field of the JSON object.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds what only the end of the run knows.
+    pub(crate) fn finish(mut self, party: Party, time: Duration, threads: usize) -> Self {
+        let total = self.stats.total();
+        self.seconds = time.as_secs_f64();
+        self.fields.insert(
+            party.to_string(),
+            json!({
+                "seconds": rounded(self.seconds),
+                "setup_seconds": rounded(self.stats.phase(Phase::Setup).seconds),
+                "bytes_sent": total.bytes_sent,
+                "bytes_received": total.bytes_received,
+                "half_rounds": total.half_rounds,
+                "peak_rss_bytes": peak_rss_bytes(),
+                "threads": threads,
+            }),
+        );
+        self
+    }
+
+    /// Adds what only the peer knows.
+    pub(crate) fn merge(mut self, peer: Map<String, Value>) -> Self {
+        for (name, value) in peer {
+            self.fields.entry(name).or_insert(value);
+        }
+        self
+    }
+
+    /// Prints to stdout, for humans or, under `--json`, the JSON object alone.
+    pub(crate) fn print(&self, common: &Common) {
+        let text =
+            if common.json { format!("{}\n", Value::Object(self.fields.clone())) } else { self.to_text() };
+        // A reader that has gone away does not want to hear more.
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            text += line;
+            text.push('\n');
+        }
+        let scopes =
+            self.stats.scopes().filter(|(_, counts)| *counts != Counts::default()).collect::<Vec<_>>();
+        if scopes.iter().any(|(name, _)| !name.is_empty()) {
+            text += "\n";
+            row(&mut text, "", ["seconds", "sent", "received", "half-rounds"].map(String::from));
+            for (name, counts) in scopes {
+                let name = if name.is_empty() { "(connection, keys)" } else { name };
+                row(
+                    &mut text,
+                    name,
+                    [
+                        format!("{:.3}", counts.seconds),
+                        human(counts.bytes_sent),
+                        human(counts.bytes_received),
+                        counts.half_rounds.to_string(),
+                    ],
+                );
+            }
+        }
+        let total = self.stats.total();
+        let _ = writeln!(
+            text,
+            "\n{:.2} s (setup {:.2} s), {} sent, {} received, {} half-rounds, peak memory {}",
+            self.seconds,
+            self.stats.phase(Phase::Setup).seconds,
+            human(total.bytes_sent),
+            human(total.bytes_received),
+            total.half_rounds,
+            human(peak_rss_bytes()),
+        );
+        text
+    }
+}
+
+fn row(text: &mut String, name: &str, cells: [String; 4]) {
+    let _ = write!(text, "{name:<28}");
+    for cell in cells {
+        let _ = write!(text, " {cell:>12}");
+    }
+    text.push('\n');
+}
+
+/// A number of bytes with three digits.
+fn human(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 999.5 || unit == "GB" {
+            let digits = if unit == "B" || value >= 99.5 { 0 } else { 1 };
+            return format!("{value:.digits$} {unit}");
+        }
+        value /= 1000.0;
+    }
+    unreachable!("the last unit takes everything")
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
+}
+
+/// The peak memory of this process so far; 0 where the system does not tell.
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = |line: &str| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok();
+    status.lines().find_map(kib).map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_bytes_are_short() {
+        let cases = [(0, "0 B"), (999, "999 B"), (1234, "1.2 kB"), (123_456, "123 kB"), (999_999, "1.0 MB")];
+        for (bytes, text) in cases {
+            assert_eq!(human(bytes), text);
+        }
+        assert_eq!(human(12_345_678_901_234), "12346 GB");
+    }
+}

@@ -1,0 +1,148 @@
+//! What all examples promise: one command for both parties or one for each, JSON, exit codes, one line of error,
+//! and no hanging.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::thread;
+
+/// `cargo test` builds the examples beside the tests.
+fn link() -> Command {
+    let mut path = std::env::current_exe().expect("a test has a path");
+    path.pop();
+    path.pop();
+    let program: PathBuf = path.join("examples/link");
+    assert!(program.with_extension(std::env::consts::EXE_EXTENSION).exists(), "cargo build --examples first");
+    let mut command = Command::new(program);
+    command.args(["--round-trips", "3", "--mib", "1", "--timeout", "5"]).stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    link().args(args).output().expect("it starts")
+}
+
+/// The exit code and the one line on stderr.
+fn assert_fails(output: &Output, code: i32, line: &str) {
+    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("error: {line}\n"));
+    assert_eq!(output.status.code(), Some(code));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+/// A party that listens, and its address.
+fn listening(args: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+    let mut child = link()
+        .args(["--role", "server", "--listen", "127.0.0.1:0"])
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("it says where it waits");
+    let address = line.trim().strip_prefix("waiting for the client on ").expect("an address").to_owned();
+    (child, stderr, address)
+}
+
+/// The exit code and the rest of stderr.
+fn end(mut child: Child, mut stderr: impl Read) -> (Option<i32>, String) {
+    let mut text = String::new();
+    stderr.read_to_string(&mut text).expect("text");
+    (child.wait().expect("it ends").code(), text)
+}
+
+#[test]
+fn both_parties_report_in_one_object() {
+    let output = run(&["--json"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("one object and nothing else");
+    for (own, other) in [("server", "client"), ("client", "server")] {
+        assert_eq!(json[own]["bytes_sent"], json[other]["bytes_received"]);
+        assert_eq!(json[own]["half_rounds"], 1 + 6 + 1);
+        assert_eq!(json[own]["threads"], 1);
+        assert!(json[own]["seconds"].as_f64() >= json[own]["setup_seconds"].as_f64());
+        assert!(json[own]["peak_rss_bytes"].is_u64());
+    }
+    assert!(json["round_trip_microseconds"].is_f64());
+}
+
+#[test]
+fn each_party_alone_reports_its_own_part() {
+    let (server, stderr, address) = listening(&[]);
+    let client = run(&["--role", "client", "--connect", &address, "--json"]);
+    assert_eq!(client.status.code(), Some(0));
+    let json: Value = serde_json::from_slice(&client.stdout).expect("one object");
+    assert!(json["client"].is_object() && json["server"].is_null());
+    assert_eq!(end(server, stderr), (Some(0), String::new()));
+}
+
+#[test]
+fn wrong_flags_are_exit_code_2() {
+    assert_fails(&run(&["--nonsense"]), 2, "unexpected argument '--nonsense' found (see --help)");
+    let line = "one party alone needs --listen ADDR or --connect ADDR";
+    assert_fails(&run(&["--role", "client"]), 2, line);
+    let help = run(&["--help"]);
+    assert_eq!((help.status.code(), help.stderr.len()), (Some(0), 0));
+}
+
+#[test]
+fn a_port_in_use_and_a_missing_peer_are_exit_code_2() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it has one").to_string();
+    let output = run(&["--role", "server", "--listen", &address]);
+    let line = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(line.starts_with(&format!("error: cannot listen on {address}: ")), "{line}");
+    assert_eq!((line.lines().count(), output.status.code()), (1, Some(2)));
+    drop(taken);
+    let output = run(&["--role", "client", "--connect", &address, "--timeout", "1"]);
+    assert_fails(&output, 2, &format!("cannot connect to {address}: nobody listened within 1 s"));
+}
+
+#[test]
+fn different_parameters_are_named_on_both_sides() {
+    let (server, stderr, address) = listening(&["--mib", "2"]);
+    let client = run(&["--role", "client", "--connect", &address]);
+    assert_fails(&client, 1, "handshake: parameter `mib` differs: 1 here, 2 there");
+    let line = "error: handshake: parameter `mib` differs: 2 here, 1 there\n";
+    assert_eq!(end(server, stderr), (Some(1), line.into()));
+}
+
+#[test]
+fn a_stranger_is_refused() {
+    let (server, stderr, address) = listening(&[]);
+    let mut stranger = TcpStream::connect(&*address).expect("it listens");
+    stranger.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("there is room");
+    // Reads until the server hangs up.
+    let reading = thread::spawn(move || {
+        let _ = stranger.read_to_end(&mut Vec::new());
+    });
+    let line = "error: handshake: the peer does not speak ezpc\n";
+    assert_eq!(end(server, stderr), (Some(1), line.into()));
+    reading.join().expect("the server hung up");
+}
+
+#[test]
+fn a_peer_that_vanishes_is_exit_code_1() {
+    let (server, stderr, address) = listening(&[]);
+    let stranger = TcpStream::connect(&*address).expect("it listens");
+    let mine = stranger.local_addr().expect("it has one");
+    drop(stranger);
+    let (code, line) = end(server, stderr);
+    assert!(line.starts_with("error: handshake: ") && line.contains(&mine.to_string()), "{line}");
+    assert_eq!((code, line.lines().count()), (Some(1), 1));
+}
+
+#[test]
+fn a_peer_that_says_nothing_times_out() {
+    let (server, stderr, address) = listening(&["--timeout", "1"]);
+    let stranger = TcpStream::connect(&*address).expect("it listens");
+    let line = format!(
+        "error: handshake: receiving from {}: the peer did not answer in time\n",
+        stranger.local_addr().expect("it has one")
+    );
+    assert_eq!(end(server, stderr), (Some(1), line));
+}
