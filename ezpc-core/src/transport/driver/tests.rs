@@ -139,6 +139,31 @@ fn a_fast_sender_waits_for_a_slow_receiver() {
 }
 
 #[test]
+fn machines_side_by_side_wait_for_the_network_together() {
+    use crate::transport::throttle::{Link, Throttle};
+    let link = Link::new(1 << 40, Duration::from_millis(10));
+    let (a, b) = memory::pair();
+    let play = move |end, party| {
+        let mut channel = Channel::new(Throttle::new(end, link), party, TIMEOUT)?;
+        let start = std::time::Instant::now();
+        let machines = (0..20).map(|i| {
+            Ok(Machine::new(move |io| async move {
+                let depth = if i == 3 { 6 } else { 1 };
+                ping_pong(io, party, vec![i; 100], depth).await.map(drop)
+            }))
+        });
+        assert_eq!(run(&mut channel, machines, 20)?.half_rounds, 6);
+        Ok::<_, Error>(start.elapsed())
+    };
+    let client = thread::spawn(move || play(b, Party::Client));
+    let time = play(a, Party::Server).expect("an honest run");
+    // The client receives the last message.
+    let time = time.max(client.join().expect("no panic").expect("an honest run"));
+    // Six half-rounds one after the other, not twenty-five.
+    assert!((60..200).contains(&time.as_millis()), "{time:?}");
+}
+
+#[test]
 fn an_error_of_a_machine_ends_the_run_on_both_sides() {
     let [server, client] = both(|channel| {
         let party = channel.party();
