@@ -5,9 +5,9 @@
 //! ```
 
 use clap::Parser;
-use ezpc_core::transport::{Channel, Phase, handshake};
+use ezpc_core::transport::{Phase, handshake};
 use ezpc_core::{Error, ErrorKind, Party, Result};
-use ezpc_examples::{Common, Example, Report, Ui};
+use ezpc_examples::{Common, Connection, Example, Report, Ui};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -37,7 +37,8 @@ impl Example for Link {
         Ok(())
     }
 
-    fn run(&self, (): (), mut channel: Channel, ui: &Ui) -> Result<Report> {
+    fn run(&self, (): (), connection: Connection, ui: &Ui) -> Result<Report> {
+        let mut channel = connection.channel()?;
         let parameters =
             handshake::Parameters::new().with("round_trips", self.round_trips).with("mib", self.mib);
         handshake::open(&mut channel, &parameters, nonce()?)?;

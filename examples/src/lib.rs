@@ -14,12 +14,13 @@ mod report;
 mod ui;
 
 pub use args::{Common, Role};
+pub use connect::Connection;
 pub use files::save;
 pub use report::Report;
 pub use ui::Ui;
 
 use clap::Parser;
-use ezpc_core::transport::Channel;
+use ezpc_core::transport::tcp;
 use ezpc_core::{Error, ErrorKind, Party, Result};
 use peer::Peer;
 use std::process::ExitCode;
@@ -36,8 +37,8 @@ pub trait Example: Parser {
     /// Reads and checks what `party` needs, before anybody connects.
     fn load(&self, party: Party) -> Result<Self::Input>;
 
-    /// Does the work of one party: `channel.party()` says which.
-    fn run(&self, input: Self::Input, channel: Channel, ui: &Ui) -> Result<Report>;
+    /// Does the work of one party: `connection.party()` says which.
+    fn run(&self, input: Self::Input, connection: Connection, ui: &Ui) -> Result<Report>;
 }
 
 /// The `main` of an example.
@@ -88,8 +89,8 @@ fn run_one<E: Example>(example: &E, party: Party, ui: &Ui) -> Result<Report, Fai
     let before = Failure::before_connection;
     common.check().map_err(before)?;
     let input = example.load(party).map_err(before)?;
-    let channel = connect::connect(common, party, ui).map_err(before)?;
-    timed(example, input, channel, ui).map_err(Failure::after_connection)
+    let connection = Connection::open(common, party, ui).map_err(before)?;
+    timed(example, input, connection, ui).map_err(Failure::after_connection)
 }
 
 /// The server here and the client in a second process.
@@ -98,15 +99,14 @@ fn run_both<E: Example>(example: &E, ui: &Ui) -> Result<Report, Failure> {
     let before = Failure::before_connection;
     common.check().map_err(before)?;
     let input = example.load(Party::Server).map_err(before)?;
-    let listener = connect::listen("127.0.0.1:0").map_err(before)?;
+    let listener = tcp::Listener::bind("127.0.0.1:0").map_err(before)?;
     let mut peer = Peer::spawn(listener.local_address()).map_err(before)?;
     let transport = match listener.accept_while(common.timeout(), || peer.is_running()) {
         Ok(transport) => transport,
         Err(error) if error.kind() == ErrorKind::Cancelled => return Err(peer.into_failure()),
         Err(error) => return Err(before(error)),
     };
-    let channel = Channel::new(transport, Party::Server, common.timeout()).map_err(before)?;
-    match timed(example, input, channel, ui) {
+    match timed(example, input, Connection::new(common, Party::Server, transport), ui) {
         Ok(report) => Ok(report.merge(peer.finish(common.timeout())?)),
         // The connection is closed by now: whatever made the client hang up, it has said so.
         Err(error) => Err(match peer.failed_within(Duration::from_secs(2)) {
@@ -116,9 +116,9 @@ fn run_both<E: Example>(example: &E, ui: &Ui) -> Result<Report, Failure> {
     }
 }
 
-fn timed<E: Example>(example: &E, input: E::Input, channel: Channel, ui: &Ui) -> Result<Report> {
-    let (start, party) = (Instant::now(), channel.party());
-    let report = example.run(input, channel, ui)?;
+fn timed<E: Example>(example: &E, input: E::Input, connection: Connection, ui: &Ui) -> Result<Report> {
+    let (start, party) = (Instant::now(), connection.party());
+    let report = example.run(input, connection, ui)?;
     ui.clear();
     Ok(report.finish(party, start.elapsed(), example.common().threads))
 }
