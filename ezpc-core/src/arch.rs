@@ -2,4 +2,5 @@
 //!
 //! Every kernel has a portable version, which is the oracle of the others' tests.
 
+pub(crate) mod ntt;
 pub(crate) mod transpose;

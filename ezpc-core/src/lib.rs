@@ -4,6 +4,7 @@ mod arch;
 pub mod base_ot;
 pub mod crypto;
 pub mod error;
+pub mod he;
 pub mod ops;
 pub mod ot;
 pub mod party;
