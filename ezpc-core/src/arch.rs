@@ -2,5 +2,6 @@
 //!
 //! Every kernel has a portable version, which is the oracle of the others' tests.
 
+pub(crate) mod mac;
 pub(crate) mod ntt;
 pub(crate) mod transpose;

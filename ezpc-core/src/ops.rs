@@ -12,6 +12,7 @@ mod gate;
 mod halves;
 mod lanes;
 pub mod maximum;
+pub mod linear;
 pub mod mul;
 pub mod mux;
 pub mod product;

@@ -1,0 +1,99 @@
+//! AVX-512: even and odd lanes apart in 64-bit sums, four rows by two columns in registers.
+
+#![expect(unsafe_code, reason = "vector loads and stores, and calls behind a run-time check of the CPU")]
+
+use super::{LANES, ROWS, Reduction, Target, Weights};
+use core::arch::x86_64::*;
+
+/// Whether this CPU is served; if so, multiplies.
+pub(super) fn multiply(
+    m: Reduction,
+    x: &[[u32; LANES]],
+    columns: usize,
+    w: Weights<'_>,
+    target: &mut Target<'_>,
+) -> bool {
+    if columns % 2 != 0 || !is_x86_feature_detected!("avx512f") {
+        return false;
+    }
+    match w {
+        Weights::Vectors(w) => {
+            // SAFETY: the CPU has AVX-512F, checked above.
+            unsafe { run(m, x, columns, w, target) }
+        }
+        Weights::Scalars(w) => {
+            // SAFETY: the CPU has AVX-512F, checked above.
+            unsafe { run(m, x, columns, w, target) }
+        }
+    }
+    true
+}
+
+/// A weight as a vector.
+trait Weight: Sized {
+    /// The even lanes and the odd ones, in the low halves.
+    fn halves(&self) -> [__m512i; 2];
+}
+
+impl Weight for [u32; LANES] {
+    #[inline(always)]
+    fn halves(&self) -> [__m512i; 2] {
+        // SAFETY: the reference is valid for 64 bytes; callers run with AVX-512F.
+        let even = unsafe { _mm512_loadu_si512(self.as_ptr().cast()) };
+        // SAFETY: callers run with AVX-512F.
+        [even, unsafe { _mm512_srli_epi64::<32>(even) }]
+    }
+}
+
+impl Weight for u32 {
+    #[inline(always)]
+    fn halves(&self) -> [__m512i; 2] {
+        // SAFETY: callers run with AVX-512F.
+        [unsafe { _mm512_set1_epi32(*self as i32) }; 2]
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+fn run<W: Weight>(m: Reduction, x: &[[u32; LANES]], columns: usize, w: &[W], target: &mut Target<'_>) {
+    let inputs = x.len() / columns;
+    for (block, weights) in w.chunks_exact(inputs * ROWS).enumerate() {
+        for pair in (0..columns).step_by(2) {
+            let mut sums = [[[_mm512_setzero_si512(); 2]; 2]; ROWS];
+            for (values, weights) in x.chunks_exact(columns).zip(weights.chunks_exact(ROWS)) {
+                let [a, b] = [values[pair].halves(), values[pair + 1].halves()];
+                for (sums, weight) in sums.iter_mut().zip(weights) {
+                    let w = weight.halves();
+                    for (sum, v) in sums.iter_mut().zip([a, b]) {
+                        sum[0] = _mm512_add_epi64(sum[0], _mm512_mul_epu32(v[0], w[0]));
+                        sum[1] = _mm512_add_epi64(sum[1], _mm512_mul_epu32(v[1], w[1]));
+                    }
+                }
+            }
+            for (i, sums) in sums.iter().enumerate().take(target.rows - block * ROWS) {
+                for (j, &[even, odd]) in sums.iter().enumerate() {
+                    let even = reduce(m, even);
+                    let odd = _mm512_slli_epi64::<32>(reduce(m, odd));
+                    let slot = target.slot(block * ROWS + i, pair + j);
+                    // SAFETY: the slot is 64 bytes; the store needs no alignment.
+                    unsafe { _mm512_storeu_si512(slot.as_mut_ptr().cast(), _mm512_or_si512(even, odd)) };
+                }
+            }
+        }
+    }
+}
+
+/// `sum / 2^32` mod p in 64-bit lanes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn reduce(m: Reduction, sum: __m512i) -> __m512i {
+    let p = _mm512_set1_epi64(i64::from(m.p));
+    let low = _mm512_and_si512(sum, _mm512_set1_epi64(0xFFFF_FFFF));
+    let high = _mm512_srli_epi64::<32>(sum);
+    let folded = _mm512_add_epi64(_mm512_mul_epu32(high, _mm512_set1_epi64(i64::from(m.r))), low);
+    let q = _mm512_mul_epu32(folded, _mm512_set1_epi64(i64::from(m.inverse)));
+    let correction = _mm512_srli_epi64::<32>(_mm512_mul_epu32(q, p));
+    let value = _mm512_add_epi64(_mm512_sub_epi64(_mm512_srli_epi64::<32>(folded), correction), p);
+    // Below 2^28: as signed 64-bit values a borrow is the larger unsigned one.
+    let once = _mm512_min_epu64(value, _mm512_sub_epi64(value, p));
+    _mm512_min_epu64(once, _mm512_sub_epi64(once, p))
+}

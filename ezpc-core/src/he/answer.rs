@@ -1,0 +1,134 @@
+//! Answers: re-randomised, masked in a power of two, without their low bits, and only where they are needed.
+//!
+//! With `k0` and `k1` bits kept of the halves c0 and c1, the party that computed `c0 + c1 s = Q V / 2^k0` sends
+//! `w0 = round(c0 2^k0 / Q) - r mod 2^k0` with r uniform and `w1 = round(c1 2^k1 / Q)`, and keeps `r >> slack`. The
+//! other decrypts `z = w0 + round((w1 s) 2^(k0 - k1)) = V - r + noise` and takes `ceil(z / 2^slack)`. Together they
+//! hold an unbiased stochastic rounding of `(V + noise) / 2^slack`. linear.md 0.1.
+
+use super::codec::{BitReader, BitWriter, bits_len};
+use super::encrypt::{PublicKey, SecretKey};
+use super::ring::RingSet;
+use super::sample::{Noise, residue};
+use crate::crypto::Prg;
+use zeroize::Zeroizing;
+
+/// The bits of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Precision {
+    /// Where ciphertexts live.
+    pub(crate) set: RingSet,
+    /// k0: bits kept of needed coefficients of c0.
+    pub(crate) kept0: u32,
+    /// k1: bits kept of all of c1.
+    pub(crate) kept1: u32,
+    /// Bits of a share below the result's ring.
+    pub(crate) slack: u32,
+}
+
+/// Whether an answer is re-randomised; only tests that show why ask for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Privacy {
+    /// With a fresh encryption of zero.
+    Fresh,
+    /// As computed: c1 gives the weights away.
+    #[cfg(test)]
+    None,
+}
+
+impl Precision {
+    /// The bytes of an answer with so many needed coefficients.
+    pub(crate) const fn answer_len(&self, needed: usize) -> usize {
+        bits_len(self.set.degree(), self.kept1) + bits_len(needed, self.kept0)
+    }
+
+    /// Turns the transforms `(c0, c1)` of a result into an answer, and the shares this party keeps.
+    ///
+    /// `needed` lists coefficients, each with what to add to it as a fraction of 2^128 of the plaintext ring.
+    pub(crate) fn answer(
+        &self,
+        key: &PublicKey,
+        privacy: Privacy,
+        halves: [&mut [u32]; 2],
+        needed: impl Iterator<Item = (usize, u128)>,
+        rng: &mut Prg,
+        out: &mut [u8],
+        mut share: impl FnMut(u64),
+    ) {
+        let ring = self.set.ring();
+        let n = ring.degree();
+        let [c0, c1] = halves;
+        if privacy == Privacy::Fresh {
+            key.rerandomise(c0, c1, rng);
+        }
+        ring.inverse(c0);
+        ring.inverse(c1);
+        if privacy == Privacy::Fresh {
+            let e1 = Noise::Rerandomiser.vec(n, rng);
+            for (limb, ntt) in c1.chunks_exact_mut(n).zip(ring.ntts()) {
+                let m = ntt.modulus();
+                for (c, &e) in limb.iter_mut().zip(e1.iter()) {
+                    *c = m.add(*c, residue(e, m.p()));
+                }
+            }
+        }
+        let (out1, out0) = out.split_at_mut(bits_len(n, self.kept1));
+        let mut writer = BitWriter::new(out1);
+        for j in 0..n {
+            writer.put(keep(ring.fraction(|i| c1[i * n + j]), self.kept1), self.kept1);
+        }
+        writer.finish();
+        let mut writer = BitWriter::new(out0);
+        let mask = (1_u128 << self.kept0) - 1;
+        let needed: Vec<(usize, u128)> = needed.collect();
+        let e0 = Noise::Wide.vec(needed.len(), rng);
+        let mut masks = Zeroizing::new(vec![0_u128; needed.len()]);
+        rng.fill_bytes(bytemuck::must_cast_slice_mut(&mut masks));
+        for (((j, add), &e), &r) in needed.into_iter().zip(e0.iter()).zip(masks.iter()) {
+            let fraction = ring.fraction(|i| c0[i * n + j]);
+            let fraction = fraction.wrapping_add(ring.small_fraction(i64::from(e))).wrapping_add(add);
+            let r = r & mask;
+            writer.put(keep(fraction, self.kept0).wrapping_sub(r) & mask, self.kept0);
+            share((r >> self.slack) as u64);
+        }
+        writer.finish();
+    }
+
+    /// Decrypts an answer at the needed coefficients into this party's shares, not yet reduced into their ring.
+    pub(crate) fn decrypt(
+        &self,
+        key: &SecretKey,
+        answer: &[u8],
+        needed: impl Iterator<Item = usize>,
+        mut share: impl FnMut(u64),
+    ) {
+        let ring = self.set.ring();
+        let n = ring.degree();
+        let (bytes1, bytes0) = answer.split_at(bits_len(n, self.kept1));
+        let mut reader = BitReader::new(bytes1);
+        let mut poly = Zeroizing::new(vec![0; self.set.limbs() * n]);
+        for j in 0..n {
+            let w1 = reader.get(self.kept1);
+            for (i, ntt) in ring.ntts().iter().enumerate() {
+                poly[i * n + j] = ntt.modulus().reduce_u128(w1);
+            }
+        }
+        // |w1 s| < N 2^k1 <= Q / 2: the integer product, exactly.
+        ring.forward(&mut poly);
+        key.multiply(&mut poly);
+        ring.inverse(&mut poly);
+        let mut reader = BitReader::new(bytes0);
+        let drop = self.kept1 - self.kept0;
+        for j in needed {
+            let product = ring.lift(|i| poly[i * n + j]);
+            let rounded = (product.wrapping_add((1 << drop) >> 1) as i128 >> drop) as u128;
+            let z = reader.get(self.kept0).wrapping_add(rounded) & ((1 << self.kept0) - 1);
+            share(((z + (1 << self.slack) - 1) >> self.slack) as u64);
+        }
+    }
+}
+
+/// The `bits` highest bits of a fraction of 2^128, rounded, mod 2^bits.
+#[inline]
+const fn keep(fraction: u128, bits: u32) -> u128 {
+    fraction.wrapping_add(1 << (127 - bits)) >> (128 - bits)
+}

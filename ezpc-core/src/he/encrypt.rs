@@ -1,0 +1,228 @@
+//! Keys and ciphertexts.
+
+use super::codec;
+use super::ring::{Ring, RingSet};
+use super::sample::{self, Noise};
+use crate::crypto::{Kdf, Prg, SessionId};
+use crate::error::{Error, Result};
+use crate::party::Party;
+use crate::secret::Secret;
+use crate::transport::cost::Cost;
+use crate::transport::machine::Io;
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use zeroize::Zeroizing;
+
+/// This party's secret keys and the peer's public ones, for one session.
+///
+/// Public polynomials come from the session's name and a counter that both parties advance alike: a layer
+/// [reserves](HeKeys::reserve) as many as it needs, and none is used twice.
+pub struct HeKeys {
+    session: SessionId,
+    party: Party,
+    secret: [SecretKey; 2],
+    peer: [PublicKey; 2],
+    /// Ciphertexts used so far, by the party that encrypts them.
+    used: [AtomicU64; 2],
+}
+
+/// Makes a key pair for each parameter set and exchanges the public keys.
+///
+/// `session` must be fresh. One half-round in both directions.
+pub async fn he_setup(io: Io, party: Party, session: SessionId, rng: &mut Prg) -> Result<HeKeys> {
+    let mut message = Vec::new();
+    let secret = RingSet::ALL.map(|set| {
+        let (secret, public) = SecretKey::generate(set, &session, party, rng);
+        let start = message.len();
+        message.resize(start + public_len(set), 0);
+        codec::write_residues(&public, &mut message[start..]);
+        secret
+    });
+    let received = io.exchange(&message, message.len()).await;
+    let mut rest = received.as_slice();
+    let mut peer = Vec::new();
+    for set in RingSet::ALL {
+        let (bytes, more) = rest.split_at(public_len(set));
+        peer.push(PublicKey::read(set, &session, party.peer(), bytes)?);
+        rest = more;
+    }
+    let peer = peer.try_into().ok().expect("one key a set");
+    Ok(HeKeys { session, party, secret, peer, used: [const { AtomicU64::new(0) }; 2] })
+}
+
+/// What [`he_setup`] costs.
+#[must_use]
+pub fn he_setup_cost() -> Cost {
+    let bytes = RingSet::ALL.iter().map(|&set| public_len(set)).sum();
+    Cost::level(bytes, bytes)
+}
+
+const fn public_len(set: RingSet) -> usize {
+    codec::residues_len(set.limbs() * set.degree())
+}
+
+impl HeKeys {
+    /// Takes the next `count` public polynomials of ciphertexts that `holder` encrypts; returns the first's number.
+    ///
+    /// Both parties must reserve in the same order.
+    pub(crate) fn reserve(&self, holder: Party, count: usize) -> u64 {
+        self.used[holder.index()].fetch_add(count as u64, Ordering::Relaxed)
+    }
+
+    /// This party.
+    pub(crate) const fn party(&self) -> Party {
+        self.party
+    }
+
+    /// This party's secret key.
+    pub(crate) const fn secret(&self, set: RingSet) -> &SecretKey {
+        &self.secret[set as usize]
+    }
+
+    /// The peer's public key.
+    pub(crate) const fn peer(&self, set: RingSet) -> &PublicKey {
+        &self.peer[set as usize]
+    }
+
+    /// The transform of the public polynomial `index` of ciphertexts that `holder` encrypts.
+    pub(crate) fn public_poly(&self, holder: Party, set: RingSet, index: u64, poly: &mut [u32]) {
+        let mut stream = Prg::from_seed(
+            Kdf::new("he ciphertext")
+                .part(self.session.as_bytes())
+                .part(&[holder.index() as u8, set as u8])
+                .part(&index.to_le_bytes())
+                .block(),
+        );
+        sample::uniform(set.ring(), &mut stream, poly);
+    }
+}
+
+impl fmt::Debug for HeKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeKeys(of the {})", self.party)
+    }
+}
+
+/// The public polynomial of a key, derived by both parties: one of the peer's choice could be zero.
+fn key_poly(set: RingSet, session: &SessionId, holder: Party) -> Vec<u32> {
+    let seed =
+        Kdf::new("he public key").part(session.as_bytes()).part(&[holder.index() as u8, set as u8]).block();
+    let mut a = vec![0; set.limbs() * set.degree()];
+    sample::uniform(set.ring(), &mut Prg::from_seed(seed), &mut a);
+    a
+}
+
+/// A ternary secret key.
+pub(crate) struct SecretKey {
+    set: RingSet,
+    /// Its transform in Montgomery form.
+    s: Secret<Vec<u32>>,
+}
+
+impl SecretKey {
+    /// A fresh key and the transform of its public key's second half.
+    fn generate(set: RingSet, session: &SessionId, holder: Party, rng: &mut Prg) -> (Self, Vec<u32>) {
+        let ring = set.ring();
+        let mut s = Noise::Ternary.poly(ring, rng);
+        ring.forward(&mut s);
+        to_mont(ring, &mut s);
+        let key = Self { set, s: Secret::new(core::mem::take(&mut *s)) };
+        let mut b = key_poly(set, session, holder);
+        key.multiply(&mut b);
+        let mut error = Noise::Error.poly(ring, rng);
+        ring.forward(&mut error);
+        combine(ring, &mut b, &error, |m, product, e| m.sub(e, product));
+        (key, b)
+    }
+
+    /// Multiplies a transform with that of the key.
+    pub(crate) fn multiply(&self, poly: &mut [u32]) {
+        combine(self.set.ring(), poly, self.s.expose(), |m, v, s| m.mont_mul(v, s));
+    }
+
+    /// Turns an encoded message into the first half `m + e - a s` of its ciphertext, given the transform of the
+    /// public second half.
+    pub(crate) fn encrypt(&self, message: &mut [u32], mut a: Zeroizing<Vec<u32>>, rng: &mut Prg) {
+        let ring = self.set.ring();
+        self.multiply(&mut a);
+        ring.inverse(&mut a);
+        let error = Noise::Error.poly(ring, rng);
+        for ((v, &product), &e) in message.iter_mut().zip(a.iter()).zip(error.iter()) {
+            // Each operand is reduced; sums of three stay below 2^28.
+            *v += e;
+            *v = v.wrapping_sub(product);
+        }
+        for (limb, ntt) in message.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
+            let m = ntt.modulus();
+            for v in limb {
+                // In (-p, 2p), as two's complement.
+                let low = v.wrapping_add(m.p() & (*v as i32 >> 31) as u32);
+                *v = m.reduce_once(low);
+            }
+        }
+    }
+}
+
+/// A public key `(b, a)` with `b = e - a s`: encryptions of zero for whoever holds it.
+pub(crate) struct PublicKey {
+    set: RingSet,
+    /// Transforms in Montgomery form.
+    b: Vec<u32>,
+    a: Vec<u32>,
+}
+
+impl PublicKey {
+    fn read(set: RingSet, session: &SessionId, holder: Party, bytes: &[u8]) -> Result<Self> {
+        let ring = set.ring();
+        let mut b = vec![0; set.limbs() * set.degree()];
+        if !codec::read_residues(bytes, set.primes(), set.degree(), &mut b) {
+            return Err(Error::peer("a public key whose residues are not reduced"));
+        }
+        to_mont(ring, &mut b);
+        let mut a = key_poly(set, session, holder);
+        to_mont(ring, &mut a);
+        Ok(Self { set, b, a })
+    }
+
+    /// Adds `u` times the key to the transforms `(c0, c1)`, with a fresh u.
+    pub(crate) fn rerandomise(&self, c0: &mut [u32], c1: &mut [u32], rng: &mut Prg) {
+        let ring = self.set.ring();
+        let mut u = Noise::Rerandomiser.poly(ring, rng);
+        ring.forward(&mut u);
+        for (i, ntt) in ring.ntts().iter().enumerate() {
+            let m = ntt.modulus();
+            let limb = i * ring.degree()..(i + 1) * ring.degree();
+            for (c, key) in [(&mut *c0, &self.b), (&mut *c1, &self.a)] {
+                for ((c, &k), &u) in c[limb.clone()].iter_mut().zip(&key[limb.clone()]).zip(&u[limb.clone()])
+                {
+                    *c = m.add(*c, m.mont_mul(u, k));
+                }
+            }
+        }
+    }
+}
+
+fn to_mont(ring: &Ring, poly: &mut [u32]) {
+    for (limb, ntt) in poly.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
+        let m = ntt.modulus();
+        for v in limb {
+            *v = m.to_mont(*v);
+        }
+    }
+}
+
+/// `left = f(left, right)` for each residue.
+pub(crate) fn combine(
+    ring: &Ring,
+    left: &mut [u32],
+    right: &[u32],
+    f: impl Fn(super::modulus::Modulus, u32, u32) -> u32,
+) {
+    let n = ring.degree();
+    for ((left, right), ntt) in left.chunks_exact_mut(n).zip(right.chunks_exact(n)).zip(ring.ntts()) {
+        let m = ntt.modulus();
+        for (l, &r) in left.iter_mut().zip(right) {
+            *l = f(m, *l, r);
+        }
+    }
+}

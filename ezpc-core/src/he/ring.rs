@@ -1,0 +1,218 @@
+//! The rings Z_Q\[X\]/(X^N + 1) with Q a product of primes, elements as residues limb after limb.
+
+use super::modulus::Modulus;
+use super::ntt::Ntt;
+use std::sync::OnceLock;
+
+/// The sets of lattice parameters.
+///
+/// Secret keys are ternary, errors are centred binomial of deviation 3.24. Security of each set by the lattice
+/// estimator (commit 27a581bb, unlimited samples), classical: `Small` 131.3 bits (MATZOV), 102.8 (core-SVP of ADPS16),
+/// 135 (BDGL16), quantum 91 to 124; `Large` 131.5 (MATZOV), 102.0 (core-SVP). These are not 128 bits post-quantum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RingSet {
+    /// N = 2048, Q of 52 bits: set A.
+    Small,
+    /// N = 4096, Q of 104 bits: sets A64 and E, which differ in the bits of an answer that are kept.
+    Large,
+}
+
+impl RingSet {
+    /// Every set.
+    pub(crate) const ALL: [Self; 2] = [Self::Small, Self::Large];
+
+    /// N.
+    pub(crate) const fn degree(self) -> usize {
+        match self {
+            Self::Small => 2048,
+            Self::Large => 4096,
+        }
+    }
+
+    /// The number of primes.
+    pub(crate) const fn limbs(self) -> usize {
+        self.primes().len()
+    }
+
+    /// The primes, each 1 mod 2N.
+    pub(crate) const fn primes(self) -> &'static [u32] {
+        match self {
+            Self::Small => &[67_104_769, 67_084_289],
+            Self::Large => &[67_084_289, 67_043_329, 66_994_177, 66_961_409],
+        }
+    }
+
+    /// The tables of the set.
+    pub(crate) fn ring(self) -> &'static Ring {
+        static RINGS: [OnceLock<Ring>; 2] = [OnceLock::new(), OnceLock::new()];
+        RINGS[self as usize].get_or_init(|| Ring::new(self))
+    }
+}
+
+/// The public constants of a ring.
+pub(crate) struct Ring {
+    set: RingSet,
+    ntts: Vec<Ntt>,
+    limbs: Vec<Limb>,
+    /// Q.
+    q: u128,
+    /// floor(2^128 / Q).
+    per_q: u128,
+}
+
+/// Constants of one prime within its ring.
+struct Limb {
+    /// `(Q / p)^{-1}` mod p, in Montgomery form.
+    idempotent: u32,
+    /// floor(2^128 / p).
+    per_p: u128,
+    /// The product of the earlier primes.
+    base: u128,
+    /// The inverse of that product mod p, in Montgomery form.
+    base_inverse: u32,
+    /// The earlier primes' partial products mod p, in Montgomery form.
+    partial: Vec<u32>,
+}
+
+impl Ring {
+    fn new(set: RingSet) -> Self {
+        let moduli: Vec<Modulus> = set.primes().iter().map(|&p| Modulus::new(p)).collect();
+        let product = |ms: &[Modulus]| ms.iter().map(|m| u128::from(m.p())).product::<u128>();
+        let q = product(&moduli);
+        let limbs = moduli.iter().enumerate().map(|(i, &m)| {
+            let residue = |v: u128| m.to_mont(m.reduce_u128(v));
+            let inverse = |v: u128| m.to_mont(m.invert(m.reduce_u128(v)));
+            Limb {
+                idempotent: inverse(q / u128::from(m.p())),
+                per_p: u128::MAX / u128::from(m.p()),
+                base: product(&moduli[..i]),
+                base_inverse: inverse(product(&moduli[..i])),
+                partial: (0..i).map(|j| residue(product(&moduli[..j]))).collect(),
+            }
+        });
+        let limbs = limbs.collect();
+        let ntts = moduli.iter().map(|&m| Ntt::new(m, set.degree())).collect();
+        Self { set, ntts, limbs, q, per_q: u128::MAX / q }
+    }
+
+    /// Which ring it is.
+    pub(crate) const fn set(&self) -> RingSet {
+        self.set
+    }
+
+    /// N.
+    pub(crate) const fn degree(&self) -> usize {
+        self.set.degree()
+    }
+
+    /// The transforms, one a prime.
+    pub(crate) fn ntts(&self) -> &[Ntt] {
+        &self.ntts
+    }
+
+    /// log2 Q.
+    pub(crate) fn log2_q(&self) -> f64 {
+        (self.q as f64).log2()
+    }
+
+    /// Transforms every limb of a polynomial.
+    pub(crate) fn forward(&self, poly: &mut [u32]) {
+        for (limb, ntt) in poly.chunks_exact_mut(self.degree()).zip(&self.ntts) {
+            ntt.forward(limb);
+        }
+    }
+
+    /// Transforms every limb back.
+    pub(crate) fn inverse(&self, poly: &mut [u32]) {
+        for (limb, ntt) in poly.chunks_exact_mut(self.degree()).zip(&self.ntts) {
+            ntt.inverse(limb);
+        }
+    }
+
+    /// The residues of `round(Q · x / 2^bits)` for `x < 2^bits`, handed to `set(limb, residue)`.
+    #[inline]
+    pub(crate) fn encode(&self, x: u64, bits: u32, mut set: impl FnMut(usize, u32)) {
+        // Q x / 2^bits in two pieces, as 64 >= bits; neither exceeds 128 bits.
+        let high = ((self.q >> 64) * u128::from(x)) << (64 - bits);
+        let low = (u128::from(self.q as u64) * u128::from(x) + (1 << (bits - 1))) >> bits;
+        // For x near 2^bits the result may be Q itself, which the reductions take to zero.
+        let value = high + low;
+        for (i, ntt) in self.ntts.iter().enumerate() {
+            set(i, ntt.modulus().reduce_u128(value));
+        }
+    }
+
+    /// `v / Q` mod 1 as a fraction of 2^128, up to 2^27 units.
+    #[inline]
+    pub(crate) fn fraction(&self, residue: impl Fn(usize) -> u32) -> u128 {
+        let mut sum = 0_u128;
+        for (i, (limb, ntt)) in self.limbs.iter().zip(&self.ntts).enumerate() {
+            let digit = ntt.modulus().mont_mul(residue(i), limb.idempotent);
+            sum = sum.wrapping_add(limb.per_p.wrapping_mul(u128::from(digit)));
+        }
+        sum
+    }
+
+    /// `e / Q` as a fraction of 2^128 for a small signed integer.
+    #[inline]
+    pub(crate) const fn small_fraction(&self, e: i64) -> u128 {
+        self.per_q.wrapping_mul(e as i128 as u128)
+    }
+
+    /// The integer in `-Q/2..Q/2` with the given residues, mod 2^128.
+    #[inline]
+    pub(crate) fn lift(&self, residue: impl Fn(usize) -> u32) -> u128 {
+        // Garner: mixed-radix digits, one prime after the other.
+        let mut digits = [0_u32; 4];
+        let mut value = 0_u128;
+        for (i, (limb, ntt)) in self.limbs.iter().zip(&self.ntts).enumerate() {
+            let m = ntt.modulus();
+            let known = (0..i).fold(0, |acc, j| m.add(acc, m.mont_mul(digits[j], limb.partial[j])));
+            digits[i] = m.mont_mul(m.sub(residue(i), known), limb.base_inverse);
+            value += limb.base * u128::from(digits[i]);
+        }
+        let above = (self.q / 2).wrapping_sub(value);
+        let negative = (above as i128 >> 127) as u128;
+        value.wrapping_sub(self.q & negative)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn encode_fraction_and_lift_agree(raw: u64, bits in 1_u32..=64, e in -(1_i64 << 40)..1 << 40) {
+            for set in RingSet::ALL {
+                let ring = set.ring();
+                let x = raw >> (64 - bits);
+                let mut residues = vec![0; set.limbs()];
+                ring.encode(x, bits, |i, v| residues[i] = v);
+                let fraction = ring.fraction(|i| residues[i]);
+                // |fraction - x / 2^bits| is the rounding of the encoding.
+                let exact = u128::from(x) << (128 - bits);
+                let distance = (fraction.wrapping_sub(exact) as i128).unsigned_abs();
+                prop_assert!(distance <= ring.per_q / 2 + (1 << 30), "{distance}");
+                let small = |i: usize| ring.ntts[i].modulus().reduce_i64(e);
+                prop_assert_eq!(ring.lift(small) as i128, i128::from(e));
+                let distance = ring.fraction(small).wrapping_sub(ring.small_fraction(e)) as i128;
+                prop_assert!(distance.unsigned_abs() < 1 << 50);
+            }
+        }
+    }
+
+    #[test]
+    fn lift_is_centred() {
+        for set in RingSet::ALL {
+            let ring = set.ring();
+            for v in [0, 1, ring.q / 2, ring.q / 2 + 1, ring.q - 1] {
+                let lifted = ring.lift(|i| ring.ntts[i].modulus().reduce_u128(v)) as i128;
+                let expected = if v > ring.q / 2 { v as i128 - ring.q as i128 } else { v as i128 };
+                assert_eq!(lifted, expected);
+            }
+            assert!(ring.log2_q() < [53.0, 106.0][set as usize]);
+        }
+    }
+}

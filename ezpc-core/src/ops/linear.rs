@@ -1,0 +1,118 @@
+//! Convolutions and matrix products of shared inputs with weights that one party knows.
+//!
+//! The other party (the holder) encrypts its share of the input; the owner of the weights adds its own share,
+//! multiplies, adds the bias, and answers re-randomised, masked and only where coefficients are outputs. Both end
+//! with shares of the result divided by 2^shift, in a ring of as many bits less. linear.md.
+
+mod holder;
+mod noise;
+mod owner;
+mod plan;
+mod prepare;
+mod spread;
+
+#[cfg(test)]
+mod tests;
+
+pub use noise::NoiseReport;
+pub use plan::{LinearPlan, Link};
+pub use prepare::PreparedWeights;
+
+use crate::crypto::Prg;
+use crate::error::{Error, Result};
+use crate::he::HeKeys;
+use crate::he::answer::Privacy;
+use crate::party::Party;
+use crate::transport::cost::Cost;
+use crate::transport::machine::Io;
+
+/// Multiplies a shared input with weights that `owner` knows; `weights` is `Some` exactly there.
+///
+/// Takes the next public polynomials of `keys` when it is called, so that both parties must call it in the same
+/// order. Levels, bytes: [`linear_private_cost`]. The result does not depend on `threads`.
+pub fn linear_private<'a>(
+    io: Io,
+    keys: &'a HeKeys,
+    plan: &'a LinearPlan,
+    owner: Party,
+    weights: Option<&'a PreparedWeights>,
+    x: &'a [u64],
+    rng: Prg,
+    threads: usize,
+) -> impl Future<Output = Result<Vec<u64>>> + 'a {
+    linear_with(io, keys, plan, owner, weights, x, rng, threads, Privacy::Fresh)
+}
+
+#[allow(clippy::too_many_arguments, reason = "what the public function takes, and the switch of a test")]
+fn linear_with<'a>(
+    io: Io,
+    keys: &'a HeKeys,
+    plan: &'a LinearPlan,
+    owner: Party,
+    weights: Option<&'a PreparedWeights>,
+    x: &'a [u64],
+    mut rng: Prg,
+    threads: usize,
+    privacy: Privacy,
+) -> impl Future<Output = Result<Vec<u64>>> + 'a {
+    let first = keys.reserve(owner.peer(), plan.ins());
+    async move {
+        if x.len() != plan.spec().input_len() {
+            return Err(Error::usage(format!(
+                "a linear layer over {} elements was given {}",
+                plan.spec().input_len(),
+                x.len()
+            )));
+        }
+        let mine = keys.party() == owner;
+        if mine != weights.is_some() {
+            return Err(Error::usage("weights are given at their owner and nowhere else"));
+        }
+        let job = Job { keys, plan, first, x, threads: threads.max(1), privacy };
+        let mut y = vec![0; plan.spec().output_len()];
+        // A piece travels up while the answer to the one before travels down.
+        let mut received = Vec::new();
+        for level in 0..=plan.pieces() {
+            let (up, down) =
+                (plan.upload_len(level), level.checked_sub(1).map_or(0, |p| plan.answers_len(p)));
+            if let Some(weights) = weights {
+                let message = match level.checked_sub(1) {
+                    Some(piece) => job.answer(piece, weights, &received, &mut rng, &mut y)?,
+                    None => Vec::new(),
+                };
+                received = io.exchange(&message, up).await;
+            } else {
+                let message = if level < plan.pieces() { job.upload(level, &mut rng) } else { Vec::new() };
+                received = io.exchange(&message, down).await;
+                if let Some(piece) = level.checked_sub(1) {
+                    job.decrypt(piece, &received, &mut y);
+                }
+            }
+        }
+        Ok(y)
+    }
+}
+
+/// What [`linear_private`] costs.
+#[must_use]
+pub fn linear_private_cost(plan: &LinearPlan, owner: Party) -> Cost {
+    (0..=plan.pieces()).fold(Cost::none(), |cost, level| {
+        let down = level.checked_sub(1).map_or(0, |p| plan.answers_len(p));
+        let mut sent = [0; 2];
+        sent[owner.peer().index()] = plan.upload_len(level);
+        sent[owner.index()] = down;
+        cost.then(Cost::level(sent[0], sent[1]))
+    })
+}
+
+/// One run of a layer.
+struct Job<'a> {
+    keys: &'a HeKeys,
+    plan: &'a LinearPlan,
+    /// The number of the first public polynomial.
+    first: u64,
+    /// This party's share of the input.
+    x: &'a [u64],
+    threads: usize,
+    privacy: Privacy,
+}

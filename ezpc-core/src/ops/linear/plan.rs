@@ -1,0 +1,158 @@
+//! What both parties derive from the shape of a layer.
+
+use crate::error::{Error, Result};
+use crate::he::answer::Precision;
+use crate::he::codec::residues_len;
+use crate::he::ring::RingSet;
+use crate::he::tile::{Geometry, Prices, Tile, choose};
+use crate::spec::{ConvSpec, LinearKind, LinearSpec};
+
+/// The link that tiles are chosen for; both parties must agree on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "built with a literal")]
+pub struct Link {
+    /// Bits a second.
+    pub bits_per_second: u64,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { bits_per_second: 1_000_000_000 }
+    }
+}
+
+/// How a layer is computed: parameters, tiles, messages. The same at both parties.
+pub struct LinearPlan {
+    spec: LinearSpec,
+    precision: Precision,
+    geometry: Geometry,
+    /// Tiles in a piece of a message.
+    piece: usize,
+}
+
+/// Bits of a share below the result's ring when the layer truncates.
+const SLACK: u32 = 4;
+/// Bits kept of c1 beyond those of c0.
+const MORE: u32 = 6;
+/// The widest result that set A serves.
+const SMALL_OUTPUT: u32 = 29;
+/// Bits kept of c0 and c1 when the result is exact.
+const EXACT: [u32; 2] = [84, 88];
+/// Memory for the polynomials of a piece.
+const PIECE_BYTES: usize = 96 << 20;
+
+impl LinearPlan {
+    /// The plan of a layer.
+    pub fn new(spec: &LinearSpec, link: Link) -> Result<Self> {
+        spec.check()?;
+        let precision = precision(spec)?;
+        let conv = match spec.kind {
+            LinearKind::Conv(conv) => conv,
+            // A product is a convolution with one tap over a map with one row.
+            LinearKind::MatMul(m) => ConvSpec {
+                batch: 1,
+                in_channels: m.inner,
+                input: [1, m.cols],
+                out_channels: m.rows,
+                kernel: [1; 2],
+                stride: [1; 2],
+                padding: [0; 4],
+                dilation: [1; 2],
+                groups: 1,
+            },
+        };
+        if spec.input_len().max(spec.output_len()) > u32::MAX as usize {
+            return Err(Error::usage("a linear layer of more than 2^32 elements"));
+        }
+        let geometry = choose(&conv, precision.set.degree(), &prices(&precision, link))?;
+        // Of one dense group at a time: transforms of ciphertexts and of answers, two polynomials each.
+        let poly = precision.set.limbs() * precision.set.degree() * size_of::<u32>();
+        let tile = 2 * poly * (geometry.ins() + geometry.outs());
+        let piece = (PIECE_BYTES / tile).clamp(1, geometry.tiles.len().max(1));
+        Ok(Self { spec: *spec, precision, geometry, piece })
+    }
+
+    /// The layer.
+    #[must_use]
+    pub const fn spec(&self) -> &LinearSpec {
+        &self.spec
+    }
+
+    pub(super) const fn precision(&self) -> &Precision {
+        &self.precision
+    }
+
+    pub(super) const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Ciphertexts of the whole layer.
+    pub(super) fn ins(&self) -> usize {
+        self.geometry.tiles.len() * self.geometry.groups() * self.geometry.ins()
+    }
+
+    /// The number of messages each way.
+    pub(super) fn pieces(&self) -> usize {
+        self.geometry.tiles.len().div_ceil(self.piece)
+    }
+
+    /// The tiles of a piece, and the number of the first of its ciphertexts; none past the last piece.
+    pub(super) fn tiles(&self, piece: usize) -> (&[Tile], usize) {
+        let all = &self.geometry.tiles;
+        let start = (piece * self.piece).min(all.len());
+        let end = (start + self.piece).min(all.len());
+        (&all[start..end], start * self.geometry.groups() * self.geometry.ins())
+    }
+
+    /// Bytes of one ciphertext.
+    pub(super) const fn ciphertext_len(&self) -> usize {
+        residues_len(self.precision.set.limbs() * self.precision.set.degree())
+    }
+
+    /// Bytes of the ciphertexts of a piece.
+    pub(super) fn upload_len(&self, piece: usize) -> usize {
+        self.tiles(piece).0.len() * self.geometry.groups() * self.geometry.ins() * self.ciphertext_len()
+    }
+
+    /// Answer `to` of a tile, in bytes.
+    pub(super) fn answer_len(&self, tile: &Tile, to: usize) -> usize {
+        self.precision.answer_len(self.geometry.outputs_len(tile, to))
+    }
+
+    /// Bytes of the answers of a piece.
+    pub(super) fn answers_len(&self, piece: usize) -> usize {
+        let tiles = self.tiles(piece).0;
+        let one = |to| tiles.iter().map(|tile| self.answer_len(tile, to)).sum::<usize>();
+        self.geometry.groups() * (0..self.geometry.outs()).map(one).sum::<usize>()
+    }
+}
+
+/// Parameters and kept bits from widths alone, as both parties must agree on them.
+fn precision(spec: &LinearSpec) -> Result<Precision> {
+    let out = spec.output().bits();
+    if spec.shift == 0 {
+        let slack = EXACT[0].checked_sub(out).filter(|&slack| slack >= 20);
+        let slack =
+            slack.ok_or_else(|| Error::usage("an exact linear layer takes inputs of at most 64 bits"))?;
+        return Ok(Precision { set: RingSet::Large, kept0: EXACT[0], kept1: EXACT[1], slack });
+    }
+    let set = if out <= SMALL_OUTPUT { RingSet::Small } else { RingSet::Large };
+    Ok(Precision { set, kept0: out + SLACK, kept1: out + SLACK + MORE, slack: SLACK })
+}
+
+/// Estimates of work in picoseconds for the choice of tiles; they decide nothing else.
+fn prices(precision: &Precision, link: Link) -> Prices {
+    let n = precision.set.degree() as f64;
+    let limbs = precision.set.limbs() as f64;
+    let transform = n * n.log2() * 120.0;
+    let needed = f64::from(precision.kept1) * n;
+    Prices {
+        bit: 1e12 / link.bits_per_second as f64,
+        upload: n * limbs * 26.0,
+        download: needed,
+        input: limbs * (2.0 * transform + n * 10_000.0),
+        output: limbs * (5.0 * transform + n * 15_000.0),
+        product: n * limbs * 2.0 * 60.0,
+        word: limbs * 400.0,
+    }
+}

@@ -1,0 +1,3 @@
+//! Both parties in one thread, against plain ring arithmetic.
+
+use super::*;
