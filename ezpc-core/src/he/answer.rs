@@ -44,6 +44,7 @@ impl Precision {
     /// Turns the transforms `(c0, c1)` of a result into an answer, and the shares this party keeps.
     ///
     /// `needed` lists coefficients, each with what to add to it as a fraction of 2^128 of the plaintext ring.
+    #[allow(clippy::too_many_arguments, reason = "an answer's inputs and its two outputs")]
     pub(crate) fn answer(
         &self,
         key: &PublicKey,
@@ -129,6 +130,6 @@ impl Precision {
 
 /// The `bits` highest bits of a fraction of 2^128, rounded, mod 2^bits.
 #[inline]
-const fn keep(fraction: u128, bits: u32) -> u128 {
+pub(crate) const fn keep(fraction: u128, bits: u32) -> u128 {
     fraction.wrapping_add(1 << (127 - bits)) >> (128 - bits)
 }

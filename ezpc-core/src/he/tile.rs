@@ -6,6 +6,8 @@
 //! `(m·c_n + c_n - 1)·area + i` of XW, whenever `c_n · m_w · area <= N`. The other coefficients mix channels and
 //! must not leave the party that computes them. linear.md 2.2; brute-forced below.
 
+#[cfg(test)]
+pub(crate) mod plain;
 mod plan;
 
 use crate::spec::ConvSpec;
@@ -45,7 +47,6 @@ pub(crate) enum Cut {
 /// A convolution as products of polynomials.
 pub(crate) struct Geometry {
     pub(crate) conv: ConvSpec,
-    pub(crate) cut: Cut,
     /// N.
     pub(crate) degree: usize,
     /// Coefficients of one channel.
@@ -68,7 +69,7 @@ impl Geometry {
         let grid = Grid::new(&conv, cut);
         let (phases, sources) = grid.phases(&conv);
         let tiles = grid.tiles(&conv, cut, &sources);
-        let geometry = Self { conv, cut, degree, area: grid.area, c_n, m_w, fused, phases, tiles };
+        let geometry = Self { conv, degree, area: grid.area, c_n, m_w, fused, phases, tiles };
         assert!(geometry.c_n * geometry.m_w * geometry.area <= degree, "a tile fits its ciphertext");
         geometry
     }

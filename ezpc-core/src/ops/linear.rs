@@ -30,6 +30,7 @@ use crate::transport::machine::Io;
 ///
 /// Takes the next public polynomials of `keys` when it is called, so that both parties must call it in the same
 /// order. Levels, bytes: [`linear_private_cost`]. The result does not depend on `threads`.
+#[allow(clippy::too_many_arguments, reason = "a layer, its input, and what the session holds")]
 pub fn linear_private<'a>(
     io: Io,
     keys: &'a HeKeys,

@@ -13,7 +13,7 @@ pub(super) fn multiply(
     w: Weights<'_>,
     target: &mut Target<'_>,
 ) -> bool {
-    if columns % 2 != 0 || !is_x86_feature_detected!("avx512f") {
+    if !columns.is_multiple_of(2) || !is_x86_feature_detected!("avx512f") {
         return false;
     }
     match w {
@@ -74,8 +74,10 @@ fn run<W: Weight>(m: Reduction, x: &[[u32; LANES]], columns: usize, w: &[W], tar
                     let even = reduce(m, even);
                     let odd = _mm512_slli_epi64::<32>(reduce(m, odd));
                     let slot = target.slot(block * ROWS + i, pair + j);
+                    let values = _mm512_or_si512(even, odd);
+                    let at = slot.as_mut_ptr().cast();
                     // SAFETY: the slot is 64 bytes; the store needs no alignment.
-                    unsafe { _mm512_storeu_si512(slot.as_mut_ptr().cast(), _mm512_or_si512(even, odd)) };
+                    unsafe { _mm512_storeu_si512(at, values) };
                 }
             }
         }

@@ -1,3 +1,375 @@
 //! Both parties in one thread, against plain ring arithmetic.
 
 use super::*;
+use crate::crypto::{Block, SessionId};
+use crate::error::ErrorKind;
+use crate::he::tile::plain::plain;
+use crate::he::{he_setup, he_setup_cost};
+use crate::ring::Width;
+use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
+use crate::testing::{run_against, run_machines};
+use proptest::prelude::*;
+
+fn prg(seed: u128) -> Prg {
+    Prg::from_seed(Block::new(seed))
+}
+
+fn keys() -> [HeKeys; 2] {
+    let session = SessionId::new([7; 32]);
+    let (server, client, cost) = run_machines(
+        |io| async move { he_setup(io, Party::Server, session, &mut prg(1)).await },
+        |io| async move { he_setup(io, Party::Client, session, &mut prg(2)).await },
+    );
+    assert_eq!(cost, he_setup_cost());
+    [server, client]
+}
+
+fn conv_of(kind: &LinearKind) -> ConvSpec {
+    match *kind {
+        LinearKind::Conv(conv) => conv,
+        LinearKind::MatMul(m) => ConvSpec {
+            batch: 1,
+            in_channels: m.inner,
+            input: [1, m.cols],
+            out_channels: m.rows,
+            kernel: [1; 2],
+            stride: [1; 2],
+            padding: [0; 4],
+            dilation: [1; 2],
+            groups: 1,
+        },
+    }
+}
+
+/// A layer with random weights, bias and input, whose sums are far inside the ring.
+struct Case {
+    plan: LinearPlan,
+    weights: Vec<i64>,
+    bias: Vec<i64>,
+    x: Vec<i64>,
+}
+
+impl Case {
+    fn new(kind: LinearKind, input: u32, shift: u32, weight_bits: u32, x_bits: u32, seed: u128) -> Self {
+        let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits };
+        let mut rng = prg(seed);
+        let mut signed = |len: usize, bits: u32| -> Vec<i64> {
+            rng.lanes(Width::new(bits + 1), len)
+                .iter()
+                .map(|&v| Width::new(bits + 1).signed(v) / 2 * 2 + 1)
+                .collect()
+        };
+        let weights = signed(spec.weights_len(), weight_bits - 1);
+        let bias = signed(spec.bias_len(), x_bits + weight_bits - 2);
+        let x = signed(spec.input_len(), x_bits);
+        Self { plan: LinearPlan::new(&spec, Link::default()).expect("a plan"), weights, bias, x }
+    }
+
+    fn prepared(&self) -> PreparedWeights {
+        PreparedWeights::new(&self.plan, &self.weights, Some(&self.bias)).expect("prepared")
+    }
+
+    fn expected(&self) -> Vec<i64> {
+        let conv = conv_of(&self.plan.spec().kind);
+        let [h, w] = conv.output();
+        let sums = plain(&conv, &self.weights, &self.x);
+        let bias = |i: usize| self.bias[i / (h * w) % conv.out_channels];
+        sums.iter().enumerate().map(|(i, v)| v + bias(i)).collect()
+    }
+
+    fn shares(&self, seed: u128) -> [Vec<u64>; 2] {
+        let width = self.plan.spec().input;
+        let one = prg(seed).lanes(width, self.x.len());
+        let two = self.x.iter().zip(&one).map(|(&x, &s)| width.wrap(width.from_signed(x).wrapping_sub(s)));
+        let two = two.collect();
+        [one, two]
+    }
+
+    /// The shares of both parties.
+    fn run(&self, keys: &[HeKeys; 2], owner: Party, threads: usize, seed: u128) -> [Vec<u64>; 2] {
+        let prepared = self.prepared();
+        let weights = Party::BOTH.map(|p| (p == owner).then_some(&prepared));
+        let shares = self.shares(seed);
+        let run = |party: Party| {
+            let i = party.index();
+            let (keys, plan, weights, x) = (&keys[i], &self.plan, weights[i], &shares[i]);
+            move |io| linear_private(io, keys, plan, owner, weights, x, prg(seed + 10 + i as u128), threads)
+        };
+        let (server, client, cost) = run_machines(run(Party::Server), run(Party::Client));
+        assert_eq!(cost, linear_private_cost(&self.plan, owner));
+        [server, client]
+    }
+
+    /// How far each output is from the floor.
+    fn errors(&self, shares: &[Vec<u64>; 2]) -> Vec<i64> {
+        let out = self.plan.spec().output();
+        let sums = shares[0].iter().zip(&shares[1]).map(|(&a, &b)| a.wrapping_add(b));
+        let expected = self.expected();
+        assert!(shares.iter().flatten().all(|&v| v == out.wrap(v)), "shares are reduced");
+        sums.zip(expected)
+            .map(|(y, e)| out.signed(out.wrap(y.wrapping_sub((e >> self.plan.spec().shift) as u64))))
+            .collect()
+    }
+}
+
+fn square(channels: [usize; 2], side: usize, kernel: usize, padding: usize) -> ConvSpec {
+    ConvSpec {
+        batch: 1,
+        in_channels: channels[0],
+        input: [side; 2],
+        out_channels: channels[1],
+        kernel: [kernel; 2],
+        stride: [1; 2],
+        padding: [padding; 4],
+        dilation: [1; 2],
+        groups: 1,
+    }
+}
+
+fn convs() -> impl Strategy<Value = ConvSpec> {
+    let sizes = ([1_usize..=4, 1..=4], [1_usize..=3, 1..=3], [1_usize..=2, 1..=2], [1_usize..=9, 1..=9]);
+    ([1_usize..=2, 1..=3, 1..=3, 1..=3], sizes, [0_usize..=2, 0..=2, 0..=2, 0..=2]).prop_map(
+        |([batch, groups, cg, mg], (kernel, stride, dilation, extra), padding)| ConvSpec {
+            batch,
+            in_channels: groups * cg,
+            input: core::array::from_fn(|d| dilation[d] * (kernel[d] - 1) + extra[d]),
+            out_channels: groups * mg,
+            kernel,
+            stride,
+            padding,
+            dilation,
+            groups,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn convolutions_of_every_shape(conv in convs(), by_client: bool, widths in 0_usize..4, seed: u64) {
+        let keys = keys();
+        let owner = if by_client { Party::Client } else { Party::Server };
+        let (input, shift) = [(37, 12), (32, 8), (41, 12), (64, 12)][widths];
+        let case = Case::new(LinearKind::Conv(conv), input, shift, 10, 14, u128::from(seed));
+        let errors = case.errors(&case.run(&keys, owner, 1, u128::from(seed)));
+        prop_assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
+    }
+
+    #[test]
+    fn exact_layers_have_no_error(conv in convs(), input in 26_u32..=44, seed: u64) {
+        let case = Case::new(LinearKind::Conv(conv), input, 0, 8, 10, u128::from(seed));
+        let errors = case.errors(&case.run(&keys(), Party::Server, 1, u128::from(seed)));
+        prop_assert!(errors.iter().all(|&e| e == 0), "{errors:?}");
+    }
+
+    #[test]
+    fn products_of_every_shape(rows in 1_usize..40, inner in 1_usize..60, cols in 1_usize..70, seed: u64) {
+        let kind = LinearKind::MatMul(MatMulSpec { rows, inner, cols });
+        let case = Case::new(kind, 37, 12, 10, 14, u128::from(seed));
+        let errors = case.errors(&case.run(&keys(), Party::Server, 2, u128::from(seed)));
+        prop_assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
+    }
+}
+
+/// Unbiased: the mean error against the real quotient is zero, and -1 and 2 are rare.
+#[test]
+fn rounding_is_stochastic_and_unbiased() {
+    let keys = keys();
+    let case = Case::new(LinearKind::Conv(square([8, 16], 30, 3, 1)), 37, 12, 10, 16, 5);
+    let mut counts = [0_usize; 4];
+    let (mut sum, mut n) = (0.0, 0.0);
+    for seed in 0..3 {
+        let errors = case.errors(&case.run(&keys, Party::Server, 1, 100 * seed));
+        for (e, v) in errors.iter().zip(case.expected()) {
+            counts[(e + 1) as usize] += 1;
+            let fraction = (v & 0xFFF) as f64 / 4096.0;
+            sum += *e as f64 - fraction;
+            n += 1.0;
+        }
+    }
+    assert!((sum / n).abs() < 4.0 * 0.41 / f64::sqrt(n), "bias {}", sum / n);
+    assert!(counts[0] + counts[3] < n as usize / 500, "{counts:?}");
+    assert!(counts[1] > n as usize / 3 && counts[2] > n as usize / 3, "{counts:?}");
+}
+
+/// The ring wraps as the plaintext ring does: sums of either sign to the edge of the promise.
+#[test]
+fn sums_at_the_edge_of_the_promise() {
+    let keys = keys();
+    let kind = LinearKind::MatMul(MatMulSpec { rows: 2, inner: 1, cols: 4 });
+    let mut case = Case::new(kind, 37, 12, 12, 14, 5);
+    let most = (1_i64 << 36) - 3 * (1 << 12);
+    case.weights = vec![1, -1];
+    case.bias = vec![0, 0];
+    case.x = vec![most, -most, most - 1, 0];
+    for seed in 0..20 {
+        let errors = case.errors(&case.run(&keys, Party::Client, 1, 50 * seed));
+        assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
+    }
+}
+
+#[test]
+fn threads_change_nothing() {
+    let case = Case::new(LinearKind::Conv(square([10, 9], 12, 3, 1)), 37, 12, 10, 14, 5);
+    let one = case.run(&keys(), Party::Server, 1, 3);
+    assert_eq!(one, case.run(&keys(), Party::Server, 3, 3));
+    assert_eq!(one, case.run(&keys(), Party::Server, 64, 3));
+}
+
+#[test]
+fn large_weights_are_refused_with_what_to_lower() {
+    let kind = LinearKind::MatMul(MatMulSpec { rows: 4, inner: 512, cols: 4 });
+    let refuse = |input, shift, weight: i64| {
+        let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits: 40 };
+        let plan = LinearPlan::new(&spec, Link::default()).expect("a plan");
+        PreparedWeights::new(&plan, &vec![weight; spec.weights_len()], None).map(|p| *p.report())
+    };
+    let report = refuse(37, 12, 1 << 9).expect("ordinary weights fit");
+    assert!(report.bound < report.step - 2.0);
+    for (input, shift, weight) in [(41, 12, 1 << 14), (44, 0, 1 << 20), (64, 0, 1)] {
+        let error = refuse(input, shift, weight).expect_err("too large");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("lower the ring of the input"), "{error}");
+    }
+}
+
+#[test]
+fn malformed_ciphertexts_are_the_peers_fault() {
+    let [server, _] = keys();
+    let case = Case::new(LinearKind::Conv(square([2, 2], 5, 3, 1)), 37, 12, 10, 14, 5);
+    let prepared = case.prepared();
+    let share = vec![0; case.x.len()];
+    let message = vec![0xFF; case.plan.upload_len(0)];
+    let result = run_against(vec![message], |io| {
+        linear_private(io, &server, &case.plan, Party::Server, Some(&prepared), &share, prg(1), 1)
+    });
+    assert_eq!(result.expect_err("not reduced").kind(), ErrorKind::Peer);
+    let bad_key = vec![0xFF; he_setup_cost().bytes(Party::Client)];
+    let result = run_against(vec![bad_key], |io| async move {
+        he_setup(io, Party::Server, SessionId::new([1; 32]), &mut prg(1)).await
+    });
+    assert_eq!(result.expect_err("not reduced").kind(), ErrorKind::Peer);
+}
+
+#[test]
+fn arguments_that_do_not_fit_are_refused() {
+    let [server, _] = keys();
+    let case = Case::new(LinearKind::Conv(square([2, 2], 5, 3, 1)), 37, 12, 10, 14, 5);
+    let result = run_against(Vec::new(), |io| {
+        linear_private(io, &server, &case.plan, Party::Server, None, &[0; 50], prg(1), 1)
+    });
+    assert_eq!(result.expect_err("no weights").kind(), ErrorKind::Usage);
+    assert!(PreparedWeights::new(&case.plan, &[1; 3], None).is_err());
+}
+
+/// The client's upload, the server's answer and its shares, of a layer in one piece.
+fn transcript(case: &Case, keys: &[HeKeys; 2], privacy: Privacy) -> (Vec<u8>, Vec<u8>, Vec<u64>) {
+    assert_eq!(case.plan.pieces(), 1);
+    let shares = case.shares(1);
+    let job = |party: Party| Job {
+        keys: &keys[party.index()],
+        plan: &case.plan,
+        first: 0,
+        x: &shares[party.index()],
+        threads: 1,
+        privacy,
+    };
+    let upload = job(Party::Client).upload(0, &mut prg(20));
+    let mut y = vec![0; case.plan.spec().output_len()];
+    let answer = job(Party::Server).answer(0, &case.prepared(), &upload, &mut prg(21), &mut y);
+    (upload, answer.expect("an answer"), y)
+}
+
+/// Without re-randomisation the second half of an answer is a known polynomial times the weight.
+#[test]
+fn weights_are_read_off_answers_that_are_not_rerandomised() {
+    let keys = keys();
+    let kind = LinearKind::MatMul(MatMulSpec { rows: 8, inner: 1, cols: 2048 });
+    let case = Case::new(kind, 37, 12, 8, 14, 5);
+    let precision = case.plan.precision();
+    let (ring, n) = (precision.set.ring(), precision.set.degree());
+    let mut a = vec![0; precision.set.limbs() * n];
+    keys[1].public_poly(Party::Client, precision.set, 0, &mut a);
+    ring.inverse(&mut a);
+    let recover = |answer: &[u8]| {
+        let mut reader = crate::he::codec::BitReader::new(answer);
+        let kept: Vec<u128> = (0..8).map(|_| reader.get(precision.kept1)).collect();
+        let fits = |w: i64| {
+            kept.iter().enumerate().all(|(j, &v)| {
+                let scaled = ring.fraction(|i| {
+                    let m = ring.ntts()[i].modulus();
+                    m.mul(a[i * n + j], m.reduce_i64(w))
+                });
+                v == crate::he::answer::keep(scaled, precision.kept1)
+            })
+        };
+        (-256..256).find(|&w| fits(w))
+    };
+    let answers = |privacy| {
+        let (_, answer, _) = transcript(&case, &keys, privacy);
+        answer.chunks_exact(answer.len() / 8).map(recover).collect::<Vec<_>>()
+    };
+    assert_eq!(answers(Privacy::None), case.weights.iter().map(|&w| Some(w)).collect::<Vec<_>>());
+    assert_eq!(answers(Privacy::Fresh), vec![None; 8]);
+}
+
+/// Whoever holds all secrets finds in an answer the outputs, and of the other coefficients nothing: no part of c0
+/// was sent for them, and c1 alone is far from their values.
+#[test]
+fn unsent_coefficients_are_absent() {
+    let keys = keys();
+    let case = Case::new(LinearKind::Conv(square([64, 64], 7, 3, 1)), 37, 12, 8, 12, 9);
+    let (precision, geometry) = (case.plan.precision(), case.plan.geometry());
+    let n = precision.set.degree();
+    let (_, answer, server) = transcript(&case, &keys, Privacy::Fresh);
+    let tile = &geometry.tiles[0];
+    let len = case.plan.answer_len(tile, 0);
+    assert_eq!(
+        len,
+        n * precision.kept1 as usize / 8
+            + (geometry.outputs_len(tile, 0) * precision.kept0 as usize).div_ceil(8)
+    );
+    // All of W X in the first answer, at the scale of the input's ring.
+    let mut full = vec![0_i64; n];
+    for from in 0..geometry.ins() {
+        let inputs: Vec<(usize, usize)> = geometry.inputs(tile, 0, from).collect();
+        geometry.weights(0, 0, from, |at, index, negative| {
+            let w = case.weights[index] * if negative { -1 } else { 1 };
+            for &(i, x) in &inputs {
+                full[(at + i) % n] += if at + i >= n { -w } else { w } * case.x[x];
+            }
+        });
+    }
+    let sent: Vec<usize> = geometry.outputs(tile, 0, 0).map(|(at, ..)| at).collect();
+    assert!(sent.len() < n * 3 / 4, "a layer with unsent coefficients");
+    // What is sent decrypts to the outputs.
+    let mut shares = Vec::new();
+    precision
+        .decrypt(keys[1].secret(precision.set), &answer[..len], sent.iter().copied(), |v| shares.push(v));
+    let out = case.plan.spec().output();
+    for ((at, index, channel), &v) in geometry.outputs(tile, 0, 0).zip(&shares) {
+        let expected = (full[at] + case.bias[channel]) >> 12;
+        assert!(
+            (-1..=2)
+                .contains(&out.signed(out.wrap(v.wrapping_add(server[index]).wrapping_sub(expected as u64))))
+        );
+    }
+    // Zeros in place of c0: the value at an unsent coefficient would need c1 s = -c0 there.
+    let mut blank = answer[..len].to_vec();
+    blank[n * precision.kept1 as usize / 8..].fill(0);
+    blank.resize(precision.answer_len(n), 0);
+    let unsent: Vec<usize> = (0..n).filter(|at| !sent.contains(at)).collect();
+    let mut alone = Vec::new();
+    precision.decrypt(keys[1].secret(precision.set), &blank, unsent.iter().copied(), |v| alone.push(v));
+    let near = |margin: u32| {
+        let close = |(&at, &v): (&usize, &u64)| {
+            let distance = out.signed(out.wrap(v.wrapping_sub((full[at] >> 12) as u64))).unsigned_abs();
+            distance < 1 << (out.bits() - margin)
+        };
+        unsent.iter().zip(&alone).filter(|&p| close(p)).count() as f64 / unsent.len() as f64
+    };
+    // A uniform value is within 2^-margin of the ring, either side, with chance 2^(1 - margin).
+    assert!((near(2) - 0.5).abs() < 0.1, "{}", near(2));
+    assert!(near(6) < 0.08, "{}", near(6));
+}
