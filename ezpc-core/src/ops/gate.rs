@@ -2,8 +2,8 @@
 //!
 //! u is shared over Z_{2^b}. The gate is d = [u >= 0] = 1 ^ a ^ b' ^ c, with the garbler's top bit a, the evaluator's b'
 //! and the carry c of a chain over the b - 1 bits below. Payloads are values t0 + t1, each over its own ring, and
-//! the results are shares of d·(t0 + t1). If asked for, also d·a·b' over one more ring, from a 1-of-4 OT: with it
-//! d·(u0 + u1 - 2^b·a·b'), the parties' u_i read as signed numbers, is the value of d·u over the integers.
+//! the results are shares of d·(t0 + t1). If asked for, also d·a·b' over one more ring, from a 1-of-4 OT: for
+//! t_i = u_i read as a signed number, d·(t0 + t1) + 2^b·d·a·b' is the value of d·u over the integers.
 //!
 //! Messages, G garbler and E evaluator; PROOFS.md, section 4, shows that they reveal nothing:
 //! 1. E → G: the flips of the chain, and of b' for the table.

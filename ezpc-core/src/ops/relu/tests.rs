@@ -133,3 +133,28 @@ fn costs_are_the_published_ones() {
         assert_eq!((cost.half_rounds(), cost.cots().iter().sum::<usize>()), (4, cots * 1024));
     }
 }
+
+/// Nanoseconds per element for both parties together, with the OTs' hashing, without making the OTs.
+#[test]
+#[ignore = "a measurement, for release builds with --nocapture"]
+#[allow(clippy::print_stdout, reason = "a measurement prints")]
+fn measure_fused_relu() {
+    let (n, from) = (4096, Width::W32);
+    for bits in [13, 21, 32 - 12] {
+        let shares = share(1, from, &edges(from).into_iter().cycle().take(n).collect::<Vec<_>>());
+        let best = (0..30)
+            .map(|_| {
+                let start = std::sync::Mutex::new(None);
+                let run = async |cx: Ctx| {
+                    start.lock().expect("one thread").get_or_insert_with(std::time::Instant::now);
+                    let p = cx.party.index();
+                    relu_trunc(cx, &shares[p], 32 - bits.max(20), bits.min(20), Width::W32).await
+                };
+                run_pair(1, &relu_trunc_cost(bits.min(20), Width::W32, n), run).expect("runs");
+                let start = start.into_inner().expect("one thread").expect("ran");
+                start.elapsed().as_secs_f64()
+            })
+            .fold(f64::MAX, f64::min);
+        println!("relu_trunc of {bits} bits: {:.0} ns per element and party", best * 1e9 / n as f64 / 2.0);
+    }
+}

@@ -299,3 +299,43 @@ fn carries_are_right_for_every_length() {
     }
     check_values::<u64>(&Shape::new(vec![4, 3, 4, 1, 2]), Rule::Less, 6);
 }
+
+/// Nanoseconds per comparison without the OTs' hashing; the smallest of several runs.
+#[test]
+#[ignore = "a measurement, for release builds with --nocapture"]
+#[allow(clippy::print_stdout, reason = "a measurement prints")]
+fn measure_garbling_and_evaluation() {
+    fn measure<T: Lane>(bits: u32) {
+        let (n, shape) = (2048, Shape::radix4(bits, &[]));
+        let mut next = stream(1);
+        let mut lanes = || -> Vec<u64> { (0..n).map(|_| next() & u64::mask(bits)).collect() };
+        let (x, y, flips, pi) = (lanes(), lanes(), lanes(), lanes());
+        let mut word = || T::from_u64(next());
+        let pads: Vec<Vec<Vec<T>>> = (0..shape.len())
+            .map(|i| (0..1 << shape.width(i)).map(|_| (0..n).map(|_| word()).collect()).collect())
+            .collect();
+        let own = own_pads(&shape, &y, &flips, &pads);
+        let mut best = [f64::MAX; 2];
+        let mut message = Vec::new();
+        for _ in 0..300 {
+            let mut copies: Vec<Vec<Vec<T>>> = pads.clone();
+            let start = std::time::Instant::now();
+            message = garble(&shape, Rule::Less, &x, &flips, &pi, |i| core::mem::take(&mut copies[i]));
+            best[0] = best[0].min(start.elapsed().as_secs_f64());
+            let start = std::time::Instant::now();
+            let shares = evaluate(&shape, &y, &own, &message, &[shape.len()]);
+            best[1] = best[1].min(start.elapsed().as_secs_f64());
+            assert_eq!(shares.len(), 1);
+        }
+        let [garble, evaluate] = best.map(|t| t * 1e9 / n as f64);
+        println!(
+            "{bits} bits, {}-bit lanes: garble {garble:.1} ns, evaluate {evaluate:.1} ns, {} B",
+            T::BITS,
+            message.len() / n
+        );
+    }
+    measure::<u32>(20);
+    measure::<u64>(20);
+    measure::<u32>(31);
+    measure::<u64>(63);
+}
