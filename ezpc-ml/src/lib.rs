@@ -1,1 +1,19 @@
 //! Neural networks over any [`ezpc_core`] protocol: kernels, graphs, ONNX models, secure validation.
+//!
+//! | Module | What it is |
+//! |---|---|
+//! | [`onnx`] | reads a model and builds its graph, or lists everything that it cannot |
+//! | [`graph`] | the network in floating point; passes; compilation to fixed point; the executor |
+//! | [`card`] | the public description from which the data owner's side runs |
+//! | [`kernels`], [`tensor`], [`fixed`] | layers on tensors of shares |
+//! | [`validate`] | is the model good enough? the count of correct answers stays shared |
+//! | [`npy`] | arrays in and out |
+
+pub mod card;
+pub mod fixed;
+pub mod graph;
+pub mod kernels;
+pub mod npy;
+pub mod onnx;
+pub mod tensor;
+pub mod validate;

@@ -1,0 +1,255 @@
+//! The model card: what the data owner learns of a model, and all that its side needs to run it.
+//!
+//! A card is derived by the vendor's side. It holds the graph in fixed point with every attribute, shape, ring
+//! width, scale and bound, and no weight. What it does reveal besides the architecture: for each layer the number
+//! of bits of its largest weight, and for each tensor the number of bits of its bound.
+
+mod check;
+mod limits;
+mod text;
+
+pub use limits::Limits;
+
+use crate::graph::{Decision, Window};
+use core::fmt;
+use ezpc_core::ring::Width;
+use sha2::{Digest, Sha256};
+
+/// The public description of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Card {
+    /// The model's name, in the alphabet of [`identifier`].
+    pub name: String,
+    /// Fractional bits of every value.
+    pub frac_bits: u32,
+    /// The range that inputs are checked against, in units of 2^-`frac_bits`.
+    pub input_range: [i64; 2],
+    /// The steps; step `i` defines value `i`, from values before it. Step 0 is the input.
+    pub steps: Vec<Step>,
+    /// The value that is the result.
+    pub output: usize,
+    /// How the result is to be read.
+    pub decision: Decision,
+}
+
+/// One step of a [`Card`] and the value that it defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// The name in the model, in the alphabet of [`identifier`].
+    pub name: String,
+    /// What is computed.
+    pub op: StepOp,
+    /// The values it is computed from.
+    pub args: Vec<usize>,
+    /// The shape of the value for one sample.
+    pub shape: Vec<usize>,
+    /// The ring of the value.
+    pub width: Width,
+    /// The bound of the value.
+    pub bound: Bound,
+}
+
+/// A bound: every element x has `-2^bits <= x < 2^bits` as an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "a bound and where it comes from")]
+pub struct Bound {
+    /// The number of bits.
+    pub bits: u32,
+    /// Why it holds.
+    pub origin: Origin,
+}
+
+/// Why a bound holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Origin {
+    /// By interval analysis of the fixed-point program, for every input in the declared range.
+    Proved,
+    /// Seen on sample inputs, with headroom: a risk that the user accepts.
+    Calibrated,
+}
+
+/// What a step computes. Vendor constants appear by shape only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StepOp {
+    /// The sample.
+    Input,
+    /// A convolution with the vendor's weights and biases.
+    Conv {
+        /// Kernel, stride, padding, dilation.
+        window: Window,
+        /// Groups of channels.
+        groups: usize,
+        /// Output channels.
+        outputs: usize,
+        /// Ring and truncation.
+        scale: Scale,
+    },
+    /// A product with the vendor's matrix along the last axis, plus biases.
+    Dense {
+        /// Values for each row of the input.
+        outputs: usize,
+        /// Ring and truncation.
+        scale: Scale,
+    },
+    /// A product with the vendor's factors along an axis, plus summands.
+    Affine {
+        /// The axis, without the batch.
+        axis: usize,
+        /// Ring and truncation.
+        scale: Scale,
+    },
+    /// Adds the vendor's summands along an axis.
+    Shift {
+        /// The axis, without the batch.
+        axis: usize,
+    },
+    /// 0 - x.
+    Negate,
+    /// `max(x, 0)`, compared in the ring of `from` bits.
+    Relu {
+        /// The ring of the comparison.
+        from: Width,
+    },
+    /// The largest value of each window.
+    MaxPool(Window),
+    /// The mean of each window: its sum times a public factor, divided by `2^shift`.
+    AvgPool {
+        /// Where the windows lie.
+        window: Window,
+        /// The part of the padding whose zeros count.
+        counted: [usize; 4],
+        /// The ring of the product.
+        ring: Width,
+        /// The bits that are truncated.
+        shift: u32,
+    },
+    /// Sum.
+    Add,
+    /// Difference.
+    Sub,
+    /// Product, divided by `2^shift`.
+    Mul {
+        /// The ring of the product.
+        ring: Width,
+        /// The bits that are truncated.
+        shift: u32,
+    },
+    /// One after the other along an axis.
+    Concat {
+        /// The axis, without the batch.
+        axis: usize,
+    },
+    /// The same elements in the shape of the step.
+    Reshape,
+    /// The axes in another order.
+    Permute(Vec<usize>),
+    /// Picks indices along an axis; `None` stands for a zero.
+    Take {
+        /// The axis, without the batch.
+        axis: usize,
+        /// The indices.
+        indices: Vec<Option<usize>>,
+    },
+    /// The same values in the wider ring of the step.
+    Extend,
+}
+
+/// Ring and truncation of a layer with weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "what a linear layer publishes")]
+pub struct Scale {
+    /// The ring of the product.
+    pub ring: Width,
+    /// The bits that are truncated.
+    pub shift: u32,
+    /// Every weight is below `2^weight_bits` in absolute value.
+    pub weight_bits: u32,
+}
+
+impl Card {
+    /// The canonical text, which is also what travels.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        text::encode(self)
+    }
+
+    /// Reads and checks a card; anything but the canonical text of a card that can run within `limits` is refused.
+    pub fn from_text(bytes: &[u8], limits: &Limits) -> ezpc_core::Result<Self> {
+        text::decode(bytes, limits)
+    }
+
+    /// SHA-256 of the canonical text.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.to_text().as_bytes()).into()
+    }
+
+    /// [`Card::sha256`] in hexadecimal digits, as `--card-sha256` takes it.
+    #[must_use]
+    pub fn sha256_hex(&self) -> String {
+        self.sha256().iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// Checks that every step fits its operands and that the whole stays within `limits`.
+    pub fn check(&self, limits: &Limits) -> ezpc_core::Result<()> {
+        check::check(self, limits)
+    }
+
+    /// The shape of a sample.
+    #[must_use]
+    pub fn input_shape(&self) -> &[usize] {
+        &self.steps[0].shape
+    }
+
+    /// The number of values of a sample.
+    #[must_use]
+    pub fn input_len(&self) -> usize {
+        self.input_shape().iter().product()
+    }
+
+    /// The number of values of a result.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.steps[self.output].shape.iter().product()
+    }
+
+    /// The most elements that are alive at once for one sample.
+    #[must_use]
+    pub fn live_elements(&self) -> usize {
+        limits::live_elements(self)
+    }
+
+    /// For every value the last step that needs it; the result is needed to the end.
+    #[must_use]
+    pub fn last_uses(&self) -> Vec<usize> {
+        let mut last: Vec<usize> = (0..self.steps.len()).collect();
+        for (i, step) in self.steps.iter().enumerate() {
+            for &a in &step.args {
+                last[a] = i;
+            }
+        }
+        last[self.output] = self.steps.len();
+        last
+    }
+}
+
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+/// A name in the alphabet of cards: letters, digits and `_./-`, at most 64 of them.
+#[must_use]
+pub fn identifier(name: &str) -> String {
+    let clean: String = name
+        .chars()
+        .take(64)
+        .map(|c| if c.is_ascii_alphanumeric() || "_./-".contains(c) { c } else { '_' })
+        .collect();
+    if clean.is_empty() { "_".to_owned() } else { clean }
+}

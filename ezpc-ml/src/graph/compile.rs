@@ -1,0 +1,144 @@
+//! From the network in floating point to a fixed-point program: weights rounded, ranges bounded, a ring chosen for
+//! every value. The result is a public [`Card`] and the vendor's [`Weights`].
+
+mod plan;
+mod quantise;
+
+use super::Graph;
+use super::ranges::Span;
+use crate::card::{Card, Limits};
+use crate::{fixed, graph};
+use ezpc_core::{Error, Result};
+
+/// How to compile.
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a set of options with defaults")]
+pub struct Options {
+    /// Fractional bits of values and weights.
+    pub frac_bits: u32,
+    /// The range of input values; inputs outside are refused at the data owner's side.
+    pub input_range: [f64; 2],
+    /// The widest ring of a product, when its bound can be proved in it; else calibration must help. By default 29
+    /// bits more than `frac_bits`: a result of more bits must not be opened under a reused key.
+    pub max_ring: Option<u32>,
+    /// Ranges seen on sample inputs, from [`calibrate`]; used where no proof fits.
+    pub calibration: Option<Calibration>,
+    /// How many times larger than seen a calibrated value may become.
+    pub headroom: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { frac_bits: 12, input_range: [-16.0, 16.0], max_ring: None, calibration: None, headroom: 4.0 }
+    }
+}
+
+/// The least and the largest value seen at every node.
+#[derive(Clone, Debug)]
+pub struct Calibration {
+    seen: Vec<[f32; 2]>,
+    samples: usize,
+}
+
+impl Calibration {
+    /// The number of samples.
+    #[must_use]
+    pub const fn samples(&self) -> usize {
+        self.samples
+    }
+
+    pub(super) fn span(&self, node: usize, frac_bits: u32, headroom: f64) -> Span {
+        let [lo, hi] = self.seen[node].map(f64::from);
+        let most = hi.abs().max(lo.abs()) * headroom;
+        let ulp = |v: f64| fixed::encode(v, frac_bits);
+        // One that was never negative stays so: after a ReLU it cannot be.
+        let lo = if lo >= 0.0 { 0 } else { ulp(-most) - 2 };
+        Span { lo: i128::from(lo), hi: i128::from(ulp(most)) + 2 }
+    }
+}
+
+/// What is left to the user's judgement after compiling.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Risk {
+    /// The layer.
+    pub layer: String,
+    /// The bits that its sums could need in the worst case, and those that they have.
+    pub bits: [u32; 2],
+    /// How many times larger than seen in calibration its values may become.
+    pub headroom: f64,
+}
+
+/// The vendor's constants of each step of a card.
+pub struct Weights {
+    pub(super) steps: Vec<Option<Constants>>,
+}
+
+/// The integers of one layer.
+#[derive(Clone)]
+pub(super) struct Constants {
+    pub(super) weights: Vec<i64>,
+    pub(super) bias: Vec<i64>,
+}
+
+impl core::fmt::Debug for Weights {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Weights(of {} steps)", self.steps.len())
+    }
+}
+
+impl Drop for Constants {
+    fn drop(&mut self) {
+        // Best effort without a dependency: the vendor's weights do not outlive their use.
+        self.weights.fill(0);
+        self.bias.fill(0);
+        core::hint::black_box(&self.weights);
+    }
+}
+
+/// A compiled model at its vendor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Model {
+    /// What the data owner learns.
+    pub card: Card,
+    /// What it does not.
+    pub weights: Weights,
+    /// Bounds that calibration suggests and nothing proves.
+    pub risks: Vec<Risk>,
+}
+
+/// Compiles an optimised graph ([`graph::passes::optimise`]).
+pub fn compile(graph: &Graph, options: &Options) -> Result<Model> {
+    if !(4..=fixed::MAX_FRAC_BITS).contains(&options.frac_bits) {
+        return Err(Error::usage(format!(
+            "{} fractional bits, supported are 4 to {}",
+            options.frac_bits,
+            fixed::MAX_FRAC_BITS
+        )));
+    }
+    let [low, high] = options.input_range;
+    if !(low.is_finite() && high.is_finite() && low <= high && low.abs().max(high.abs()) <= 1e6) {
+        return Err(Error::usage(format!("an input range of {low} to {high}")));
+    }
+    let quantised = quantise::quantise(graph, options)?;
+    let model = plan::plan(graph, quantised, options)?;
+    model.card.check(&Limits::default())?;
+    Ok(model)
+}
+
+/// Runs the samples, `rows` of them, through the graph and notes the range of every node.
+pub fn calibrate(graph: &Graph, samples: &[f64]) -> Result<Calibration> {
+    let size = graph::elements(&graph.nodes[0].shape)?;
+    if samples.is_empty() || samples.len() % size != 0 || samples.iter().any(|v| !v.is_finite()) {
+        return Err(Error::usage(format!("calibration needs whole finite samples of {size} values")));
+    }
+    let mut seen = vec![[f32::MAX, f32::MIN]; graph.nodes.len()];
+    for sample in samples.chunks(size) {
+        let sample: Vec<f32> = sample.iter().map(|&v| v as f32).collect();
+        for (seen, values) in seen.iter_mut().zip(super::float::trace(graph, &sample)?) {
+            *seen = values.iter().fold(*seen, |[lo, hi], &v| [lo.min(v), hi.max(v)]);
+        }
+    }
+    Ok(Calibration { seen, samples: samples.len() / size })
+}

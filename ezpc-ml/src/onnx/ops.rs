@@ -1,0 +1,72 @@
+//! The operators: one small function each, from a node to nodes of the graph, or the reason why not.
+
+mod elementwise;
+mod linear;
+mod output;
+mod pool;
+mod shape;
+
+use super::builder::{Builder, Value};
+use super::call::Call;
+
+/// Imports one node.
+pub(super) type Handler = fn(&mut Builder<'_>, &Call<'_, '_>) -> Result<Vec<Value>, String>;
+
+/// The operator of that name.
+pub(super) fn find(op_type: &str) -> Option<Handler> {
+    OPERATORS.iter().find(|(name, _)| *name == op_type).map(|(_, handler)| *handler)
+}
+
+/// Every supported operator.
+pub(super) const OPERATORS: &[(&str, Handler)] = &[
+    ("Abs", elementwise::abs),
+    ("Add", elementwise::add),
+    ("ArgMax", output::argmax),
+    ("AveragePool", pool::average),
+    ("BatchNormalization", linear::batch_norm),
+    ("Cast", shape::cast),
+    ("Clip", elementwise::clip),
+    ("Concat", shape::concat),
+    ("Constant", shape::constant),
+    ("ConstantOfShape", shape::constant_of_shape),
+    ("Conv", linear::conv),
+    ("DepthToSpace", shape::depth_to_space),
+    ("Div", elementwise::div),
+    ("Dropout", shape::dropout),
+    ("Expand", shape::expand),
+    ("Flatten", shape::flatten),
+    ("Gather", shape::gather),
+    ("Gemm", linear::gemm),
+    ("GlobalAveragePool", pool::global_average),
+    ("GlobalMaxPool", pool::global_max),
+    ("HardSigmoid", elementwise::hard_sigmoid),
+    ("HardSwish", elementwise::hard_swish),
+    ("Identity", shape::identity),
+    ("LeakyRelu", elementwise::leaky_relu),
+    ("LogSoftmax", output::softmax),
+    ("MatMul", linear::matmul),
+    ("Max", elementwise::max),
+    ("MaxPool", pool::max),
+    ("Mean", elementwise::mean),
+    ("Min", elementwise::min),
+    ("Mul", elementwise::mul),
+    ("Neg", elementwise::neg),
+    ("PRelu", elementwise::prelu),
+    ("Pad", shape::pad),
+    ("ReduceMax", pool::reduce_max),
+    ("ReduceMean", pool::reduce_mean),
+    ("ReduceSum", pool::reduce_sum),
+    ("Relu", elementwise::relu),
+    ("Reshape", shape::reshape),
+    ("Shape", shape::shape),
+    ("Sigmoid", output::sigmoid),
+    ("Slice", shape::slice),
+    ("Softmax", output::softmax),
+    ("SpaceToDepth", shape::space_to_depth),
+    ("Split", shape::split),
+    ("Squeeze", shape::squeeze),
+    ("Sub", elementwise::sub),
+    ("Sum", elementwise::sum),
+    ("Transpose", shape::transpose),
+    ("Unsqueeze", shape::unsqueeze),
+];
