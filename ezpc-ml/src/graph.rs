@@ -231,7 +231,8 @@ pub(crate) fn conv_shape(
         return Err(mismatch(&format!("a convolution of a sample of shape {x:?}")));
     };
     let [kh, kw] = window.kernel;
-    let whole = groups > 0 && channels % groups == 0 && outputs % groups == 0 && outputs > 0;
+    let whole =
+        groups > 0 && channels.is_multiple_of(groups) && outputs.is_multiple_of(groups) && outputs > 0;
     if !whole || Some(weights) != product(&[outputs, channels / groups.max(1), kh, kw]) {
         return Err(mismatch(&format!(
             "{weights} weights for a {kh}x{kw} convolution of {channels} to {outputs} channels in {groups} groups"

@@ -167,7 +167,6 @@ fn step(line: &str, index: usize, limits: &Limits) -> Result<Step> {
         if let Some(dims) = word.strip_prefix('[').and_then(|w| w.strip_suffix(']')) {
             shape = Some(numbers(dims)?);
         } else if let Some(pair) = word.split_once('=') {
-            // `ring=` and `shift=` of an operation never meet those of another: the canonical form decides.
             fields.0.push(pair);
         } else {
             origin = match word {

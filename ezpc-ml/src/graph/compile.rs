@@ -130,7 +130,7 @@ pub fn compile(graph: &Graph, options: &Options) -> Result<Model> {
 /// Runs the samples, `rows` of them, through the graph and notes the range of every node.
 pub fn calibrate(graph: &Graph, samples: &[f64]) -> Result<Calibration> {
     let size = graph::elements(&graph.nodes[0].shape)?;
-    if samples.is_empty() || samples.len() % size != 0 || samples.iter().any(|v| !v.is_finite()) {
+    if samples.is_empty() || !samples.len().is_multiple_of(size) || samples.iter().any(|v| !v.is_finite()) {
         return Err(Error::usage(format!("calibration needs whole finite samples of {size} values")));
     }
     let mut seen = vec![[f32::MAX, f32::MIN]; graph.nodes.len()];

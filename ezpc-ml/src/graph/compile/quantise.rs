@@ -159,7 +159,7 @@ fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f
         Op::Reshape(_) => {
             let old = shapes[0][0];
             // Rows that split into whole new rows keep their spans.
-            let spans = if rows % old == 0 {
+            let spans = if rows.is_multiple_of(old) {
                 x().iter().flat_map(|&s| core::iter::repeat_n(s, rows / old)).collect()
             } else {
                 vec![hull(x()); rows]

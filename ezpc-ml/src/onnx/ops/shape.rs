@@ -144,7 +144,7 @@ fn resolve(target: &[Int], old: &[usize], total: usize, keep_zero: bool) -> Resu
     if let Some(open) = open {
         let rest = dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)).filter(|&n| n > 0);
         dims[open] = rest
-            .filter(|r| total % r == 0)
+            .filter(|r| total.is_multiple_of(*r))
             .map(|r| total / r)
             .ok_or_else(|| format!("cannot reshape {total} elements to {target:?}"))?;
     }
