@@ -8,6 +8,9 @@ pub mod he;
 pub mod ops;
 pub mod ot;
 pub mod party;
+#[doc(hidden)]
+pub mod private;
+pub mod program;
 pub mod protocol;
 pub mod ring;
 pub mod secret;

@@ -1,0 +1,11 @@
+//! What generated code may name. No part of the public interface.
+
+pub use crate::error::{Error, Result};
+pub use crate::party::Party;
+pub use crate::program::io::{
+    Emitted, Nested, at_line, every, input, known, next_of, only, public_input, reveal_now,
+};
+pub use crate::program::{
+    Array, Index, Label, Opening, Program, PublicInt, Scalar, Shared, array_size, loop_range, shift_amount,
+};
+pub use crate::protocol::{Protocol, Reveal};

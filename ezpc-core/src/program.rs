@@ -1,0 +1,459 @@
+//! Programs: secret values as handles, operations recorded and executed in batches.
+//!
+//! A [`Program`] runs over any [`Protocol`]. Operations on [`Shared`] values are recorded into a dataflow graph;
+//! public control flow is Rust's own. The graph is executed when a value is revealed, or when it has grown to
+//! [`BUDGET`] operations: level by level, one batch for each kind and width, all kinds of a level in one call of
+//! [`Protocol::together`]. So a loop over independent comparisons costs the half-rounds of one.
+//!
+//! Where a value is shared arithmetically and where Boolean is decided as operations need it, and a value is
+//! converted at most once in each direction.
+
+mod array;
+mod divide;
+mod execute;
+mod graph;
+pub(crate) mod io;
+mod plan;
+mod public;
+mod record;
+mod scalar;
+mod shared;
+
+pub use array::Array;
+pub use public::{Index, PublicInt, array_size, loop_range, shift_amount};
+pub use record::Label;
+pub use scalar::Scalar;
+pub use shared::Shared;
+
+use crate::error::{Error, Result};
+use crate::party::Party;
+use crate::protocol::{Protocol, Reveal, ShareVec, Val};
+use core::cell::{Cell, RefCell};
+use core::marker::PhantomData;
+use execute::Store;
+use graph::{Domain, Graph};
+use plan::{Scratch, Wanted};
+use shared::{Counts, Id};
+use std::rc::Rc;
+
+/// The number of recorded operations at which [`Program::poll`] executes them.
+pub const BUDGET: usize = 1 << 20;
+
+/// A running program over the protocol `P`.
+pub struct Program<'p, P: Protocol> {
+    graph: RefCell<Graph>,
+    engine: RefCell<Engine<'p, P>>,
+    counts: Rc<Counts>,
+    outputs: RefCell<Outputs>,
+    party: Option<Party>,
+    budget: Cell<usize>,
+}
+
+struct Engine<'p, P: Protocol> {
+    protocol: &'p mut P,
+    store: Store<P>,
+    scratch: Scratch,
+}
+
+#[derive(Default)]
+struct Outputs {
+    asked: Vec<(Id, Reveal)>,
+    opened: Vec<Option<u64>>,
+}
+
+/// A value that [`Program::open_all`] will reveal.
+#[must_use]
+pub struct Opening<T> {
+    at: usize,
+    kind: PhantomData<T>,
+}
+
+impl<'p, P: Protocol> Program<'p, P> {
+    /// A program that runs over `protocol`.
+    pub fn new(protocol: &'p mut P) -> Self {
+        let counts = Rc::new(Counts::default());
+        let party = protocol.party();
+        Self {
+            graph: RefCell::new(Graph::new(Rc::clone(&counts))),
+            engine: RefCell::new(Engine { protocol, store: Store::new(), scratch: Scratch::default() }),
+            counts,
+            outputs: RefCell::default(),
+            party,
+            budget: Cell::new(BUDGET),
+        }
+    }
+
+    /// Executes recorded operations whenever there are `operations` of them. Results do not depend on it.
+    pub fn set_budget(&self, operations: usize) {
+        self.budget.set(operations);
+    }
+
+    /// Which party this is; `None` where one process plays both.
+    #[must_use]
+    pub fn party(&self) -> Option<Party> {
+        self.party
+    }
+
+    // ---- input and output --------------------------------------------------------------------------------
+
+    /// A public value as a secret one.
+    pub fn constant<T: Scalar>(&self, value: T) -> Shared<T> {
+        self.record(|g| g.constant(T::BITS, value.to_lane()))
+    }
+
+    /// A private value of party `from`; `value` is `Some` at that party.
+    pub fn input<T: Scalar>(&self, from: Party, value: Option<T>) -> Result<Shared<T>> {
+        let value = self.own(from, value)?;
+        Ok(self.record(|g| g.input(from, T::BITS, value.map(T::to_lane))))
+    }
+
+    /// `len` private values of party `from`.
+    pub fn input_vec<T: Scalar>(
+        &self,
+        from: Party,
+        len: usize,
+        values: Option<&[T]>,
+    ) -> Result<Vec<Shared<T>>> {
+        let values = self.own(from, values)?;
+        if let Some(values) = values
+            && values.len() != len
+        {
+            return Err(Error::usage(format!("{} values where {len} are expected", values.len())));
+        }
+        (0..len).map(|i| self.input(from, values.map(|v| v[i]))).collect()
+    }
+
+    /// A party's own value; what the peer knows is nobody else's business.
+    fn own<V>(&self, from: Party, value: Option<V>) -> Result<Option<V>> {
+        if self.party.is_some_and(|me| me != from) {
+            return Ok(None);
+        }
+        if value.is_none() {
+            return Err(Error::usage(format!("the {from} gave no value for its input")));
+        }
+        Ok(value)
+    }
+
+    /// Reveals a value: executes what it depends on and opens it. `None` at a party that does not learn it.
+    pub fn reveal<T: Scalar>(&self, x: &Shared<T>, to: Reveal) -> Result<Option<T>> {
+        let opened = self.open(&[(x.id(), to)])?;
+        Ok(opened[0].map(T::from_lane))
+    }
+
+    /// Reveals values together.
+    pub fn reveal_vec<T: Scalar>(&self, xs: &[Shared<T>], to: Reveal) -> Result<Option<Vec<T>>> {
+        let asked: Vec<(Id, Reveal)> = xs.iter().map(|x| (x.id(), to)).collect();
+        let opened = self.open(&asked)?;
+        Ok(opened.into_iter().map(|lane| lane.map(T::from_lane)).collect())
+    }
+
+    /// Notes a value to be revealed by [`Program::open_all`]. All such values share their half-rounds.
+    pub fn output<T: Scalar>(&self, x: &Shared<T>, to: Reveal) -> Opening<T> {
+        self.counts.retain(x.id());
+        let mut outputs = self.outputs.borrow_mut();
+        outputs.asked.push((x.id(), to));
+        Opening { at: outputs.asked.len() - 1, kind: PhantomData }
+    }
+
+    /// Reveals everything that was noted.
+    pub fn open_all(&self) -> Result<()> {
+        let mut outputs = self.outputs.borrow_mut();
+        let known = outputs.opened.len();
+        let asked = outputs.asked.split_off(known);
+        let opened = self.open(&asked)?;
+        outputs.opened.extend(opened);
+        asked.iter().for_each(|&(id, _)| self.counts.release(id));
+        outputs.asked.extend(asked);
+        Ok(())
+    }
+
+    /// A value that [`Program::open_all`] has revealed; `None` at a party that does not learn it.
+    ///
+    /// # Panics
+    /// Before [`Program::open_all`].
+    pub fn opened<T: Scalar>(&self, opening: &Opening<T>) -> Option<T> {
+        let outputs = self.outputs.borrow();
+        let lane = outputs.opened.get(opening.at).expect("opened after open_all");
+        lane.map(T::from_lane)
+    }
+
+    /// Executes what is recorded when it has grown to the budget.
+    pub fn poll(&self) -> Result<()> {
+        if self.graph.borrow().pending.len() < self.budget.get() {
+            return Ok(());
+        }
+        self.execute(&Wanted::All)
+    }
+
+    /// Attributes what follows to the named scope in the statistics.
+    pub fn scope(&self, name: &str) {
+        self.engine.borrow_mut().protocol.scope(name);
+    }
+
+    // ---- shares in and out -------------------------------------------------------------------------------
+
+    /// Runs `f` on the arithmetic shares of `xs` after everything they depend on; its result becomes the shares
+    /// of as many values of type `U`.
+    pub fn with_arith<T: Scalar, U: Scalar>(
+        &self,
+        xs: &[Shared<T>],
+        f: impl FnOnce(&mut P, P::Arith) -> Result<P::Arith>,
+    ) -> Result<Vec<Shared<U>>> {
+        let ids: Vec<Id> = {
+            let mut graph = self.graph.borrow_mut();
+            xs.iter().map(|x| graph.arith(x.id())).collect()
+        };
+        let held: Vec<Shared<T>> = ids.iter().map(|&id| Shared::new(id, &self.counts)).collect();
+        self.execute(&Wanted::Only(&ids))?;
+        let mut engine = self.engine.borrow_mut();
+        let Engine { protocol, store, .. } = &mut *engine;
+        let mut graph = self.graph.borrow_mut();
+        let operand = store.arith(&graph, protocol, T::width(), ids.iter().copied());
+        drop(held);
+        let result = f(protocol, operand)?;
+        if result.width() != U::width() {
+            let (got, want) = (result.width(), U::width());
+            return Err(Error::usage(format!("shares of {got} where values of {want} are expected")));
+        }
+        let ids: Vec<Id> = (0..result.len()).map(|_| graph.reserve(U::BITS)).collect();
+        store.settle(&mut graph, &ids, Val::Arith(result));
+        Ok(ids.into_iter().map(|id| Shared::new(id, &self.counts)).collect())
+    }
+
+    // ---- operations --------------------------------------------------------------------------------------
+
+    /// x + y.
+    pub fn add<T: Scalar>(&self, label: Label, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.record(|g| g.sum(label, x.id(), y.id()))
+    }
+    /// x - y.
+    pub fn sub<T: Scalar>(&self, label: Label, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.record(|g| g.difference(label, x.id(), y.id()))
+    }
+    /// x * y.
+    pub fn mul<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.record(|g| g.product(x.id(), y.id()))
+    }
+    /// The quotient truncated toward zero; all ones when y is zero.
+    pub fn div<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.record(|g| g.divide(x.id(), y.id(), T::SIGNED)[0])
+    }
+    /// The remainder with the sign of x; x when y is zero.
+    pub fn rem<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.record(|g| g.divide(x.id(), y.id(), T::SIGNED)[1])
+    }
+    /// x & y; and for bool.
+    pub fn and<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.bitwise(x, y, Graph::and)
+    }
+    /// x | y; or for bool.
+    pub fn or<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.bitwise(x, y, Graph::or)
+    }
+    /// x ^ y; exclusive or for bool.
+    pub fn xor<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.bitwise(x, y, Graph::xor)
+    }
+    /// Every bit inverted; not for bool.
+    pub fn not<T: Scalar>(&self, x: &Shared<T>) -> Shared<T> {
+        self.record(|g| g.complement(x.id()))
+    }
+    /// x << by, for a public amount below the width.
+    pub fn shl<T: Scalar>(&self, x: &Shared<T>, by: u32) -> Shared<T> {
+        self.record(|g| g.shift_left(x.id(), by))
+    }
+    /// x >> by: arithmetic on signed, logical on unsigned values.
+    pub fn shr<T: Scalar>(&self, x: &Shared<T>, by: u32) -> Shared<T> {
+        self.record(|g| g.shift_right(x.id(), by, T::SIGNED))
+    }
+    /// x >> by, logical.
+    pub fn shr_logical<T: Scalar>(&self, x: &Shared<T>, by: u32) -> Shared<T> {
+        self.record(|g| g.shift_right(x.id(), by, false))
+    }
+    /// x < y.
+    pub fn lt<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
+        self.record(|g| g.less_than(x.id(), y.id(), T::SIGNED))
+    }
+    /// x > y.
+    pub fn gt<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
+        self.lt(y, x)
+    }
+    /// x <= y.
+    pub fn le<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
+        self.not(&self.lt(y, x))
+    }
+    /// x >= y.
+    pub fn ge<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
+        self.not(&self.lt(x, y))
+    }
+    /// x == y.
+    pub fn eq<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
+        self.record(|g| g.equal(x.id(), y.id()))
+    }
+    /// x != y.
+    pub fn ne<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
+        self.not(&self.eq(x, y))
+    }
+    /// -x.
+    pub fn neg<T: Scalar>(&self, label: Label, x: &Shared<T>) -> Shared<T> {
+        self.record(|g| {
+            let zero = g.constant(T::BITS, 0);
+            g.difference(label, zero, x.id())
+        })
+    }
+    /// The element at a secret index; 0 outside of the array. Every element is compared with the index.
+    pub fn lookup<T: Scalar, I: Scalar>(&self, elements: &[Shared<T>], index: &Shared<I>) -> Shared<T> {
+        let zero = self.constant(T::from_lane(0));
+        let mut sum = zero.clone();
+        for (i, element) in elements.iter().enumerate().take_while(|&(i, _)| reaches::<I>(i)) {
+            let hit = self.eq(index, &self.constant(I::from_lane(i as u64)));
+            let term = self.mux(Label::PreferBool, &hit, element, &zero);
+            sum = if T::BITS == 1 { self.xor(&sum, &term) } else { self.add_disjoint(&sum, &term) };
+        }
+        sum
+    }
+
+    /// The elements with the one at a secret index replaced.
+    pub fn replace<T: Scalar, I: Scalar>(
+        &self,
+        elements: &[Shared<T>],
+        index: &Shared<I>,
+        value: &Shared<T>,
+    ) -> Vec<Shared<T>> {
+        let choose = |(i, element): (usize, &Shared<T>)| {
+            if !reaches::<I>(i) {
+                return element.clone();
+            }
+            let hit = self.eq(index, &self.constant(I::from_lane(i as u64)));
+            self.mux(Label::PreferBool, &hit, value, element)
+        };
+        elements.iter().enumerate().map(choose).collect()
+    }
+
+    /// The sum of values of which at most one is not zero: exclusive or, on Boolean shares.
+    fn add_disjoint<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
+        self.record(|g| {
+            if g.prefers_bool(x.id(), y.id()) {
+                let (x, y) = (g.boolean(x.id()), g.boolean(y.id()));
+                return g.xor(x, y);
+            }
+            g.sum(Label::Arith, x.id(), y.id())
+        })
+    }
+
+    /// c ? t : f.
+    pub fn mux<T: Scalar>(&self, label: Label, c: &Shared<bool>, t: &Shared<T>, f: &Shared<T>) -> Shared<T> {
+        self.record(|g| g.mux(label, c.id(), t.id(), f.id()))
+    }
+    /// The value in another type: reduced, or extended as T's signedness says; to bool, whether it is not zero.
+    pub fn cast<T: Scalar, U: Scalar>(&self, x: &Shared<T>) -> Shared<U> {
+        self.record(|g| {
+            if U::BITS == 1 && T::BITS > 1 {
+                let zero = g.constant(T::BITS, 0);
+                let is_zero = g.equal(x.id(), zero);
+                return g.invert(is_zero);
+            }
+            g.resize(x.id(), U::BITS, T::SIGNED)
+        })
+    }
+
+    // ---- inside ------------------------------------------------------------------------------------------
+
+    fn record<T>(&self, f: impl FnOnce(&mut Graph) -> Id) -> Shared<T> {
+        let id = f(&mut self.graph.borrow_mut());
+        Shared::new(id, &self.counts)
+    }
+
+    fn bitwise<T>(&self, x: &Shared<T>, y: &Shared<T>, f: fn(&mut Graph, Id, Id) -> Id) -> Shared<T> {
+        self.record(|g| {
+            let (x, y) = (g.boolean(x.id()), g.boolean(y.id()));
+            f(g, x, y)
+        })
+    }
+
+    /// Opens slots to whom it is asked; one lane each, in order.
+    fn open(&self, asked: &[(Id, Reveal)]) -> Result<Vec<Option<u64>>> {
+        let ids: Vec<Id> = {
+            let mut graph = self.graph.borrow_mut();
+            asked
+                .iter()
+                .map(|&(id, _)| match graph.kind(id).domain() {
+                    Domain::Either => graph.boolean(id),
+                    _ => id,
+                })
+                .collect()
+        };
+        ids.iter().for_each(|&id| self.counts.retain(id));
+        let executed = self.execute(&Wanted::Only(&ids));
+        let result = executed.and_then(|()| self.open_computed(asked, &ids));
+        ids.iter().for_each(|&id| self.counts.release(id));
+        result
+    }
+
+    fn open_computed(&self, asked: &[(Id, Reveal)], ids: &[Id]) -> Result<Vec<Option<u64>>> {
+        let graph = self.graph.borrow();
+        let mut engine = self.engine.borrow_mut();
+        let Engine { protocol, store, .. } = &mut *engine;
+        let mut lanes: Vec<Option<u64>> = ids.iter().map(|&id| graph.constant_value(id)).collect();
+        let mut groups: Vec<((Domain, u32, Reveal), Vec<usize>)> = Vec::new();
+        for (at, &id) in ids.iter().enumerate() {
+            if lanes[at].is_some() {
+                if self.party.is_some_and(|me| !asked[at].1.includes(me)) {
+                    lanes[at] = None;
+                }
+                continue;
+            }
+            let key = (graph.kind(id).domain(), graph.width(id), asked[at].1);
+            match groups.iter_mut().find(|g| g.0 == key) {
+                Some(group) => group.1.push(at),
+                None => groups.push((key, vec![at])),
+            }
+        }
+        for ((_, _, to), places) in groups {
+            let slots: Vec<Id> = places.iter().map(|&at| ids[at]).collect();
+            if let Some(values) = store.open(&graph, protocol, &slots, to)? {
+                for (at, value) in places.into_iter().zip(values) {
+                    lanes[at] = Some(value);
+                }
+            }
+        }
+        Ok(lanes)
+    }
+
+    fn execute(&self, wanted: &Wanted<'_>) -> Result<()> {
+        let mut graph = self.graph.borrow_mut();
+        let mut engine = self.engine.borrow_mut();
+        let Engine { protocol, store, scratch } = &mut *engine;
+        let plan = graph.plan(wanted, scratch);
+        store.run(&mut graph, protocol, &plan)?;
+        // What nobody holds goes; what is freed may have been the last to hold others.
+        let needed = if graph.pending.is_empty() { Vec::new() } else { graph.needed() };
+        let mut loose = plan.done;
+        let mut postponed = Vec::new();
+        loop {
+            let Some(id) = loose.pop() else {
+                loose = self.counts.take_zeros();
+                if loose.is_empty() {
+                    break;
+                }
+                continue;
+            };
+            if self.counts.of(id) > 0 {
+                continue;
+            }
+            if needed.get(id as usize).copied().unwrap_or(false) {
+                postponed.push(id);
+            } else if let Some(place) = graph.free(id) {
+                store.release(place);
+            }
+        }
+        self.counts.put_back(postponed);
+        Ok(())
+    }
+}
+
+/// Whether an index of type `I` can be `i`.
+fn reaches<I: Scalar>(i: usize) -> bool {
+    let most = I::width().mask() >> u32::from(I::SIGNED);
+    i as u64 <= most
+}

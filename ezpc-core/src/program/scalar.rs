@@ -1,0 +1,59 @@
+//! The scalar types of programs.
+
+use crate::ring::Width;
+
+/// A type of scalars that programs compute on: the integers of 8 to 64 bits, and `bool`.
+pub trait Scalar: Copy + sealed::Sealed + 'static {
+    /// The number of bits.
+    const BITS: u32;
+    /// Whether values are read as two's complement.
+    const SIGNED: bool;
+    /// The ring element that represents the value.
+    fn to_lane(self) -> u64;
+    /// The value that a ring element represents.
+    fn from_lane(lane: u64) -> Self;
+    /// The width of the ring.
+    fn width() -> Width {
+        Width::new(Self::BITS)
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! integers {
+    ($($t:ty: $bits:literal $signed:literal),*) => {$(
+        impl sealed::Sealed for $t {}
+        #[allow(
+            clippy::cast_sign_loss,
+            clippy::cast_possible_truncation,
+            reason = "lanes are residues: the cast is the reduction"
+        )]
+        impl Scalar for $t {
+            const BITS: u32 = $bits;
+            const SIGNED: bool = $signed;
+            fn to_lane(self) -> u64 {
+                Width::new($bits).wrap(self as u64)
+            }
+            fn from_lane(lane: u64) -> Self {
+                lane as Self
+            }
+        }
+    )*};
+}
+
+integers!(u8: 8 false, u16: 16 false, u32: 32 false, u64: 64 false);
+integers!(i8: 8 true, i16: 16 true, i32: 32 true, i64: 64 true);
+
+impl sealed::Sealed for bool {}
+impl Scalar for bool {
+    const BITS: u32 = 1;
+    const SIGNED: bool = false;
+    fn to_lane(self) -> u64 {
+        u64::from(self)
+    }
+    fn from_lane(lane: u64) -> Self {
+        lane & 1 == 1
+    }
+}

@@ -1,0 +1,169 @@
+//! Statements.
+
+use super::{Codegen, Scope, ident, io_ident, program_ident, scalar_type};
+use crate::ir::{Expr, ExprKind, Stmt, Ty};
+use crate::syntax::ast::{Base, Role};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+impl Codegen<'_> {
+    pub(super) fn stmts(&self, scope: &Scope<'_>, stmts: &[Stmt]) -> TokenStream {
+        stmts.iter().map(|stmt| self.stmt(scope, stmt)).collect()
+    }
+
+    fn stmt(&self, scope: &Scope<'_>, stmt: &Stmt) -> TokenStream {
+        let k = &self.k;
+        let program = program_ident();
+        match stmt {
+            Stmt::Declare(var, sizes, value) => {
+                let ty = scope.function.vars[*var].ty;
+                let (name, rust) = (self.var(scope, *var), self.value_type(ty));
+                if ty.rank > 0 {
+                    let sizes = self.sizes(scope, sizes);
+                    let zero = self.zero(ty);
+                    return quote!(let #name: #rust = #k::Array::filled(#sizes, #zero)?;);
+                }
+                let value = value.as_ref().map_or_else(|| self.zero(ty), |v| self.value(scope, v));
+                quote!(let mut #name: #rust = #value;)
+            }
+            Stmt::Assign(var, index, value) => {
+                let name = self.var(scope, *var);
+                let rhs = self.value(scope, value);
+                if index.is_empty() {
+                    return quote!(#name = #rhs;);
+                }
+                let index = self.index(scope, index);
+                let set = self.checked(value, quote!(#name.set(#index, value)));
+                quote!({ let value = #rhs; #set; })
+            }
+            Stmt::AssignOblivious(var, index, value) => {
+                let name = self.var(scope, *var);
+                let rank = 1usize;
+                let (index, value) = (self.reference(scope, index), self.reference(scope, value));
+                quote!({
+                    let elements = #program.replace(&#name.to_vec(), #index, #value);
+                    #name.assign(&#k::Array::<_, #rank>::from_vec(#name.sizes(), elements)?)?;
+                })
+            }
+            Stmt::Copy(to, from) => {
+                let copy = {
+                    let (target, source) = (self.value(scope, to), self.reference(scope, from));
+                    if to.ty.public() == from.ty.public() && to.ty.base == from.ty.base {
+                        quote!(#target.assign(#source))
+                    } else {
+                        quote!(#target.assign(#source))
+                    }
+                };
+                let copy = self.checked(to, copy);
+                quote!(#copy;)
+            }
+            Stmt::Call(callee, args, span) => {
+                let call = self.call(scope, *callee, args, *span);
+                quote!(#call?;)
+            }
+            Stmt::For(var, from, to, body) => {
+                let name = self.var(scope, *var);
+                let ty = scalar_type(scope.function.vars[*var].ty.base);
+                let (low, high) = (self.value(scope, from), self.value(scope, to));
+                let range = self.checked(from, quote!(#k::loop_range::<_, _, #ty>(#low, #high)));
+                let body = self.stmts(scope, body);
+                quote!(for #name in #range { #body #program.poll()?; })
+            }
+            Stmt::While(guard, body) => {
+                let (guard, body) = (self.value(scope, guard), self.stmts(scope, body));
+                quote!(while #guard { #body #program.poll()?; })
+            }
+            Stmt::If(guard, then, otherwise) => {
+                let guard = self.value(scope, guard);
+                let (then, otherwise) = (self.stmts(scope, then), self.stmts(scope, otherwise));
+                quote!(if #guard { #then } else { #otherwise })
+            }
+            Stmt::Return(value) => {
+                let value = value.as_ref().map_or_else(|| quote!(()), |v| self.value(scope, v));
+                quote!(return ::core::result::Result::Ok(#value);)
+            }
+            Stmt::Input(var, sizes, field) => self.input(scope, *var, sizes, *field),
+            Stmt::Output(value, field) => self.output(scope, value, *field),
+            Stmt::Block(body) => {
+                let body = self.stmts(scope, body);
+                quote!({ #body })
+            }
+        }
+    }
+
+    fn sizes(&self, scope: &Scope<'_>, sizes: &[Expr]) -> TokenStream {
+        let k = &self.k;
+        let sizes = sizes.iter().map(|s| {
+            let size = self.value(scope, s);
+            self.checked(s, quote!(#k::array_size(#size)))
+        });
+        quote!([#(#sizes),*])
+    }
+
+    /// The value of a scalar, or of an element, before anything is assigned.
+    fn zero(&self, ty: Ty) -> TokenStream {
+        let program = program_ident();
+        let scalar = scalar_type(ty.base);
+        let zero = match ty.base {
+            Base::Bool => quote!(false),
+            Base::Float => quote!(0.0),
+            Base::Int { .. } => quote!(0),
+        };
+        if ty.public() { zero } else { quote!(#program.constant::<#scalar>(#zero)) }
+    }
+
+    fn input(&self, scope: &Scope<'_>, var: usize, sizes: &[Expr], field: usize) -> TokenStream {
+        let k = &self.k;
+        let (program, io) = (program_ident(), io_ident());
+        let ty = scope.function.vars[var].ty;
+        let name = self.var(scope, var);
+        let info = &self.program.inputs[field];
+        let text = &info.name;
+        let source = ident(text, info.span);
+        let value = if info.repeated {
+            quote!(#k::next_of(#io.inputs.#source.as_ref(), &mut #io.taken[#field]))
+        } else {
+            quote!(#io.inputs.#source.as_ref())
+        };
+        let rank = ty.rank;
+        let sizes = self.sizes(scope, sizes);
+        let read = match info.role {
+            Role::All => quote!(#k::public_input(#text, #value, &sizes)?),
+            Role::Server => quote!(#k::input(#program, #text, #k::Party::Server, #value, &sizes)?),
+            Role::Client => quote!(#k::input(#program, #text, #k::Party::Client, #value, &sizes)?),
+        };
+        let rust = self.value_type(ty);
+        let made = if rank > 0 {
+            quote!(#k::Array::from_vec(sizes, values)?)
+        } else {
+            quote!(values.into_iter().next().expect("an input has a value"))
+        };
+        quote! {
+            let mut #name: #rust = {
+                let sizes: [usize; #rank] = #sizes;
+                let values = #read;
+                #made
+            };
+        }
+    }
+
+    fn output(&self, scope: &Scope<'_>, value: &Expr, field: usize) -> TokenStream {
+        let (program, io) = (program_ident(), io_ident());
+        let slot = format_ident!("{}", super::io::slot(field));
+        let rank = value.ty.rank;
+        let reference = match &value.kind {
+            ExprKind::Var(_) => self.reference(scope, value),
+            _ => {
+                let value = self.value(scope, value);
+                quote!(&#value)
+            }
+        };
+        let emit = match (value.ty.public(), rank) {
+            (true, 0) => quote!(#io.#slot.public(&[*value], &[])),
+            (true, _) => quote!(#io.#slot.public(&value.to_vec(), &value.sizes())),
+            (false, 0) => quote!(#io.#slot.share(#program, ::core::slice::from_ref(value), &[])),
+            (false, _) => quote!(#io.#slot.share(#program, &value.to_vec(), &value.sizes())),
+        };
+        quote!({ let value = #reference; #emit; })
+    }
+}

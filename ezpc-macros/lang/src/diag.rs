@@ -1,0 +1,81 @@
+//! Diagnostics: every error of one compilation, each on the smallest token that is wrong.
+
+mod catalogue;
+
+pub use catalogue::{Code, catalogue};
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+
+/// One error: where, what, and how to repair it.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    /// Its entry in the catalogue.
+    pub code: Code,
+    /// The smallest token that is wrong.
+    pub span: Span,
+    /// A lower-case sentence without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+/// The errors collected so far.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    all: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds an error; the help is the catalogue's.
+    pub fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.report_with(code, span, message, code.help());
+    }
+
+    /// Adds an error with a help of its own.
+    pub fn report_with(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let (message, help) = (message.into(), help.into());
+        self.all.push(Diagnostic { code, span, message, help });
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The errors in the order they were found.
+    #[must_use]
+    pub fn all(&self) -> &[Diagnostic] {
+        &self.all
+    }
+
+    /// One `compile_error!` an error.
+    #[must_use]
+    pub fn to_tokens(&self) -> TokenStream {
+        self.all.iter().map(Diagnostic::to_tokens).collect()
+    }
+
+    /// The errors as text, one a line, for tests and humans.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let line = |d: &Diagnostic| {
+            let at = d.span.start();
+            format!("{}:{}: {}: {}\n  help: {}\n", at.line, at.column + 1, d.code.name(), d.message, d.help)
+        };
+        self.all.iter().map(line).collect()
+    }
+}
+
+impl Diagnostic {
+    fn to_tokens(&self) -> TokenStream {
+        let text = format!("{}\nhelp: {}", self.message, self.help);
+        quote_spanned!(self.span=> ::core::compile_error!(#text);)
+    }
+}

@@ -1,0 +1,206 @@
+//! The typed intermediate representation: names resolved, conversions explicit, labels everywhere.
+
+mod print;
+
+use crate::syntax::ast::{Base, BinaryOp, Header, Label, Role, UnaryOp};
+use proc_macro2::Span;
+
+/// A program whose names are resolved.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Options.
+    pub header: Header,
+    /// The functions in the order of the text.
+    pub functions: Vec<Function>,
+    /// Functions of the surrounding Rust text.
+    pub externs: Vec<Extern>,
+    /// The inputs of `main`.
+    pub inputs: Vec<Field>,
+    /// The outputs of `main`.
+    pub outputs: Vec<Field>,
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ty {
+    /// The scalar type.
+    pub base: Base,
+    /// Who knows it.
+    pub label: Label,
+    /// 0 for a scalar.
+    pub rank: usize,
+    /// An array that is not written to.
+    pub constant: bool,
+}
+
+/// A function of the program.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Where its name is.
+    pub span: Span,
+    /// The documentation comment.
+    pub docs: Vec<String>,
+    /// The first variables are the parameters.
+    pub params: usize,
+    /// The sizes that array parameters are declared with.
+    pub param_sizes: Vec<Vec<Expr>>,
+    /// The type of the result; `None` for void.
+    pub result: Option<Ty>,
+    /// Every variable of the function.
+    pub vars: Vec<Var>,
+    /// The statements.
+    pub body: Vec<Stmt>,
+    /// Whether it has inputs or outputs, itself or in what it calls.
+    pub talks: bool,
+    /// Errors were found inside: a stub is generated.
+    pub broken: bool,
+}
+
+/// A function that Rust provides.
+#[derive(Clone, Debug)]
+pub struct Extern {
+    /// Its name.
+    pub name: String,
+    /// Where its name is.
+    pub span: Span,
+    /// The types of the parameters.
+    pub params: Vec<Ty>,
+    /// The type of the result.
+    pub result: Option<Ty>,
+}
+
+/// A variable.
+#[derive(Clone, Debug)]
+pub struct Var {
+    /// Its name in the text.
+    pub name: String,
+    /// Where it is declared.
+    pub span: Span,
+    /// Its type.
+    pub ty: Ty,
+    /// Written after its declaration.
+    pub written: bool,
+}
+
+/// The index of a variable in its function.
+pub type VarId = usize;
+
+/// A field of the inputs or outputs of `main`.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Where the statement is.
+    pub span: Span,
+    /// Whose, or to whom.
+    pub role: Role,
+    /// The type of the value.
+    pub ty: Ty,
+    /// The statement may run more than once, or never.
+    pub repeated: bool,
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub enum Stmt {
+    /// A new variable; arrays have sizes, scalars may have a value. Without one it is zero.
+    Declare(VarId, Vec<Expr>, Option<Expr>),
+    /// A scalar variable or an element (all indices) gets a value.
+    Assign(VarId, Vec<Expr>, Expr),
+    /// An element at a secret index gets a value.
+    AssignOblivious(VarId, Expr, Expr),
+    /// A whole array is copied: to, from.
+    Copy(Expr, Expr),
+    /// A call for its effects.
+    Call(Callee, Vec<Expr>, Span),
+    /// The variable runs from the first to below the second bound.
+    For(VarId, Expr, Expr, Vec<Stmt>),
+    /// A loop with a public guard.
+    While(Expr, Vec<Stmt>),
+    /// A branch on a public guard.
+    If(Expr, Vec<Stmt>, Vec<Stmt>),
+    /// The end of the function.
+    Return(Option<Expr>),
+    /// A new variable from the input of that index.
+    Input(VarId, Vec<Expr>, usize),
+    /// The output of that index.
+    Output(Expr, usize),
+    /// A scope.
+    Block(Vec<Stmt>),
+}
+
+/// What a call calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Callee {
+    /// A function of the program.
+    Def(usize),
+    /// A function of the surrounding Rust text.
+    Extern(usize),
+}
+
+/// An expression.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Its type.
+    pub ty: Ty,
+    /// Where it is.
+    pub span: Span,
+}
+
+/// The expressions.
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    /// A public integer; `flexible` when its literal has no suffix.
+    Int {
+        /// The value.
+        value: i128,
+        /// Takes the type of its surroundings.
+        flexible: bool,
+    },
+    /// A public truth value.
+    Bool(bool),
+    /// A public number with a fraction.
+    Float(f64),
+    /// A variable.
+    Var(VarId),
+    /// An element, or a row view when there are fewer indices than the rank.
+    Index(VarId, Vec<Expr>),
+    /// The element of a one-dimensional array or row at a secret index.
+    Oblivious(Box<Expr>, Box<Expr>),
+    /// An operator on one value.
+    Unary(UnaryOp, Box<Expr>),
+    /// An operator on two values of one base type; `Some` when the program says where.
+    Binary(BinaryOp, Option<Label>, Box<Expr>, Box<Expr>),
+    /// `guard ? yes : no`; a public guard evaluates one branch.
+    Mux(Option<Label>, Box<Expr>, Box<Expr>, Box<Expr>),
+    /// The result of a function.
+    Call(Callee, Vec<Expr>),
+    /// The value as the type of the expression: another base type, another label.
+    Convert(Box<Expr>),
+    /// A secret value made public.
+    Reveal(Box<Expr>),
+}
+
+impl Ty {
+    /// A scalar type.
+    #[must_use]
+    pub const fn scalar(base: Base, label: Label) -> Self {
+        Self { base, label, rank: 0, constant: false }
+    }
+
+    /// Whether everybody knows values of it.
+    #[must_use]
+    pub fn public(self) -> bool {
+        self.label == Label::Pl
+    }
+
+    /// Whether values are integers.
+    #[must_use]
+    pub const fn integer(self) -> bool {
+        matches!(self.base, Base::Int { .. })
+    }
+}
