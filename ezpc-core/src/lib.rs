@@ -19,6 +19,8 @@ pub mod spec;
 pub mod testing;
 pub mod transport;
 
+pub use ezpc_macros::secure;
+
 pub use error::{Error, ErrorKind, Result};
 pub use party::Party;
 pub use protocol::Protocol;
