@@ -14,6 +14,7 @@ pub mod program;
 pub mod protocol;
 pub mod ring;
 pub mod secret;
+pub mod sharing;
 pub mod spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

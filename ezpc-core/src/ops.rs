@@ -13,6 +13,7 @@ mod halves;
 mod lanes;
 pub mod linear;
 pub mod maximum;
+pub mod matrix;
 pub mod mul;
 pub mod mux;
 pub mod product;

@@ -7,44 +7,27 @@
 //! Every operation is a batch over a share vector. `&self` and no `Result`: local, free. `&mut self` and
 //! `Result`: talks to the peer.
 
+mod check;
 pub mod cleartext;
 mod linear;
 mod op;
 mod provided;
+mod session;
+pub mod tally;
+pub mod two_party;
 
+pub use crate::sharing::ShareVec;
 pub use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec, Reveal, Signedness, Trunc};
 pub use cleartext::Cleartext;
 pub use linear::{Linear, Operand, Prepared};
 pub use op::{Op, Val};
+pub use session::Config;
+pub use tally::Tally;
+pub use two_party::TwoParty;
 
 use crate::error::Result;
 use crate::party::Party;
 use crate::ring::{BitPlanes, RingVec, Width};
-use core::ops::Range;
-
-/// A vector of shares: local, free operations on its shape.
-pub trait ShareVec: Clone {
-    /// The number of elements.
-    fn len(&self) -> usize;
-    /// The width of an element: the ring's for arithmetic shares, the number of planes for Boolean ones.
-    fn width(&self) -> Width;
-    /// Whether there is no element.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-    /// The elements at `indices`, in that order.
-    #[must_use]
-    fn gather(&self, indices: &[usize]) -> Self;
-    /// The elements of `range`.
-    #[must_use]
-    fn slice(&self, range: Range<usize>) -> Self;
-    /// The vectors one after the other.
-    ///
-    /// # Panics
-    /// When `parts` is empty or widths differ.
-    #[must_use]
-    fn concat(parts: &[&Self]) -> Self;
-}
 
 /// A protocol: where secret values live and how to compute on them.
 ///

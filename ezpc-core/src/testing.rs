@@ -4,6 +4,8 @@ mod conformance;
 mod machines;
 #[cfg(test)]
 mod minimal;
+mod run_two;
 
 pub use conformance::{conformance, conformance_at, exhaustive};
 pub use machines::{run_against, run_machines};
+pub use run_two::run_two;

@@ -5,11 +5,14 @@
 
 mod linear;
 
+use super::check::{
+    can_drop, can_extend, can_relu_trunc, index_fits, input_fits, one_plane, same_len, same_shape,
+    whole_groups,
+};
 use super::{Linear, Protocol, Reveal, ShareVec, Signedness, Trunc};
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
-use core::ops::Range;
 
 /// The oracle back end. **It protects nothing**: both parties' inputs are given to one process.
 #[derive(Clone, Debug, Default)]
@@ -21,66 +24,6 @@ impl Cleartext {
     pub const fn new() -> Self {
         Self {}
     }
-}
-
-impl ShareVec for RingVec {
-    fn len(&self) -> usize {
-        Self::len(self)
-    }
-    fn width(&self) -> Width {
-        Self::width(self)
-    }
-    fn gather(&self, indices: &[usize]) -> Self {
-        Self::gather(self, indices)
-    }
-    fn slice(&self, range: Range<usize>) -> Self {
-        Self::slice(self, range)
-    }
-    fn concat(parts: &[&Self]) -> Self {
-        Self::concat(parts)
-    }
-}
-
-impl ShareVec for BitPlanes {
-    fn len(&self) -> usize {
-        Self::len(self)
-    }
-    fn width(&self) -> Width {
-        Width::new(self.bits())
-    }
-    fn gather(&self, indices: &[usize]) -> Self {
-        self.map(|p| p.gather(indices))
-    }
-    fn slice(&self, range: Range<usize>) -> Self {
-        self.map(|p| p.slice(range.clone()))
-    }
-    fn concat(parts: &[&Self]) -> Self {
-        Self::concat(parts)
-    }
-}
-
-/// Reports two operands that do not fit together.
-pub(crate) fn same_shape<V: ShareVec>(what: &str, x: &V, y: &V) -> Result<()> {
-    if x.width() != y.width() {
-        return Err(Error::usage(format!("{what} of vectors of {} and {}", x.width(), y.width())));
-    }
-    same_len(what, x.len(), y.len())
-}
-
-/// Reports two operands of different lengths.
-pub(crate) fn same_len(what: &str, x: usize, y: usize) -> Result<()> {
-    if x != y {
-        return Err(Error::usage(format!("{what} of vectors of {x} and {y} elements")));
-    }
-    Ok(())
-}
-
-/// Reports a vector of words where single bits are wanted.
-pub(crate) fn one_plane<V: ShareVec>(what: &str, x: &V) -> Result<()> {
-    if x.width() != Width::W1 {
-        return Err(Error::usage(format!("{what} wants single bits, not words of {}", x.width())));
-    }
-    Ok(())
 }
 
 fn promised(what: &str, x: &RingVec, holds: impl Fn(i64) -> bool) -> Result<()> {
@@ -107,12 +50,7 @@ impl Protocol for Cleartext {
     }
 
     fn input(&mut self, from: Party, width: Width, len: usize, values: Option<&RingVec>) -> Result<RingVec> {
-        let values = values.ok_or_else(|| Error::usage(format!("the {from}'s input is missing")))?;
-        same_len("input", len, values.len())?;
-        if values.width() != width {
-            return Err(Error::usage(format!("input of {} given as {}", width, values.width())));
-        }
-        Ok(values.clone())
+        input_fits(from, width, len, values).cloned()
     }
 
     fn input_bool(
@@ -122,12 +60,7 @@ impl Protocol for Cleartext {
         len: usize,
         values: Option<&BitPlanes>,
     ) -> Result<BitPlanes> {
-        let values = values.ok_or_else(|| Error::usage(format!("the {from}'s input is missing")))?;
-        same_len("input", len, values.len())?;
-        if values.width() != width {
-            return Err(Error::usage(format!("input of {} given as {}", width, values.width())));
-        }
-        Ok(values.clone())
+        input_fits(from, width, len, values).cloned()
     }
 
     fn reveal(&mut self, x: &RingVec, _: Reveal) -> Result<Option<RingVec>> {
@@ -251,9 +184,7 @@ impl Protocol for Cleartext {
 
     fn trunc(&mut self, x: &RingVec, shift: u32, kind: Trunc) -> Result<RingVec> {
         let w = x.width();
-        if shift >= w.bits() {
-            return Err(Error::usage(format!("cannot truncate {shift} bits of a ring of {w}")));
-        }
+        can_drop(shift, w)?;
         if kind == Trunc::Near && shift > 0 {
             let quarter = 1_i128 << w.bits() >> 2;
             promised("truncation", x, |v| (-quarter..quarter).contains(&i128::from(v)))?;
@@ -266,9 +197,7 @@ impl Protocol for Cleartext {
 
     fn extend(&mut self, x: &RingVec, width: Width, s: Signedness) -> Result<RingVec> {
         let w = x.width();
-        if width < w {
-            return Err(Error::usage(format!("cannot extend a ring of {w} to {width}")));
-        }
+        can_extend(w, width)?;
         Ok(match s {
             Signedness::Signed => x.map(width, |v| width.from_signed(w.signed(v))),
             Signedness::Unsigned => x.map(width, |v| v),
@@ -277,17 +206,13 @@ impl Protocol for Cleartext {
 
     fn relu(&mut self, x: &RingVec, width: Width) -> Result<RingVec> {
         let w = x.width();
-        if width < w {
-            return Err(Error::usage(format!("cannot extend a ring of {w} to {width}")));
-        }
+        can_extend(w, width)?;
         Ok(x.map(width, |v| width.from_signed(w.signed(v).max(0))))
     }
 
     fn relu_trunc(&mut self, x: &RingVec, shift: u32, bits: u32, width: Width) -> Result<RingVec> {
         let w = x.width();
-        if bits < 2 || shift + bits > w.bits() {
-            return Err(Error::usage(format!("{bits} bits above the lowest {shift} of a ring of {w}")));
-        }
+        can_relu_trunc(shift, bits, w)?;
         let bound = 1_i128 << (bits - 1 + shift);
         let least = if shift == 0 { -bound } else { -bound + (1 << shift) };
         promised("relu", x, |v| (least..bound).contains(&i128::from(v)))?;
@@ -300,9 +225,7 @@ impl Protocol for Cleartext {
 
     fn argmax(&mut self, x: &RingVec, group: usize, width: Width) -> Result<RingVec> {
         let places = self.winners(x, group)?;
-        if group as u64 - 1 > width.mask() {
-            return Err(Error::usage(format!("an index below {group} does not fit {width}")));
-        }
+        index_fits(group, width)?;
         Ok(RingVec::new(width, places.iter().map(|&p| (p % group) as u64).collect()))
     }
 
@@ -326,9 +249,7 @@ fn near(what: &str, x: &RingVec, y: &RingVec) -> Result<()> {
 impl Cleartext {
     /// The position of each group's first maximum.
     fn winners(&self, x: &RingVec, group: usize) -> Result<Vec<usize>> {
-        if group == 0 || !x.len().is_multiple_of(group) {
-            return Err(Error::usage(format!("{} elements do not divide into groups of {group}", x.len())));
-        }
+        whole_groups(x.len(), group)?;
         let half = 1_i128 << x.width().bits() >> 1;
         let values = x.to_signed();
         let mut places = Vec::with_capacity(x.len() / group);

@@ -6,7 +6,7 @@ use crate::party::Party;
 use crate::spec::LinearSpec;
 use core::any::Any;
 use core::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Who knows the weights of a linear layer.
 #[derive(Clone)]
@@ -55,15 +55,28 @@ impl Prepared {
 }
 
 /// A linear layer with its weights, reusable over inputs.
+///
+/// Cloning shares the weights and what was prepared.
 pub struct Linear<A> {
     /// Shape, ring and truncation.
     pub spec: LinearSpec,
     /// The weights, in the order their shape says.
-    pub weights: Operand<A>,
+    pub weights: Arc<Operand<A>>,
     /// One bias a row or output channel, at the scale of the product; added before the truncation.
-    pub bias: Option<Operand<A>>,
+    pub bias: Option<Arc<Operand<A>>>,
     /// What the back end has prepared.
-    pub prepared: Prepared,
+    pub prepared: Arc<Prepared>,
+}
+
+impl<A> Clone for Linear<A> {
+    fn clone(&self) -> Self {
+        Self {
+            spec: self.spec,
+            weights: Arc::clone(&self.weights),
+            bias: self.bias.clone(),
+            prepared: Arc::clone(&self.prepared),
+        }
+    }
 }
 
 impl<A> Linear<A> {
@@ -91,7 +104,7 @@ impl<A> Linear<A> {
                 spec.bias_len()
             )));
         }
-        Ok(Self { spec, weights, bias, prepared: Prepared::default() })
+        Ok(Self { spec, weights: Arc::new(weights), bias: bias.map(Arc::new), prepared: Arc::default() })
     }
 
     /// Checks that `x` has the layer's input shape and ring.

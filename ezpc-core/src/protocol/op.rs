@@ -1,8 +1,9 @@
 //! Interactive operations as values, so that independent ones can run together.
 
-use super::{Linear, Protocol, Signedness, Trunc};
+use super::{Linear, Protocol, ShareVec, Signedness, Trunc};
 use crate::error::Result;
 use crate::ring::Width;
+use core::ops::Range;
 
 /// One interactive operation of [`Protocol`] with its operands; each variant is the method of that name.
 #[derive(Clone)]
@@ -29,7 +30,79 @@ pub enum Op<A, B> {
     ReluTrunc { x: A, shift: u32, bits: u32, width: Width },
     Max(A, usize),
     Argmax(A, usize, Width),
-    Linear(std::sync::Arc<Linear<A>>, A),
+    Linear(Linear<A>, A),
+}
+
+impl<A: ShareVec, B: ShareVec> Op<A, B> {
+    /// How many independent units the operation has: elements, groups of a maximum, or one whole layer.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        match self {
+            Self::Linear(..) => 1,
+            Self::Max(x, group) | Self::Argmax(x, group, _) => x.len() / group,
+            Self::And(x, _)
+            | Self::Or(x, _)
+            | Self::AddBool(x, _)
+            | Self::MuxBool(_, x, _)
+            | Self::BitToArith(x, _)
+            | Self::B2a(x) => x.len(),
+            Self::Mul(x, _)
+            | Self::Msb(x)
+            | Self::A2b(x)
+            | Self::LessThan(x, ..)
+            | Self::LessThanNear(x, _)
+            | Self::Equal(x, _)
+            | Self::Mux(_, x, _)
+            | Self::Select(_, x)
+            | Self::Trunc(x, ..)
+            | Self::Extend(x, ..)
+            | Self::Relu(x, _)
+            | Self::ReluTrunc { x, .. } => x.len(),
+        }
+    }
+
+    /// The elements of a unit.
+    #[must_use]
+    pub fn unit_len(&self) -> usize {
+        match self {
+            Self::Max(_, group) | Self::Argmax(_, group, _) => *group,
+            Self::Linear(_, x) => x.len(),
+            _ => 1,
+        }
+    }
+
+    /// The same operation on the units of `range`. A linear layer is one unit.
+    #[must_use]
+    pub fn window(&self, range: Range<usize>) -> Self {
+        let a = |x: &A| x.slice(range.clone());
+        let b = |x: &B| x.slice(range.clone());
+        let grouped = |x: &A, group: usize| x.slice(range.start * group..range.end * group);
+        match self {
+            Self::Mul(x, y) => Self::Mul(a(x), a(y)),
+            Self::And(x, y) => Self::And(b(x), b(y)),
+            Self::Or(x, y) => Self::Or(b(x), b(y)),
+            Self::Msb(x) => Self::Msb(a(x)),
+            Self::BitToArith(x, width) => Self::BitToArith(b(x), *width),
+            Self::A2b(x) => Self::A2b(a(x)),
+            Self::B2a(x) => Self::B2a(b(x)),
+            Self::AddBool(x, y) => Self::AddBool(b(x), b(y)),
+            Self::MuxBool(c, t, f) => Self::MuxBool(b(c), b(t), b(f)),
+            Self::LessThan(x, y, s) => Self::LessThan(a(x), a(y), *s),
+            Self::LessThanNear(x, y) => Self::LessThanNear(a(x), a(y)),
+            Self::Equal(x, y) => Self::Equal(a(x), a(y)),
+            Self::Mux(c, t, f) => Self::Mux(b(c), a(t), a(f)),
+            Self::Select(c, x) => Self::Select(b(c), a(x)),
+            Self::Trunc(x, shift, kind) => Self::Trunc(a(x), *shift, *kind),
+            Self::Extend(x, width, s) => Self::Extend(a(x), *width, *s),
+            Self::Relu(x, width) => Self::Relu(a(x), *width),
+            Self::ReluTrunc { x, shift, bits, width } => {
+                Self::ReluTrunc { x: a(x), shift: *shift, bits: *bits, width: *width }
+            }
+            Self::Max(x, group) => Self::Max(grouped(x, *group), *group),
+            Self::Argmax(x, group, width) => Self::Argmax(grouped(x, *group), *group, *width),
+            Self::Linear(layer, x) => Self::Linear(layer.clone(), x.clone()),
+        }
+    }
 }
 
 /// The result of an [`Op`].

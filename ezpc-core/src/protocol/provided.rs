@@ -1,7 +1,8 @@
 //! The provided operations of [`Protocol`], built from the required ones; correct for every back end, fast in none.
 
+use super::check::{can_drop, can_extend, can_relu_trunc, index_fits, whole_groups};
 use super::{ConvSpec, Linear, LinearKind, MatMulSpec, Operand, Protocol, ShareVec, Signedness, Trunc};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 
 pub(super) fn add_public<P: Protocol + ?Sized>(p: &P, x: &P::Arith, values: &RingVec) -> P::Arith {
@@ -150,9 +151,7 @@ pub(super) fn trunc<P: Protocol + ?Sized>(
     if shift == 0 {
         return Ok(x.clone());
     }
-    if shift >= width.bits() {
-        return Err(Error::usage(format!("cannot truncate {shift} bits of a ring of {width}")));
-    }
+    can_drop(shift, width)?;
     let digits = p.a2b(x)?;
     let top = width.bits() as usize - 1;
     let mut planes: Vec<usize> = (shift as usize..=top).collect();
@@ -173,9 +172,7 @@ pub(super) fn extend<P: Protocol + ?Sized>(
     s: Signedness,
 ) -> Result<P::Arith> {
     let from = x.width();
-    if width < from {
-        return Err(Error::usage(format!("cannot extend a ring of {from} to {width}")));
-    }
+    can_extend(from, width)?;
     if width == from {
         return Ok(x.clone());
     }
@@ -201,19 +198,13 @@ pub(super) fn relu_trunc<P: Protocol + ?Sized>(
     bits: u32,
     width: Width,
 ) -> Result<P::Arith> {
-    let small = p.reduce(&p.trunc_reduce(x, shift), Width::try_new(bits)?);
+    can_relu_trunc(shift, bits, x.width())?;
+    let small = p.reduce(&p.trunc_reduce(x, shift), Width::new(bits));
     if width >= small.width() {
         return p.relu(&small, width);
     }
     let same = p.relu(&small, small.width())?;
     Ok(p.reduce(&same, width))
-}
-
-fn check_group(len: usize, group: usize) -> Result<()> {
-    if group == 0 || !len.is_multiple_of(group) {
-        return Err(Error::usage(format!("{len} elements do not divide into groups of {group}")));
-    }
-    Ok(())
 }
 
 /// The positions of the left and right partners and of the odd ones out, for one level of a tournament in
@@ -240,7 +231,7 @@ fn merge<V: ShareVec>(winners: &V, odd: &V, groups: usize, half: usize) -> V {
 
 /// A tournament, ceil(log2 group) levels.
 pub(super) fn max<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, group: usize) -> Result<P::Arith> {
-    check_group(x.len(), group)?;
+    whole_groups(x.len(), group)?;
     let groups = x.len() / group;
     let (mut best, mut size) = (x.clone(), group);
     while size > 1 {
@@ -261,10 +252,8 @@ pub(super) fn argmax<P: Protocol + ?Sized>(
     group: usize,
     width: Width,
 ) -> Result<P::Arith> {
-    check_group(x.len(), group)?;
-    if group as u64 - 1 > width.mask() {
-        return Err(Error::usage(format!("an index below {group} does not fit {width}")));
-    }
+    whole_groups(x.len(), group)?;
+    index_fits(group, width)?;
     let groups = x.len() / group;
     let indices: Vec<u64> = (0..groups).flat_map(|_| 0..group as u64).collect();
     let mut index = p.public(&RingVec::new(width, indices));
@@ -302,7 +291,7 @@ pub(super) fn linear<P: Protocol + ?Sized>(
     let flat: Vec<(usize, usize)> = terms.concat();
     let w = weights.gather(&flat.iter().map(|t| t.0).collect::<Vec<_>>());
     let v = x.gather(&flat.iter().map(|t| t.1).collect::<Vec<_>>());
-    let products = match &layer.weights {
+    let products = match &*layer.weights {
         Operand::Public(values) => {
             let by: Vec<u64> = flat.iter().map(|t| spec.input.from_signed(values[t.0])).collect();
             if by.is_empty() { v } else { p.scale(&v, &by) }

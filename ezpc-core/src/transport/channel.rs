@@ -236,7 +236,7 @@ impl Channel {
         }
     }
 
-    pub(super) fn count_half_rounds(&mut self, count: u64) {
+    pub(crate) fn count_half_rounds(&mut self, count: u64) {
         self.stats.half_rounds(count);
     }
 }

@@ -46,6 +46,17 @@ pub fn run<'a>(
     source: impl IntoIterator<Item = Result<Machine<'a>>>,
     in_flight: usize,
 ) -> Result<Summary> {
+    let summary = run_uncounted(channel, source, in_flight)?;
+    channel.count_half_rounds(summary.half_rounds);
+    Ok(summary)
+}
+
+/// As [`run`], for a caller that counts the half-rounds itself because the run is a part of a larger one.
+pub(crate) fn run_uncounted<'a>(
+    channel: &mut Channel,
+    source: impl IntoIterator<Item = Result<Machine<'a>>>,
+    in_flight: usize,
+) -> Result<Summary> {
     let mut source = source.into_iter().fuse();
     let mut driver =
         Driver { channel, queue: VecDeque::new(), batch: Vec::new(), wanted: 0, summary: Summary::default() };
@@ -66,7 +77,6 @@ pub fn run<'a>(
         driver.advance(slot, received)?;
     }
     driver.flush()?;
-    driver.channel.count_half_rounds(driver.summary.half_rounds);
     Ok(driver.summary)
 }
 

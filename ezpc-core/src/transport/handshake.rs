@@ -172,6 +172,12 @@ pub fn exchange_public(channel: &mut Channel, what: &str, mine: Vec<u8>, limit: 
     channel.exchange(mine, len as usize)
 }
 
+/// The bytes each party sends in [`open`].
+#[must_use]
+pub fn hello_len(parameters: &Parameters) -> usize {
+    HEAD + BODY + parameters.encode().map_or(0, |p| p.len())
+}
+
 fn hello(party: Party, nonce: &[u8; 16], parameters: &[u8]) -> Vec<u8> {
     let mut hello = Vec::with_capacity(HEAD + BODY + parameters.len());
     hello.extend(MAGIC);

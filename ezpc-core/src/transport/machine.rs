@@ -102,6 +102,25 @@ pub async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) 
     .await
 }
 
+/// Runs any number of sub-protocols side by side: at each level their messages travel together.
+pub async fn join_all<T>(parts: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut parts: Vec<_> = parts.into_iter().map(|part| (Box::pin(part), None)).collect();
+    core::future::poll_fn(|cx| {
+        let mut waiting = false;
+        for (part, value) in &mut parts {
+            if value.is_none() {
+                match part.as_mut().poll(cx) {
+                    Poll::Ready(ready) => *value = Some(ready),
+                    Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    parts.into_iter().map(|(_, value)| value.expect("every part is ready")).collect()
+}
+
 /// What a machine wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a machine either waits or is done")]

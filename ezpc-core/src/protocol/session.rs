@@ -1,0 +1,96 @@
+//! Opening a session of the two-party protocol: the only place that asks the operating system for randomness.
+
+use super::two_party::{self, TwoParty};
+use crate::crypto::{Block, Prg};
+use crate::error::{Error, Result};
+use crate::ot::CotEngine;
+use crate::party::Party;
+use crate::transport::cost::Cost;
+use crate::transport::handshake::{self, Parameters};
+use crate::transport::{Channel, Transport};
+use std::time::Duration;
+
+/// How a party runs a session. Nothing here is secret, and only `timeout` and `threads` may differ between the
+/// parties.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The longest single wait for the peer.
+    pub timeout: Duration,
+    /// The cores this party may use; results do not depend on it.
+    pub threads: usize,
+    /// What the program is called in the handshake; both parties must say the same.
+    pub program: String,
+    /// How correlated OTs are made; both parties must say the same.
+    pub cots: CotEngine,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(60),
+            threads: 1,
+            program: String::new(),
+            cots: CotEngine::SoftSpoken,
+        }
+    }
+}
+
+impl Config {
+    /// The default with a program's name.
+    #[must_use]
+    pub fn program(name: &str) -> Self {
+        Self { program: name.to_owned(), ..Self::default() }
+    }
+
+    /// What both parties compare in the handshake.
+    fn parameters(&self) -> Parameters {
+        Parameters::new().with("program", &self.program).with("cots", format!("{:?}", self.cots))
+    }
+
+    /// The cost of [`TwoParty::connect`].
+    #[must_use]
+    pub fn connect_cost(&self) -> Cost {
+        let hello = handshake::hello_len(&self.parameters());
+        Cost::level(hello, hello).then(two_party::setup_cost())
+    }
+}
+
+impl TwoParty {
+    /// Opens a session over `transport`: handshake, base OTs, keys.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Handshake`](crate::error::ErrorKind::Handshake) when the peer is not the other party of the
+    /// same program with the same parameters, with the difference; and whatever goes wrong on the wire.
+    pub fn connect(transport: impl Transport + 'static, party: Party, config: &Config) -> Result<Self> {
+        let mut seed = [0; 16];
+        getrandom::fill(&mut seed)
+            .map_err(|e| Error::usage(format!("the operating system gave no randomness: {e}")))?;
+        Self::connect_seeded(transport, party, config, Prg::from_seed(Block::from_bytes(seed)))
+    }
+
+    /// As [`TwoParty::connect`] with this party's randomness from `rng`: with fixed seeds two runs send identical
+    /// bytes. The seed decides every secret of the run; use it once.
+    pub fn connect_seeded(
+        transport: impl Transport + 'static,
+        party: Party,
+        config: &Config,
+        mut rng: Prg,
+    ) -> Result<Self> {
+        let mut channel = Channel::new(transport, party, config.timeout)?;
+        let parameters = config.parameters();
+        let nonce = rng.fork("session nonce").block().to_bytes();
+        let session = handshake::open(&mut channel, &parameters, nonce)?;
+        Self::setup(channel, *session.as_bytes(), config.cots, rng)
+    }
+
+    /// Fails unless the peer gives the same `public` bytes; `what` is the subject of the message.
+    pub fn agree(&mut self, what: &str, public: &[u8]) -> Result<()> {
+        handshake::agree(self.channel(), what, public)
+    }
+
+    /// Swaps public data whose length the peer does not know; takes at most `limit` bytes.
+    pub fn exchange_public(&mut self, what: &str, mine: Vec<u8>, limit: usize) -> Result<Vec<u8>> {
+        handshake::exchange_public(self.channel(), what, mine, limit)
+    }
+}

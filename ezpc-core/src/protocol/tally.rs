@@ -1,0 +1,201 @@
+//! What the two-party protocol would cost: runs a program on another back end and counts bytes, half-rounds and
+//! correlations, exactly, from public shapes.
+
+use super::two_party::schedule::{self, Demand};
+use super::{Cleartext, Config, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, op};
+use crate::error::Result;
+use crate::ot::PoolState;
+use crate::party::Party;
+use crate::ring::{BitPlanes, RingVec, Width, packed_len};
+use crate::transport::cost::Cost;
+use crate::transport::stats::Phase;
+use std::collections::BTreeMap;
+
+/// Bytes each way, half-rounds and correlations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Payload bytes sent by the server and by the client.
+    pub bytes: [u64; 2],
+    /// Levels of message dependency.
+    pub half_rounds: u64,
+    /// COTs consumed with the server and with the client as their sender.
+    pub cots: [u64; 2],
+}
+
+impl Totals {
+    fn add(&mut self, cost: &Cost, half_rounds: usize) {
+        for party in Party::BOTH {
+            self.bytes[party.index()] += cost.bytes(party) as u64;
+            self.cots[party.index()] += cost.cots()[party.index()] as u64;
+        }
+        self.half_rounds += half_rounds as u64;
+    }
+}
+
+/// A back end that counts what [`TwoParty`](super::TwoParty) would send, and computes with `P`.
+pub struct Tally<P = Cleartext> {
+    inner: P,
+    pool: PoolState,
+    phases: BTreeMap<Phase, Totals>,
+    scopes: BTreeMap<String, Totals>,
+    scope: String,
+}
+
+impl<P: Protocol> Tally<P> {
+    /// Counts a session of the default configuration, computing with `inner`.
+    pub fn new(inner: P) -> Self {
+        Self::with_config(inner, &Config::default())
+    }
+
+    /// Counts a session from its handshake on, computing with `inner`.
+    pub fn with_config(inner: P, config: &Config) -> Self {
+        let mut tally = Self {
+            inner,
+            pool: PoolState::new(config.cots),
+            phases: BTreeMap::new(),
+            scopes: BTreeMap::new(),
+            scope: String::new(),
+        };
+        let setup = config.connect_cost();
+        tally.count(Phase::Setup, &setup, setup.half_rounds());
+        tally
+    }
+
+    /// What was counted in a phase so far.
+    #[must_use]
+    pub fn phase(&self, phase: Phase) -> Totals {
+        self.phases.get(&phase).copied().unwrap_or_default()
+    }
+
+    /// What was counted in a scope so far.
+    #[must_use]
+    pub fn scope_totals(&self, scope: &str) -> Totals {
+        self.scopes.get(scope).copied().unwrap_or_default()
+    }
+
+    /// All scopes with what was counted in them.
+    pub fn scopes(&self) -> impl Iterator<Item = (&str, Totals)> {
+        self.scopes.iter().map(|(scope, totals)| (scope.as_str(), *totals))
+    }
+
+    fn count(&mut self, phase: Phase, cost: &Cost, half_rounds: usize) {
+        self.phases.entry(phase).or_default().add(cost, half_rounds);
+        if !self.scopes.contains_key(&self.scope) {
+            self.scopes.insert(self.scope.clone(), Totals::default());
+        }
+        self.scopes.get_mut(&self.scope).expect("inserted above").add(cost, half_rounds);
+    }
+
+    /// Counts operations that run side by side, and computes them.
+    fn gadgets(&mut self, ops: &[Op<P::Arith, P::Bool>]) -> Result<Vec<Val<P::Arith, P::Bool>>> {
+        let mut demand = Demand::of(ops);
+        let mut half_rounds = 0;
+        for bundle in schedule::bundles(ops) {
+            let cots = bundle.cost.cots();
+            if !schedule::serves(self.pool.available(), cots) {
+                let want = demand.want(cots);
+                let refill = self.pool.refill_cost(want);
+                self.pool.refill(want);
+                self.count(Phase::Offline, &refill, refill.half_rounds());
+            }
+            demand.started(cots);
+            self.pool.take(cots);
+            self.count(Phase::Online, &bundle.cost, 0);
+            half_rounds = half_rounds.max(bundle.cost.half_rounds());
+        }
+        self.count(Phase::Online, &Cost::none(), half_rounds);
+        ops.iter().map(|op| op::run(&mut self.inner, op)).collect()
+    }
+
+    fn opened(&mut self, width: Width, len: usize, to: Reveal) {
+        let bytes = packed_len(width, len);
+        let [server, client] = Party::BOTH.map(|p| if to.includes(p.peer()) { bytes } else { 0 });
+        let cost = Cost::level(server, client);
+        self.count(Phase::Online, &cost, cost.half_rounds());
+    }
+}
+
+impl<P: Protocol> Protocol for Tally<P> {
+    type Arith = P::Arith;
+    type Bool = P::Bool;
+
+    fn party(&self) -> Option<Party> {
+        self.inner.party()
+    }
+
+    fn input(&mut self, from: Party, width: Width, len: usize, values: Option<&RingVec>) -> Result<P::Arith> {
+        self.inner.input(from, width, len, values)
+    }
+
+    fn input_bool(
+        &mut self,
+        from: Party,
+        width: Width,
+        len: usize,
+        values: Option<&BitPlanes>,
+    ) -> Result<P::Bool> {
+        self.inner.input_bool(from, width, len, values)
+    }
+
+    fn reveal(&mut self, x: &P::Arith, to: Reveal) -> Result<Option<RingVec>> {
+        self.opened(x.width(), x.len(), to);
+        self.inner.reveal(x, to)
+    }
+
+    fn reveal_bool(&mut self, x: &P::Bool, to: Reveal) -> Result<Option<BitPlanes>> {
+        self.opened(x.width(), x.len(), to);
+        self.inner.reveal_bool(x, to)
+    }
+
+    fn public(&self, values: &RingVec) -> P::Arith {
+        self.inner.public(values)
+    }
+
+    fn public_bool(&self, values: &BitPlanes) -> P::Bool {
+        self.inner.public_bool(values)
+    }
+
+    fn add(&self, x: &P::Arith, y: &P::Arith) -> P::Arith {
+        self.inner.add(x, y)
+    }
+
+    fn sub(&self, x: &P::Arith, y: &P::Arith) -> P::Arith {
+        self.inner.sub(x, y)
+    }
+
+    fn scale(&self, x: &P::Arith, by: &[u64]) -> P::Arith {
+        self.inner.scale(x, by)
+    }
+
+    fn reduce(&self, x: &P::Arith, width: Width) -> P::Arith {
+        self.inner.reduce(x, width)
+    }
+
+    fn trunc_reduce(&self, x: &P::Arith, shift: u32) -> P::Arith {
+        self.inner.trunc_reduce(x, shift)
+    }
+
+    fn xor(&self, x: &P::Bool, y: &P::Bool) -> P::Bool {
+        self.inner.xor(x, y)
+    }
+
+    fn and_public(&self, x: &P::Bool, mask: &BitPlanes) -> P::Bool {
+        self.inner.and_public(x, mask)
+    }
+
+    fn planes(&self, x: &P::Bool, planes: &[usize]) -> P::Bool {
+        self.inner.planes(x, planes)
+    }
+
+    fn join_planes(&self, planes: &[&P::Bool]) -> P::Bool {
+        self.inner.join_planes(planes)
+    }
+
+    fn scope(&mut self, name: &str) {
+        name.clone_into(&mut self.scope);
+        self.inner.scope(name);
+    }
+
+    super::two_party::gadget_methods!();
+}

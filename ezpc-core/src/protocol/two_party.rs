@@ -1,0 +1,269 @@
+//! The two-party protocol: semi-honest, over one channel, arithmetic and Boolean shares.
+//!
+//! Operations become machines over windows ([`schedule`]), which run in flight while the pool of correlated OTs
+//! is refilled between them. See SECURITY.md for what each message reveals.
+
+pub(crate) mod gadget;
+mod methods;
+mod output;
+pub(crate) mod schedule;
+
+use super::{Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, check};
+use crate::crypto::SessionId;
+use crate::crypto::{Block, Prg};
+use crate::error::Result;
+use crate::ops::Ctx;
+use crate::ot::{CotEngine, CotPool};
+use crate::party::Party;
+use crate::ring::{BitPlanes, BitVec, RingVec, Width, pack_lanes, packed_len, unpack_lanes};
+use crate::sharing::Shared;
+use crate::transport::cost::Cost;
+use crate::transport::machine::{Machine, join_all};
+use crate::transport::stats::{Phase, Stats};
+use crate::transport::{Channel, driver};
+pub(super) use methods::gadget_methods;
+use output::Output;
+use schedule::{Bundle, Demand};
+
+/// The cost of [`TwoParty::setup`].
+pub(crate) fn setup_cost() -> Cost {
+    Cost::level(Block::BYTES, Block::BYTES).then(CotPool::setup_cost())
+}
+
+/// How many bundles of windows are in flight: while the messages of one travel, the others compute.
+const IN_FLIGHT: usize = 4;
+
+/// One party of the two-party protocol.
+pub struct TwoParty {
+    party: Party,
+    channel: Channel,
+    pool: CotPool,
+    /// This party's private randomness.
+    rng: Prg,
+    /// `masks[p]` makes the peer's share of the inputs of party p; both parties know it.
+    masks: [Prg; 2],
+}
+
+type Arith = Shared<RingVec>;
+type Bool = Shared<BitPlanes>;
+
+impl TwoParty {
+    /// Sets the correlations up over a channel whose handshake is done. `session` is the same at both parties
+    /// and at no other session; `rng` is private randomness.
+    ///
+    /// Reveals nothing: the seeds exchanged here only make shares of inputs, each known to the input's owner
+    /// and random to it.
+    pub(super) fn setup(
+        mut channel: Channel,
+        session: [u8; 32],
+        engine: CotEngine,
+        mut rng: Prg,
+    ) -> Result<Self> {
+        let session = SessionId::new(session);
+        let party = channel.party();
+        channel.set_phase(Phase::Setup);
+        let seed = rng.block();
+        let received = channel.exchange(seed.to_bytes().to_vec(), Block::BYTES)?;
+        let peers = Block::from_bytes(received.try_into().expect("as long as asked for"));
+        let mut masks = [seed, peers];
+        if party == Party::Client {
+            masks.swap(0, 1);
+        }
+        let masks = masks.map(Prg::from_seed);
+        let mut pool = None;
+        let mut setup_rng = rng.fork("correlation setup");
+        let machine = Machine::new(|io| {
+            let pool = &mut pool;
+            let rng = &mut setup_rng;
+            async move {
+                *pool = Some(CotPool::setup(&io, party, rng, &session, engine).await?);
+                Ok(())
+            }
+        });
+        driver::run(&mut channel, [Ok(machine)], 1)?;
+        channel.set_phase(Phase::Online);
+        let pool = pool.expect("the machine has finished");
+        Ok(Self { party, channel, pool, rng, masks })
+    }
+
+    pub(super) const fn channel(&mut self) -> &mut Channel {
+        &mut self.channel
+    }
+
+    /// What was sent and received so far.
+    pub fn stats(&mut self) -> &Stats {
+        self.channel.stats()
+    }
+
+    /// Ends the session: waits until the peer has everything.
+    pub fn close(self) -> Result<()> {
+        self.channel.close()
+    }
+
+    /// Makes at least `want` COTs available, in the offline phase.
+    fn refill(&mut self, want: [usize; 2]) -> Result<()> {
+        self.channel.set_phase(Phase::Offline);
+        let pool = &mut self.pool;
+        let machine = Machine::new(|io| async move { pool.refill(&io, want).await });
+        driver::run(&mut self.channel, [Ok(machine)], 1)?;
+        self.channel.set_phase(Phase::Online);
+        Ok(())
+    }
+
+    /// Runs operations that have gadgets, side by side.
+    fn gadgets(&mut self, ops: &[Op<Arith, Bool>]) -> Result<Vec<Val<Arith, Bool>>> {
+        let outputs: Vec<Output> = ops.iter().map(Output::of).collect();
+        let mut bundles = schedule::bundles(ops).peekable();
+        let mut demand = Demand::of(ops);
+        let mut half_rounds = 0;
+        while let Some(next) = bundles.peek() {
+            let cots = next.cost.cots();
+            if !schedule::serves(self.pool.available(), cots) {
+                self.refill(demand.want(cots))?;
+            }
+            let (pool, rng, party) = (&mut self.pool, &mut self.rng, self.party);
+            let machines = core::iter::from_fn(|| {
+                let bundle = bundles.next_if(|b| schedule::serves(pool.available(), b.cost.cots()))?;
+                demand.started(bundle.cost.cots());
+                let (send, recv) = pool.take(bundle.cost.cots());
+                let rng = rng.fork("window");
+                Some(Ok(Machine::new(|io| {
+                    run_bundle(Ctx { io, party, send, recv, rng }, bundle, ops, &outputs)
+                })))
+            });
+            let summary = driver::run_uncounted(&mut self.channel, machines, IN_FLIGHT)?;
+            half_rounds = half_rounds.max(summary.half_rounds);
+        }
+        self.channel.count_half_rounds(half_rounds);
+        Ok(outputs.into_iter().map(Output::into_val).collect())
+    }
+
+    /// Opens packed lanes to the parties of `to`.
+    fn open(&mut self, share: &RingVec, to: Reveal) -> Result<Option<Vec<u64>>> {
+        let (width, len) = (share.width(), share.len());
+        let mut message = Vec::new();
+        if to.includes(self.party.peer()) {
+            pack_lanes(width, share.lanes(), &mut message);
+        }
+        let mine = to.includes(self.party);
+        let received = self.channel.exchange(message, if mine { packed_len(width, len) } else { 0 })?;
+        Ok(mine.then(|| unpack_lanes(width, &received, len)))
+    }
+}
+
+async fn run_bundle(mut cx: Ctx, bundle: Bundle, ops: &[Op<Arith, Bool>], outputs: &[Output]) -> Result<()> {
+    let parts: Vec<_> = bundle
+        .parts
+        .into_iter()
+        .map(|part| {
+            let cx = cx.split(part.cost.cots());
+            async move {
+                let value = gadget::run(cx, ops[part.op].window(part.units.clone())).await?;
+                outputs[part.op].store(part.units, &value);
+                Ok(())
+            }
+        })
+        .collect();
+    join_all(parts).await.into_iter().collect()
+}
+
+impl Protocol for TwoParty {
+    type Arith = Arith;
+    type Bool = Bool;
+
+    fn party(&self) -> Option<Party> {
+        Some(self.party)
+    }
+
+    /// The peer's share comes from a common seed: no byte, no half-round.
+    fn input(&mut self, from: Party, width: Width, len: usize, values: Option<&RingVec>) -> Result<Arith> {
+        if from == self.party {
+            let values = check::input_fits(from, width, len, values)?;
+            Ok(Shared::new(values.sub(&self.masks[from.index()].ring_vec(width, len))))
+        } else {
+            Ok(Shared::new(self.masks[from.index()].ring_vec(width, len)))
+        }
+    }
+
+    fn input_bool(
+        &mut self,
+        from: Party,
+        width: Width,
+        len: usize,
+        values: Option<&BitPlanes>,
+    ) -> Result<Bool> {
+        let values = match from == self.party {
+            true => Some(check::input_fits(from, width, len, values)?),
+            false => None,
+        };
+        let prg = &mut self.masks[from.index()];
+        let mask = BitPlanes::new((0..width.bits()).map(|_| prg.bits(len)).collect());
+        Ok(Shared::new(values.map_or_else(|| mask.clone(), |v| v.zip(&mask, BitVec::xor))))
+    }
+
+    /// One half-round, k bits an element to each party that learns it.
+    fn reveal(&mut self, x: &Arith, to: Reveal) -> Result<Option<RingVec>> {
+        let peers = self.open(x.share(), to)?;
+        Ok(peers.map(|lanes| x.share().add(&RingVec::new(x.width(), lanes))))
+    }
+
+    /// One half-round, k bits a word to each party that learns it.
+    fn reveal_bool(&mut self, x: &Bool, to: Reveal) -> Result<Option<BitPlanes>> {
+        let lanes = RingVec::new(x.width(), x.share().to_lanes());
+        let peers = self.open(&lanes, to)?;
+        Ok(peers.map(|p| x.share().zip(&BitPlanes::from_lanes(x.width().bits(), &p), BitVec::xor)))
+    }
+
+    fn public(&self, values: &RingVec) -> Arith {
+        Shared::<RingVec>::public(self.party, values)
+    }
+
+    fn public_bool(&self, values: &BitPlanes) -> Bool {
+        Shared::<BitPlanes>::public(self.party, values)
+    }
+
+    fn add(&self, x: &Arith, y: &Arith) -> Arith {
+        Shared::new(x.share().add(y.share()))
+    }
+
+    fn sub(&self, x: &Arith, y: &Arith) -> Arith {
+        Shared::new(x.share().sub(y.share()))
+    }
+
+    fn scale(&self, x: &Arith, by: &[u64]) -> Arith {
+        Shared::new(x.share().scale(by))
+    }
+
+    fn reduce(&self, x: &Arith, width: Width) -> Arith {
+        Shared::new(x.share().reduce(width))
+    }
+
+    fn trunc_reduce(&self, x: &Arith, shift: u32) -> Arith {
+        Shared::new(x.share().shift_down(shift))
+    }
+
+    fn xor(&self, x: &Bool, y: &Bool) -> Bool {
+        Shared::new(x.share().zip(y.share(), BitVec::xor))
+    }
+
+    fn and_public(&self, x: &Bool, mask: &BitPlanes) -> Bool {
+        Shared::new(x.share().zip(mask, BitVec::and))
+    }
+
+    fn planes(&self, x: &Bool, planes: &[usize]) -> Bool {
+        Shared::new(x.share().select_planes(planes))
+    }
+
+    fn join_planes(&self, planes: &[&Bool]) -> Bool {
+        Shared::new(BitPlanes::stack(&planes.iter().map(|p| p.share()).collect::<Vec<_>>()))
+    }
+
+    fn scope(&mut self, name: &str) {
+        self.channel.set_scope(name);
+    }
+
+    gadget_methods!();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Which gadget computes an operation, and what it costs: the one place that connects [`Op`] with `ops`.
+
+use crate::error::Result;
+use crate::ops::{Ctx, and, compare, convert, equal, extend, matrix, maximum, mul, mux, relu, trunc};
+use crate::party::Party;
+use crate::protocol::{Linear, Op, Operand, ShareVec, Val};
+use crate::ring::{BitPlanes, BitVec, RingVec};
+use crate::sharing::Shared;
+use crate::transport::cost::Cost;
+
+type Arith = Shared<RingVec>;
+type Bool = Shared<BitPlanes>;
+
+/// Whether `op` has a gadget of its own; others are composed of operations that have.
+pub(crate) const fn exists<A, B>(op: &Op<A, B>) -> bool {
+    !matches!(op, Op::AddBool(..))
+}
+
+/// The cost of `op` on `units` of its units.
+pub(crate) fn cost<A: ShareVec, B: ShareVec>(op: &Op<A, B>, units: usize) -> Cost {
+    match op {
+        Op::Mul(x, _) => mul::mul_cost(x.width(), units),
+        Op::And(x, _) | Op::Or(x, _) | Op::MuxBool(_, x, _) => {
+            and::and_cost(units * x.width().bits() as usize)
+        }
+        Op::Msb(x) | Op::LessThanNear(x, _) => compare::msb_cost(x.width(), units),
+        Op::BitToArith(_, width) => convert::bit_to_arith_cost(*width, units),
+        Op::A2b(x) => convert::a2b_cost(x.width(), units),
+        Op::B2a(x) => convert::b2a_cost(x.width(), units),
+        Op::LessThan(x, ..) => compare::less_than_cost(x.width(), units),
+        Op::Equal(x, _) => equal::equal_cost(x.width(), units),
+        Op::Mux(_, x, _) => mux::mux_cost(x.width(), units),
+        Op::Select(_, x) => mux::select_cost(x.width(), units),
+        Op::Trunc(x, shift, kind) => trunc::trunc_cost(x.width(), *shift, *kind, units),
+        Op::Extend(x, width, _) => extend::extend_cost(x.width(), *width, units),
+        Op::Relu(x, width) => relu::relu_cost(x.width(), *width, units),
+        Op::ReluTrunc { bits, width, .. } => relu::relu_trunc_cost(*bits, *width, units),
+        Op::Max(x, group) => maximum::max_cost(x.width(), units * group, *group),
+        Op::Argmax(x, group, width) => maximum::argmax_cost(x.width(), *width, units * group, *group),
+        Op::Linear(layer, _) => linear_cost(layer),
+        Op::AddBool(..) => Cost::none(),
+    }
+}
+
+/// Runs one window.
+pub(super) async fn run(cx: Ctx, op: Op<Arith, Bool>) -> Result<Val<RingVec, BitPlanes>> {
+    let bit = |bits: BitVec| Val::Bool(BitPlanes::new(vec![bits]));
+    Ok(match &op {
+        Op::Mul(x, y) => Val::Arith(mul::mul(cx, x.share(), y.share()).await?),
+        Op::And(x, y) => Val::Bool(planewise_and(cx, x.share(), y.share()).await?),
+        Op::Or(x, y) => {
+            let both = planewise_and(cx, x.share(), y.share()).await?;
+            Val::Bool(x.share().zip(y.share(), BitVec::xor).zip(&both, BitVec::xor))
+        }
+        Op::MuxBool(c, t, f) => {
+            let choice = c.share().select_planes(&vec![0; t.share().planes().len()]);
+            let difference = t.share().zip(f.share(), BitVec::xor);
+            let chosen = planewise_and(cx, &choice, &difference).await?;
+            Val::Bool(f.share().zip(&chosen, BitVec::xor))
+        }
+        Op::Msb(x) => bit(compare::msb(cx, x.share()).await?),
+        Op::LessThanNear(x, y) => bit(compare::msb(cx, &x.share().sub(y.share())).await?),
+        Op::BitToArith(x, width) => Val::Arith(convert::bit_to_arith(cx, plane(x), *width).await?),
+        Op::A2b(x) => Val::Bool(convert::a2b(cx, x.share()).await?),
+        Op::B2a(x) => Val::Arith(convert::b2a(cx, x.share()).await?),
+        Op::LessThan(x, y, s) => bit(compare::less_than(cx, x.share(), y.share(), *s).await?),
+        Op::Equal(x, y) => bit(equal::equal(cx, x.share(), y.share()).await?),
+        Op::Mux(c, t, f) => Val::Arith(mux::mux(cx, plane(c), t.share(), f.share()).await?),
+        Op::Select(c, x) => Val::Arith(mux::select(cx, plane(c), x.share()).await?),
+        Op::Trunc(x, shift, kind) => Val::Arith(trunc::trunc(cx, x.share(), *shift, *kind).await?),
+        Op::Extend(x, width, s) => Val::Arith(extend::extend(cx, x.share(), *width, *s).await?),
+        Op::Relu(x, width) => Val::Arith(relu::relu(cx, x.share(), *width).await?),
+        Op::ReluTrunc { x, shift, bits, width } => {
+            Val::Arith(relu::relu_trunc(cx, x.share(), *shift, *bits, *width).await?)
+        }
+        Op::Max(x, group) => Val::Arith(maximum::max(cx, x.share(), *group).await?),
+        Op::Argmax(x, group, width) => Val::Arith(maximum::argmax(cx, x.share(), *group, *width).await?),
+        Op::Linear(layer, x) => Val::Arith(linear(cx, layer, x.share()).await?),
+        Op::AddBool(..) => unreachable!("only operations with a gadget are scheduled"),
+    })
+}
+
+/// The only plane of a vector of bits.
+fn plane(bits: &Bool) -> &BitVec {
+    &bits.share().planes()[0]
+}
+
+async fn planewise_and(cx: Ctx, x: &BitPlanes, y: &BitPlanes) -> Result<BitPlanes> {
+    let flat = |v: &BitPlanes| BitVec::concat(&v.planes().iter().collect::<Vec<_>>());
+    let product = and::and(cx, &flat(x), &flat(y)).await?;
+    let n = x.len();
+    Ok(BitPlanes::new((0..x.planes().len()).map(|k| product.slice(k * n..(k + 1) * n)).collect()))
+}
+
+fn linear_cost<A>(layer: &Linear<A>) -> Cost {
+    match &*layer.weights {
+        Operand::Public(_) => Cost::none(),
+        Operand::Private { owner, .. } => matrix::private_cost(&layer.spec, *owner),
+        Operand::Shared(_) => matrix::shared_cost(&layer.spec),
+    }
+}
+
+async fn linear(cx: Ctx, layer: &Linear<Arith>, x: &RingVec) -> Result<RingVec> {
+    let spec = &layer.spec;
+    let party = cx.party;
+    let sum = match &*layer.weights {
+        Operand::Public(weights) => {
+            let weights: Vec<u64> = weights.iter().map(|&w| w as u64).collect();
+            matrix::local(spec, &weights, x)
+        }
+        Operand::Private { values, .. } => matrix::private(cx, spec, values.as_deref(), x).await?,
+        Operand::Shared(weights) => matrix::shared(cx, spec, weights.share(), x).await?,
+    };
+    let sum = match bias_share(layer, party) {
+        Some(bias) => {
+            let places: Vec<usize> = (0..spec.output_len()).map(|o| spec.bias_of(o)).collect();
+            sum.add(&bias.gather(&places))
+        }
+        None => sum,
+    };
+    Ok(sum.shift_down(spec.shift))
+}
+
+/// This party's share of the bias: the values where they are known (the server's, when both know them).
+fn bias_share(layer: &Linear<Arith>, party: Party) -> Option<RingVec> {
+    let ring = |values: &[i64]| RingVec::from_signed(layer.spec.input, values);
+    match &**layer.bias.as_ref()? {
+        Operand::Public(values) => (party == Party::Server).then(|| ring(values)),
+        Operand::Private { values, .. } => values.as_deref().map(ring),
+        Operand::Shared(bias) => Some(bias.share().clone()),
+    }
+}

@@ -1,0 +1,78 @@
+//! The methods of `Protocol` that the two-party protocol has gadgets for, written once for the protocol and its
+//! cost model.
+
+/// Methods that hand one operation to `self.gadgets`, and `together`, which hands over all that have a gadget.
+macro_rules! gadget_methods {
+    (@arith $name:ident($($arg:ident: $ty:ty),*) $op:expr) => {
+        fn $name(&mut self, $($arg: $ty),*) -> Result<Self::Arith> {
+            let op = $op;
+            crate::protocol::check::operands(&op)?;
+            Ok(self.gadgets(&[op])?.remove(0).into_arith())
+        }
+    };
+    (@bool $name:ident($($arg:ident: $ty:ty),*) $op:expr) => {
+        fn $name(&mut self, $($arg: $ty),*) -> Result<Self::Bool> {
+            let op = $op;
+            crate::protocol::check::operands(&op)?;
+            Ok(self.gadgets(&[op])?.remove(0).into_bool())
+        }
+    };
+    () => {
+        $crate::protocol::two_party::gadget_methods!(@arith mul(x: &Self::Arith, y: &Self::Arith)
+            Op::Mul(x.clone(), y.clone()));
+        $crate::protocol::two_party::gadget_methods!(@bool and(x: &Self::Bool, y: &Self::Bool)
+            Op::And(x.clone(), y.clone()));
+        $crate::protocol::two_party::gadget_methods!(@bool or(x: &Self::Bool, y: &Self::Bool)
+            Op::Or(x.clone(), y.clone()));
+        $crate::protocol::two_party::gadget_methods!(@bool mux_bool(c: &Self::Bool, t: &Self::Bool, f: &Self::Bool)
+            Op::MuxBool(c.clone(), t.clone(), f.clone()));
+        $crate::protocol::two_party::gadget_methods!(@bool msb(x: &Self::Arith) Op::Msb(x.clone()));
+        $crate::protocol::two_party::gadget_methods!(@arith bit_to_arith(x: &Self::Bool, width: Width)
+            Op::BitToArith(x.clone(), width));
+        $crate::protocol::two_party::gadget_methods!(@bool a2b(x: &Self::Arith) Op::A2b(x.clone()));
+        $crate::protocol::two_party::gadget_methods!(@arith b2a(x: &Self::Bool) Op::B2a(x.clone()));
+        $crate::protocol::two_party::gadget_methods!(@bool less_than(x: &Self::Arith, y: &Self::Arith, s: Signedness)
+            Op::LessThan(x.clone(), y.clone(), s));
+        $crate::protocol::two_party::gadget_methods!(@bool less_than_near(x: &Self::Arith, y: &Self::Arith)
+            Op::LessThanNear(x.clone(), y.clone()));
+        $crate::protocol::two_party::gadget_methods!(@bool equal(x: &Self::Arith, y: &Self::Arith)
+            Op::Equal(x.clone(), y.clone()));
+        $crate::protocol::two_party::gadget_methods!(@arith mux(c: &Self::Bool, t: &Self::Arith, f: &Self::Arith)
+            Op::Mux(c.clone(), t.clone(), f.clone()));
+        $crate::protocol::two_party::gadget_methods!(@arith select(c: &Self::Bool, x: &Self::Arith)
+            Op::Select(c.clone(), x.clone()));
+        $crate::protocol::two_party::gadget_methods!(@arith trunc(x: &Self::Arith, shift: u32, kind: Trunc)
+            Op::Trunc(x.clone(), shift, kind));
+        $crate::protocol::two_party::gadget_methods!(@arith extend(x: &Self::Arith, width: Width, s: Signedness)
+            Op::Extend(x.clone(), width, s));
+        $crate::protocol::two_party::gadget_methods!(@arith relu(x: &Self::Arith, width: Width)
+            Op::Relu(x.clone(), width));
+        $crate::protocol::two_party::gadget_methods!(@arith relu_trunc(x: &Self::Arith, shift: u32, bits: u32, width: Width)
+            Op::ReluTrunc { x: x.clone(), shift, bits, width });
+        $crate::protocol::two_party::gadget_methods!(@arith max(x: &Self::Arith, group: usize)
+            Op::Max(x.clone(), group));
+        $crate::protocol::two_party::gadget_methods!(@arith argmax(x: &Self::Arith, group: usize, width: Width)
+            Op::Argmax(x.clone(), group, width));
+        $crate::protocol::two_party::gadget_methods!(@arith linear(layer: &$crate::protocol::Linear<Self::Arith>, x: &Self::Arith)
+            Op::Linear(layer.clone(), x.clone()));
+
+        fn together(
+            &mut self,
+            ops: &[Op<Self::Arith, Self::Bool>],
+        ) -> Result<Vec<Val<Self::Arith, Self::Bool>>> {
+            for op in ops {
+                crate::protocol::check::operands(op)?;
+            }
+            let with: Vec<_> =
+                ops.iter().filter(|op| crate::protocol::two_party::gadget::exists(op)).cloned().collect();
+            let mut values = self.gadgets(&with)?.into_iter();
+            ops.iter()
+                .map(|op| match crate::protocol::two_party::gadget::exists(op) {
+                    true => Ok(values.next().expect("one value an operation")),
+                    false => crate::protocol::op::run(self, op),
+                })
+                .collect()
+        }
+    };
+}
+pub(crate) use gadget_methods;

@@ -1,0 +1,97 @@
+//! Cuts operations into windows and packs windows into bundles that travel together.
+//!
+//! Everything here is a function of public shapes, so that both parties and the cost model cut alike.
+
+use super::gadget;
+use crate::protocol::{Op, ShareVec};
+use crate::transport::cost::Cost;
+use core::ops::Range;
+
+/// Elements in a window: enough to amortise a message, few enough for the second-level cache. A multiple of 64,
+/// so that the windows of packed bits start at whole words.
+pub(crate) const WINDOW: usize = 4096;
+
+/// COTs made at a time, at least: a small program is not stopped at every operation.
+const REFILL_LEAST: usize = 1 << 14;
+
+/// COTs made at a time, at most: more would only wait in memory.
+const REFILL_MOST: usize = 1 << 18;
+
+/// What a batch of operations still needs of each direction's COTs, which decides how many are made at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand([usize; 2]);
+
+impl Demand {
+    /// The demand of all bundles of `ops`.
+    pub(crate) fn of<A: ShareVec, B: ShareVec>(ops: &[Op<A, B>]) -> Self {
+        Self(bundles(ops).fold([0; 2], |[a, b], bundle| {
+            let [x, y] = bundle.cost.cots();
+            [a + x, b + y]
+        }))
+    }
+
+    /// How many COTs to have before a bundle that needs `next` starts.
+    pub(crate) fn want(&self, next: [usize; 2]) -> [usize; 2] {
+        core::array::from_fn(|p| match next[p] {
+            0 => 0,
+            least => self.0[p].clamp(REFILL_LEAST, REFILL_MOST).max(least),
+        })
+    }
+
+    /// Counts a bundle that has started.
+    pub(crate) fn started(&mut self, cots: [usize; 2]) {
+        self.0 = [self.0[0] - cots[0], self.0[1] - cots[1]];
+    }
+}
+
+/// Whether `available` COTs serve `cots`.
+pub(crate) const fn serves(available: [usize; 2], cots: [usize; 2]) -> bool {
+    cots[0] <= available[0] && cots[1] <= available[1]
+}
+
+/// One window of one operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// The place of the operation in the batch.
+    pub(crate) op: usize,
+    /// The units of the window.
+    pub(crate) units: Range<usize>,
+    /// What it costs.
+    pub(crate) cost: Cost,
+}
+
+/// Windows that run side by side as one machine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bundle {
+    /// The windows.
+    pub(crate) parts: Vec<Part>,
+    /// What they cost together.
+    pub(crate) cost: Cost,
+    elements: usize,
+}
+
+/// The bundles of a batch of operations, in the order in which they run.
+pub(crate) fn bundles<A: ShareVec, B: ShareVec>(ops: &[Op<A, B>]) -> impl Iterator<Item = Bundle> {
+    let mut parts = ops.iter().enumerate().flat_map(|(op, of)| windows(op, of)).peekable();
+    core::iter::from_fn(move || {
+        let mut bundle = Bundle::default();
+        while let Some((part, elements)) =
+            parts.next_if(|(_, elements)| bundle.parts.is_empty() || bundle.elements + elements <= WINDOW)
+        {
+            bundle.cost = bundle.cost.beside(part.cost.clone());
+            bundle.elements += elements;
+            bundle.parts.push(part);
+        }
+        (!bundle.parts.is_empty()).then_some(bundle)
+    })
+}
+
+fn windows<A: ShareVec, B: ShareVec>(index: usize, op: &Op<A, B>) -> impl Iterator<Item = (Part, usize)> {
+    let (units, unit_len) = (op.units(), op.unit_len().max(1));
+    let step = (WINDOW / unit_len).max(1);
+    (0..units).step_by(step).map(move |start| {
+        let units = start..(start + step).min(units);
+        let len = units.len();
+        (Part { op: index, units, cost: gadget::cost(op, len) }, len * unit_len)
+    })
+}

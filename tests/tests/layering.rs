@@ -1,0 +1,124 @@
+//! The invariants of ARCHITECTURE.md that can be read off the sources.
+
+use ezpc_tests::{Source, sources};
+
+/// `ezpc-core`'s modules from left to right; a module names only modules to its left. Those of one row are of
+/// one level and do not name each other, unless a row says so.
+const LAYERS: [&[&str]; 12] = [
+    &["party", "error", "secret", "ring", "spec"],
+    &["arch"],
+    &["crypto"],
+    &["transport"],
+    &["base_ot"],
+    &["ot", "he"],
+    &["correlation"],
+    &["sharing"],
+    &["ops"],
+    &["protocol"],
+    &["program"],
+    &["testing", "private"],
+];
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|row| row.contains(&module))
+}
+
+/// The top-level module of `ezpc-core` that a file belongs to.
+fn module(source: &Source) -> String {
+    let inside = source.path.strip_prefix("ezpc-core/src").expect("a source of ezpc-core");
+    let first = inside.components().next().expect("a file").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The identifiers that follow `prefix` in the code.
+fn named<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    code.match_indices(prefix).map(move |(at, _)| {
+        let rest = &code[at + prefix.len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+#[test]
+fn modules_name_only_modules_to_their_left() {
+    let mut wrong = Vec::new();
+    for source in sources("ezpc-core/src") {
+        let own = module(&source);
+        if own == "lib" {
+            continue;
+        }
+        let Some(level) = layer(&own) else {
+            panic!("{} belongs to no layer: add its module to the table", source.path.display())
+        };
+        for other in named(&source.code, "crate::").filter(|name| *name != own) {
+            // `crate::Error` and macros are re-exports and not modules.
+            if let Some(other_level) = layer(other) {
+                let free = other_level == 0 && level == 0;
+                if other_level >= level && !free {
+                    wrong.push(format!("{} names crate::{other}", source.path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "arrows that point the wrong way:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn unsafe_code_is_under_arch() {
+    for source in
+        sources("ezpc-core/src").iter().chain(&sources("ezpc-ml/src")).chain(&sources("ezpc-macros"))
+    {
+        let allowed = source.path.starts_with("ezpc-core/src/arch")
+            || source.path == std::path::Path::new("ezpc-core/src/arch.rs");
+        let uses = named(&source.code, "unsafe").any(str::is_empty);
+        assert!(allowed || !uses, "unsafe code in {}", source.path.display());
+    }
+}
+
+#[test]
+fn randomness_is_passed_in() {
+    for source in sources("ezpc-core/src").iter().chain(&sources("ezpc-ml/src")) {
+        let at_the_door = source.path.starts_with("ezpc-core/src/protocol/session");
+        let session = source.path == std::path::Path::new("ezpc-core/src/protocol/session.rs");
+        for ambient in ["getrandom", "SysRng", "thread_rng", "from_entropy", "from_os_rng"] {
+            assert!(
+                at_the_door || session || !source.code.contains(ambient),
+                "{} draws randomness from its surroundings ({ambient})",
+                source.path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn libraries_do_not_read_their_environment() {
+    for source in sources("ezpc-core/src").iter().chain(&sources("ezpc-ml/src")) {
+        for ambient in ["std::env::var", "env::var(", "static mut", "thread_local!"] {
+            assert!(!source.code.contains(ambient), "{} uses {ambient}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn neural_networks_reach_the_parties_only_through_the_protocol() {
+    for source in sources("ezpc-ml/src") {
+        for inner in named(&source.code, "ezpc_core::") {
+            assert!(
+                !["ot", "he", "ops", "base_ot", "transport", "crypto", "arch", "correlation"]
+                    .contains(&inner),
+                "{} names ezpc_core::{inner}",
+                source.path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for folder in ["ezpc-core/src", "ezpc-ml/src", "ezpc-macros", "examples", "tests"] {
+        for source in sources(folder) {
+            let lines = source.code.lines().count();
+            assert!(lines <= 800, "{} has {lines} lines: split it by noun", source.path.display());
+        }
+    }
+}
