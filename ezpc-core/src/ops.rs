@@ -14,6 +14,7 @@ mod lanes;
 pub mod linear;
 pub mod maximum;
 pub mod matrix;
+pub mod maximum;
 pub mod mul;
 pub mod mux;
 pub mod product;

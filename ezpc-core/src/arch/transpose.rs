@@ -1,9 +1,7 @@
 //! Transposing 128 × 128 bits.
 
-use crate::crypto::Block;
-
 /// Bit j of row i becomes bit i of row j.
-pub(crate) fn transpose(rows: &mut [Block; 128]) {
+pub(crate) fn transpose(rows: &mut [u128; 128]) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         #[allow(unsafe_code, reason = "calls a kernel for the detected instruction set")]
@@ -19,13 +17,13 @@ pub(crate) fn transpose(rows: &mut [Block; 128]) {
 /// The portable algorithm, compiled for wider vectors.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn transpose_avx2(rows: &mut [Block; 128]) {
+fn transpose_avx2(rows: &mut [u128; 128]) {
     transpose_portable(rows);
 }
 
 /// Swaps the off-diagonal quarters of ever smaller squares: seven passes over the matrix.
 #[inline(always)]
-fn transpose_portable(rows: &mut [Block; 128]) {
+fn transpose_portable(rows: &mut [u128; 128]) {
     let words: &mut [[u64; 2]; 128] = bytemuck::must_cast_mut(rows);
     for i in 0..64 {
         (words[i][1], words[i + 64][0]) = (words[i + 64][0], words[i][1]);
@@ -56,20 +54,20 @@ fn swap_quarters<const SIDE: usize>(words: &mut [[u64; 2]; 128], low: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::Prg;
+    use crate::crypto::{Block, Prg};
 
     #[test]
     fn swaps_rows_and_columns() {
         let mut rows = [Block::ZERO; 128];
         Prg::from_seed(Block::new(8)).fill_blocks(&mut rows);
         let mut portable = rows;
-        transpose_portable(&mut portable);
+        transpose_portable(bytemuck::must_cast_mut(&mut portable));
         for (i, row) in rows.iter().enumerate() {
             for (j, column) in portable.iter().enumerate() {
                 assert_eq!(row.bits() >> j & 1, column.bits() >> i & 1, "bit {j} of row {i}");
             }
         }
-        transpose(&mut rows);
+        transpose(bytemuck::must_cast_mut(&mut rows));
         assert_eq!(rows, portable);
     }
 }

@@ -277,7 +277,7 @@ impl Rows {
     fn transpose_into(&self, columns: usize, blocks: &mut Vec<Block>) {
         for column in 0..columns {
             let mut square: [Block; 128] = core::array::from_fn(|row| self.0[row][column]);
-            transpose(&mut square);
+            transpose(bytemuck::must_cast_mut(&mut square));
             blocks.extend_from_slice(&square);
         }
     }
