@@ -12,7 +12,6 @@ mod gate;
 mod halves;
 mod lanes;
 pub mod linear;
-pub mod maximum;
 pub mod matrix;
 pub mod maximum;
 pub mod mul;
