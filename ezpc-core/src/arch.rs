@@ -5,3 +5,4 @@
 pub(crate) mod mac;
 pub(crate) mod ntt;
 pub(crate) mod transpose;
+pub(crate) mod vector;

@@ -15,7 +15,7 @@ pub(crate) mod shape;
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter, message_len};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped, message_len};
 use crate::ops::transfer::{Lanes, low_mask};
 use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
@@ -25,7 +25,6 @@ use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
 use chain::Rule;
 use shape::Shape;
-use zeroize::Zeroizing;
 
 /// The cost of [`msb`] on `len` elements of `width`.
 #[must_use]
@@ -101,11 +100,13 @@ fn half_less_than_cost(garbler: Party, width: Width, n: usize) -> Cost {
 
 async fn half_less_than(cx: Ctx, garbler: Party, width: Width, x: &[u64], y: &[u64]) -> Result<BitVec> {
     let n = x.len();
-    let mut operands = Zeroizing::new(Vec::with_capacity(3 * n));
-    operands.extend(x.iter().zip(y).map(|(x, y)| width.wrap(x.wrapping_sub(*y))));
+    let differences = x.iter().zip(y).map(|(x, y)| width.wrap(x.wrapping_sub(*y)));
+    let mut operands = Vec::with_capacity(3 * n);
+    operands.extend(differences);
     operands.extend_from_slice(x);
     operands.extend_from_slice(y);
-    let borrows: Lanes = Zeroizing::new(x.iter().zip(y).map(|(x, y)| borrow(*x, *y)).collect());
+    let operands = Lanes::new(operands);
+    let borrows: Lanes = x.iter().zip(y).map(|(x, y)| borrow(*x, *y)).collect();
     let shape = Shape::radix4(width.bits(), &[]);
     let carry = &carries(cx, garbler, &shape, &operands, &[shape.len()]).await[0];
     Ok(BitVec::from_lanes(&borrows)
@@ -140,18 +141,18 @@ pub(crate) async fn carries(
     let Ctx { io, party, send, recv, mut rng } = cx;
     if party == garbler {
         let pi = masks(&mut rng, x.len());
-        let complement: Lanes = Zeroizing::new(x.iter().map(|&v| !v & mask).collect());
+        let complement: Lanes = x.iter().map(|&v| !v & mask).collect();
         garble_chain(&io, send, shape, Rule::Less, &complement, &pi).await;
         chain::mask_shares(&pi, taps)
     } else {
-        let low: Lanes = Zeroizing::new(x.iter().map(|&v| v & mask).collect());
+        let low: Lanes = x.iter().map(|&v| v & mask).collect();
         evaluate_chain(&io, recv, shape, Rule::Less, &low, taps).await
     }
 }
 
 /// Fresh masks for all carries of `n` chains.
 pub(crate) fn masks(rng: &mut crate::crypto::Prg, n: usize) -> Lanes {
-    Zeroizing::new(rng.lanes(Width::W64, n))
+    Lanes::new(rng.lanes(Width::W64, n))
 }
 
 /// The garbler's side of one chain per element; bit i - 1 of `pi` becomes its share of the carry at boundary i.
@@ -166,10 +167,12 @@ pub(crate) async fn garble_chain(
     let n = x.len();
     let received = io.receive(message_len(n, shape.bits() as usize)).await;
     let flips = LaneReader::new(&received, n, shape.bits() as usize).pull::<u64>(shape.bits());
-    let message = match shape.max_pad_bits() {
-        ..=32 => garble::<u32>(cots, shape, rule, x, &flips, pi),
-        33..=64 => garble::<u64>(cots, shape, rule, x, &flips, pi),
-        _ => garble::<u128>(cots, shape, rule, x, &flips, pi),
+    let message = if shape.fits(32) {
+        garble::<u32>(cots, shape, rule, x, &flips, pi)
+    } else if shape.fits(64) {
+        garble::<u64>(cots, shape, rule, x, &flips, pi)
+    } else {
+        garble::<u128>(cots, shape, rule, x, &flips, pi)
     };
     io.send(&message).await;
 }
@@ -198,10 +201,12 @@ pub(crate) async fn evaluate_chain(
     y: &[u64],
     taps: &[usize],
 ) -> Vec<BitVec> {
-    match shape.max_pad_bits() {
-        ..=32 => evaluate::<u32>(io, cots, shape, rule, y, taps).await,
-        33..=64 => evaluate::<u64>(io, cots, shape, rule, y, taps).await,
-        _ => evaluate::<u128>(io, cots, shape, rule, y, taps).await,
+    if shape.fits(32) {
+        evaluate::<u32>(io, cots, shape, rule, y, taps).await
+    } else if shape.fits(64) {
+        evaluate::<u64>(io, cots, shape, rule, y, taps).await
+    } else {
+        evaluate::<u128>(io, cots, shape, rule, y, taps).await
     }
 }
 
@@ -214,9 +219,9 @@ async fn evaluate<T: Lane + Pad>(
     taps: &[usize],
 ) -> Vec<BitVec> {
     let n = y.len();
-    let mut flips: Lanes = Zeroizing::new(y.to_vec());
+    let mut flips: Lanes = Lanes::new(y.to_vec());
     // COTs in the order in which the garbler needs them, the top digit first.
-    let mut pads = Zeroizing::new(vec![Vec::<T>::new(); shape.len()]);
+    let mut pads = Vec::with_capacity(shape.len());
     for i in (0..shape.len()).rev() {
         let m = shape.width(i) as usize;
         let (choices, own) = cots.take(m * n).pads::<T>(m, domain(rule));
@@ -224,13 +229,14 @@ async fn evaluate<T: Lane + Pad>(
         for (flip, choice) in flips.iter_mut().zip(choices) {
             *flip ^= u64::from(choice) << offset;
         }
-        pads[i] = own;
+        pads.push(Wiped::new(own));
     }
     let mut message = LaneWriter::new(n, shape.bits() as usize);
+    pads.reverse();
     message.push(shape.bits(), &flips);
     io.send(&message.finish()).await;
     let received = io.receive(message_len(n, shape.correction_bits())).await;
-    chain::evaluate(shape, y, &pads, &received, taps)
+    chain::evaluate(shape, y, pads, &received, taps)
 }
 
 const fn domain(rule: Rule) -> PadDomain {

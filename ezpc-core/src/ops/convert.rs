@@ -22,7 +22,6 @@ use crate::ot::PadDomain;
 use crate::party::Party;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 use crate::transport::cost::Cost;
-use zeroize::Zeroizing;
 
 /// The cost of [`bit_to_arith`] on `len` bits.
 #[must_use]
@@ -94,7 +93,7 @@ async fn half_sums(
     let Ctx { io, party, mut send, mut recv, .. } = cx;
     let wanted: Vec<usize> = (0..rings.len()).filter(|&i| rings[i] > 1).collect();
     let bits: usize = wanted.iter().map(|&i| rings[i] as usize - 1).sum();
-    let mut total: Lanes = Zeroizing::new(vec![0; n]);
+    let mut total: Lanes = Lanes::zeros(n);
     let mut add = |i: usize, part: &[u64]| {
         let shift = width.bits() - rings[i];
         total.iter_mut().zip(part).for_each(|(t, p)| *t = t.wrapping_add(*p << shift));
@@ -133,7 +132,7 @@ async fn half_sums(
             add(i, &unmask(rings[i], &own, shares));
         }
     }
-    Ok(RingVec::new(width, core::mem::take(&mut *total)))
+    Ok(RingVec::new(width, total.into_vec()))
 }
 
 /// The cost of [`a2b`] on `len` elements of `width`.

@@ -14,7 +14,6 @@ use crate::ops::transfer::Lanes;
 use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
 use crate::transport::cost::Cost;
-use zeroize::Zeroizing;
 
 /// The cost of [`equal`] on `len` pairs of `width`.
 #[must_use]
@@ -46,7 +45,7 @@ async fn half_equal(cx: Ctx, garbler: Party, shape: &Shape, width: Width, z: &[u
     let taps = [shape.len()];
     let mut shares = if party == garbler {
         let pi = masks(&mut rng, z.len());
-        let negated: Lanes = Zeroizing::new(z.iter().map(|v| width.wrap(v.wrapping_neg())).collect());
+        let negated: Lanes = z.iter().map(|v| width.wrap(v.wrapping_neg())).collect();
         garble_chain(&io, send, shape, Rule::Equal, &negated, &pi).await;
         mask_shares(&pi, &taps)
     } else {

@@ -12,14 +12,13 @@ use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::compare::shape::Shape;
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::transfer::product_cost;
+use crate::ops::transfer::{Lanes, product_cost};
 use crate::ops::trunc::both_tops;
 use crate::ops::wrap::{Tap, carries_to_arith, carries_to_arith_cost};
 use crate::party::Party;
 use crate::ring::{RingVec, Width};
 use crate::spec::Signedness;
 use crate::transport::cost::Cost;
-use zeroize::Zeroizing;
 
 /// The cost of [`extend`] on `len` elements.
 #[must_use]
@@ -113,8 +112,8 @@ const fn offset(from: Width, signedness: Signedness, below: u32, is_garbler: boo
     }
 }
 
-fn add(x: &[u64], width: Width, offset: u64) -> Zeroizing<Vec<u64>> {
-    Zeroizing::new(x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect())
+fn add(x: &[u64], width: Width, offset: u64) -> Lanes {
+    x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect()
 }
 
 fn unwrap(z: &[u64], wrap: &[u64], from: Width, to: Width, offset: u64) -> RingVec {

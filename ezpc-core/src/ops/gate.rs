@@ -18,12 +18,11 @@ use crate::ops::compare::shape::Shape;
 use crate::ops::compare::{chain_cost, evaluate_chain, garble_chain, masks};
 use crate::ops::lanes::{LaneReader, LaneWriter, message_len};
 use crate::ops::mux::signed_by;
-use crate::ops::transfer::{Lanes, Payload, correct_all, finish_all, lanes_of, low_mask};
+use crate::ops::transfer::{Lanes, Payload, correct_all, finish_all, lanes_of, low_mask, secret_pads};
 use crate::ot::{PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
 use crate::transport::cost::Cost;
 use crate::transport::machine::join;
-use zeroize::Zeroizing;
 
 /// The public shape of a gate.
 #[derive(Clone, Debug)]
@@ -98,7 +97,7 @@ async fn garble(cx: Ctx, shape: &GateShape, u: &[u64], values: &[&[u64]]) -> Gat
         *pi = *pi & !(1 << last) | (kappa ^ 1 ^ top) << last;
     }
     let mask = low_mask(bits);
-    let complement: Lanes = Zeroizing::new(u.iter().map(|&v| !v & mask).collect());
+    let complement: Lanes = u.iter().map(|&v| !v & mask).collect();
     let table_len = if shape.table > 0 { message_len(n, 1) } else { 0 };
     let ((), top_flips) = join(
         garble_chain(&io, chain_cots, &shape.chain, Rule::Less, &complement, &pi),
@@ -126,7 +125,7 @@ async fn garble(cx: Ctx, shape: &GateShape, u: &[u64], values: &[&[u64]]) -> Gat
         add_gated(&mut payloads[i], &shares, &own, values[i]);
     }
     let table = match table_cots {
-        None => Zeroizing::new(vec![0; n]),
+        None => Lanes::zeros(n),
         Some(low) => {
             let cots = low.interleave(send);
             let top_flips = LaneReader::new(&top_flips, n, 1).pull_bits();
@@ -153,7 +152,7 @@ async fn evaluate(cx: Ctx, shape: &GateShape, u: &[u64], values: &[&[u64]]) -> G
     }
     let top_flips = if shape.table > 0 { top_flips.finish() } else { Vec::new() };
     let mask = low_mask(bits);
-    let low: Lanes = Zeroizing::new(u.iter().map(|&v| v & mask).collect());
+    let low: Lanes = u.iter().map(|&v| v & mask).collect();
     let taps = [shape.chain.len()];
     let (carry, ()) =
         join(evaluate_chain(&io, chain_cots, &shape.chain, Rule::Less, &low, &taps), io.send(&top_flips))
@@ -188,7 +187,7 @@ async fn evaluate(cx: Ctx, shape: &GateShape, u: &[u64], values: &[&[u64]]) -> G
         payload.iter_mut().zip(share.iter()).for_each(|(p, s)| *p = p.wrapping_add(*s));
     }
     let table = match table_cots {
-        None => Zeroizing::new(vec![0; n]),
+        None => Lanes::zeros(n),
         Some(low) => {
             let cots = low.interleave(recv);
             evaluate_table(cots, shape.table, &own, &lanes_of(&top), &mut received)
@@ -228,8 +227,7 @@ fn garble_table(
     message: &mut LaneWriter,
 ) -> Lanes {
     let mask = low_mask(bits);
-    let mut pads = Zeroizing::new(cots.pads::<u64>(2, PadDomain::Table));
-    let [p0, p1, p2, p3] = &mut pads[..] else { unreachable!("four pads for a choice of two bits") };
+    let [mut p0, mut p1, mut p2, mut p3] = secret_pads::<u64, 4>(cots, PadDomain::Table);
     let n = kappa.len();
     for e in 0..n {
         let mut pad = [p0[e], p1[e], p2[e], p3[e]];
@@ -247,8 +245,8 @@ fn garble_table(
         (p1[e], p2[e], p3[e]) = (corrected(1), corrected(2), corrected(3));
         p0[e] = pad[0].wrapping_neg() & mask;
     }
-    [p1, p2, p3].into_iter().for_each(|corrections| message.push(bits, corrections));
-    Zeroizing::new(core::mem::take(p0))
+    [p1, p2, p3].iter().for_each(|corrections| message.push(bits, corrections));
+    p0
 }
 
 fn evaluate_table(
@@ -259,7 +257,7 @@ fn evaluate_table(
     message: &mut LaneReader<'_>,
 ) -> Lanes {
     let mask = low_mask(bits);
-    let mut sum = Zeroizing::new(cots.pads::<u64>(2, PadDomain::Table).1);
+    let mut sum = Lanes::new(cots.pads::<u64>(2, PadDomain::Table).1);
     for slot in 1..4_u64 {
         let corrections = message.pull::<u64>(bits);
         let (low, high) = (slot & 1 ^ 1, slot >> 1 ^ 1);

@@ -5,9 +5,9 @@
 //! that all lanes of a vector register shift by the same amount; the remaining elements follow as one plain
 //! bit string. A message takes exactly `ceil(n * sum of widths / 8)` bytes.
 
+use crate::arch::vector::{Kernel, vectorize};
 use crate::ring::BitVec;
-use core::ops::{BitAnd, BitOr, BitXor, Not, Shl, Shr};
-use zeroize::{Zeroize, Zeroizing};
+use core::ops::{BitAnd, BitOr, BitXor, Deref, DerefMut, Not, Shl, Shr};
 
 /// A machine word.
 pub(crate) trait Lane:
@@ -19,7 +19,6 @@ pub(crate) trait Lane:
     + Not<Output = Self>
     + Shl<u32, Output = Self>
     + Shr<u32, Output = Self>
-    + Zeroize
     + 'static
 {
     /// The bits of a word.
@@ -73,6 +72,53 @@ macro_rules! lane {
 lane!(u32, |_| 0);
 lane!(u64, |_| 0);
 lane!(u128, |word: u128| (word >> 64) as u64);
+
+/// Secret lanes, wiped when dropped: with plain stores that the compiler must keep, as it cannot see that nobody
+/// reads them.
+pub(crate) struct Wiped<T: Lane>(Vec<T>);
+
+impl<T: Lane> Wiped<T> {
+    /// Takes lanes into custody.
+    pub(crate) const fn new(lanes: Vec<T>) -> Self {
+        Self(lanes)
+    }
+
+    /// `len` zeros.
+    pub(crate) fn zeros(len: usize) -> Self {
+        Self(vec![T::ZERO; len])
+    }
+
+    /// The lanes, out of custody.
+    pub(crate) fn into_vec(mut self) -> Vec<T> {
+        core::mem::take(&mut self.0)
+    }
+}
+
+impl<T: Lane> Drop for Wiped<T> {
+    fn drop(&mut self) {
+        self.0.fill(T::ZERO);
+        zeroize::optimization_barrier(&self.0[..]);
+    }
+}
+
+impl<T: Lane> Deref for Wiped<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Lane> DerefMut for Wiped<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+impl<T: Lane> FromIterator<T> for Wiped<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(lanes: I) -> Self {
+        Self(lanes.into_iter().collect())
+    }
+}
 
 /// The bytes of a message with `bits` bits for each of `n` elements.
 pub(crate) const fn message_len(n: usize, bits: usize) -> usize {
@@ -145,35 +191,12 @@ impl LaneWriter {
         message
     }
 
-    #[inline(always)]
     fn push_words<T: Lane>(&mut self, width: u32, lanes: &[T], word: impl Fn(T) -> u64) {
         self.bits += width as usize;
-        let mask = u64::mask(width);
         let (blocks, tail) = lanes.split_at(lanes.len() / BLOCK * BLOCK);
-        for block in blocks.chunks_exact(BLOCK) {
-            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
-            for row in block.chunks_exact(COLUMNS) {
-                let mut values = [0; COLUMNS];
-                for (value, &lane) in values.iter_mut().zip(row) {
-                    *value = word(lane) & mask;
-                }
-                for c in 0..COLUMNS {
-                    acc[c] |= values[c] << have;
-                }
-                have += width;
-                if have >= 64 {
-                    self.blocks
-                        .extend_from_slice(bytemuck::must_cast_ref::<_, [u8; 64]>(&acc.map(u64::to_le)));
-                    have -= 64;
-                    // The bits of this row that did not fit: its top `have` ones.
-                    for c in 0..COLUMNS {
-                        acc[c] = if have == 0 { 0 } else { values[c] >> (width - have) };
-                    }
-                }
-            }
-        }
+        vectorize(Pack { width, lanes: blocks, out: &mut self.blocks, word: &word });
         for &lane in tail {
-            self.put(word(lane) & mask, width);
+            self.put(word(lane) & u64::mask(width), width);
         }
     }
 
@@ -210,8 +233,8 @@ impl<'a> LaneReader<'a> {
     }
 
     /// The next field of every element.
-    pub(crate) fn pull<T: Lane>(&mut self, width: u32) -> Zeroizing<Vec<T>> {
-        let mut lanes = Zeroizing::new(vec![T::ZERO; self.n]);
+    pub(crate) fn pull<T: Lane>(&mut self, width: u32) -> Wiped<T> {
+        let mut lanes = Wiped::zeros(self.n);
         self.pull_into(width, &mut lanes);
         lanes
     }
@@ -244,41 +267,12 @@ impl<'a> LaneReader<'a> {
         BitVec::from_words(self.n, words)
     }
 
-    #[inline(always)]
     fn pull_words<T: Lane>(&mut self, width: u32, lanes: &mut [T], put: impl Fn(T, u64) -> T) {
-        let mask = u64::mask(width);
         let blocked = lanes.len() / BLOCK * BLOCK;
+        let (head, rest) = self.blocks.split_at(blocked * width as usize / 8);
+        self.blocks = rest;
         let (blocks, tail) = lanes.split_at_mut(blocked);
-        for block in blocks.chunks_exact_mut(BLOCK) {
-            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
-            for row in block.chunks_exact_mut(COLUMNS) {
-                let mut values = acc;
-                if have < width {
-                    let (head, rest) = self.blocks.split_at(8 * COLUMNS);
-                    self.blocks = rest;
-                    let mut words = [0; COLUMNS];
-                    for (word, bytes) in words.iter_mut().zip(head.chunks_exact(8)) {
-                        *word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-                    }
-                    for c in 0..COLUMNS {
-                        values[c] |= words[c] << have;
-                    }
-                    let used = width - have;
-                    for c in 0..COLUMNS {
-                        acc[c] = if used == 64 { 0 } else { words[c] >> used };
-                    }
-                    have = 64 - used;
-                } else {
-                    for a in &mut acc {
-                        *a = if width == 64 { 0 } else { *a >> width };
-                    }
-                    have -= width;
-                }
-                for (lane, value) in row.iter_mut().zip(values) {
-                    *lane = put(*lane, value & mask);
-                }
-            }
-        }
+        vectorize(Unpack { width, lanes: blocks, bytes: head, put: &put });
         for lane in tail {
             *lane = put(*lane, self.take(width));
         }
@@ -304,6 +298,90 @@ impl<'a> LaneReader<'a> {
         self.acc >>= width;
         self.have -= width;
         value
+    }
+}
+
+/// Packs whole blocks.
+struct Pack<'a, T, F> {
+    width: u32,
+    lanes: &'a [T],
+    out: &'a mut Vec<u8>,
+    word: &'a F,
+}
+
+impl<T: Lane, F: Fn(T) -> u64> Kernel for Pack<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (width, mask) = (self.width, u64::mask(self.width));
+        for block in self.lanes.chunks_exact(BLOCK) {
+            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
+            for row in block.chunks_exact(COLUMNS) {
+                let mut values = [0; COLUMNS];
+                for (value, &lane) in values.iter_mut().zip(row) {
+                    *value = (self.word)(lane) & mask;
+                }
+                for c in 0..COLUMNS {
+                    acc[c] |= values[c] << have;
+                }
+                have += width;
+                if have >= 64 {
+                    self.out.extend_from_slice(bytemuck::must_cast_ref::<_, [u8; 64]>(&acc.map(u64::to_le)));
+                    have -= 64;
+                    // The bits of this row that did not fit: its top `have` ones.
+                    let fitted = width - have;
+                    for c in 0..COLUMNS {
+                        acc[c] = values[c].checked_shr(fitted).unwrap_or(0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Unpacks whole blocks.
+struct Unpack<'a, T, F> {
+    width: u32,
+    lanes: &'a mut [T],
+    bytes: &'a [u8],
+    put: &'a F,
+}
+
+impl<T: Lane, F: Fn(T, u64) -> T> Kernel for Unpack<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (width, mask) = (self.width, u64::mask(self.width));
+        let mut input = self.bytes.chunks_exact(8 * COLUMNS);
+        for block in self.lanes.chunks_exact_mut(BLOCK) {
+            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
+            for row in block.chunks_exact_mut(COLUMNS) {
+                let mut values = acc;
+                if have < width {
+                    let bytes = input.next().expect("a block has whole words");
+                    let mut words = [0; COLUMNS];
+                    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+                        *word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+                    }
+                    let used = width - have;
+                    for c in 0..COLUMNS {
+                        values[c] |= words[c] << have;
+                        acc[c] = words[c].checked_shr(used).unwrap_or(0);
+                    }
+                    have = 64 - used;
+                } else {
+                    for a in &mut acc {
+                        *a = a.checked_shr(width).unwrap_or(0);
+                    }
+                    have -= width;
+                }
+                for (lane, value) in row.iter_mut().zip(values) {
+                    *lane = (self.put)(*lane, value & mask);
+                }
+            }
+        }
     }
 }
 

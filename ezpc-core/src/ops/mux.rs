@@ -14,7 +14,6 @@ use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
 use crate::transport::cost::Cost;
 use crate::transport::machine::join;
-use zeroize::Zeroizing;
 
 /// The cost of [`select`] on `len` elements of `width`.
 #[must_use]
@@ -64,7 +63,7 @@ pub async fn mux(cx: Ctx, c: &BitVec, t: &RingVec, f: &RingVec) -> Result<RingVe
 /// `(1 - 2c) · x` for bits c in lanes.
 pub(crate) fn signed_by(c: &[u64], x: &[u64]) -> Lanes {
     let negate = |(c, x): (&u64, &u64)| (x ^ c.wrapping_neg()).wrapping_add(*c);
-    Zeroizing::new(c.iter().zip(x).map(negate).collect())
+    c.iter().zip(x).map(negate).collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ use crate::ops::transfer::Lanes;
 use crate::party::Party;
 use crate::ring::{RingVec, Width};
 use crate::transport::cost::Cost;
-use zeroize::Zeroizing;
 
 /// The cost of [`relu`] on `len` elements.
 #[must_use]
@@ -61,9 +60,9 @@ pub async fn relu_trunc(cx: Ctx, x: &RingVec, shift: u32, bits: u32, width: Widt
     let (shape, quotient) = (shape(bits, width), Width::new(bits));
     let cost = |garbler: Party, n| shape.cost(garbler, n);
     let run = async |cx, garbler, range: core::ops::Range<usize>| {
-        let u: Lanes = Zeroizing::new(x.lanes()[range].iter().map(|v| quotient.wrap(v >> shift)).collect());
+        let u: Lanes = x.lanes()[range].iter().map(|v| quotient.wrap(v >> shift)).collect();
         #[allow(clippy::cast_sign_loss, reason = "two's complement")]
-        let signed: Lanes = Zeroizing::new(u.iter().map(|&v| quotient.signed(v) as u64).collect());
+        let signed: Lanes = u.iter().map(|&v| quotient.signed(v) as u64).collect();
         let gated = gate(cx, garbler, &shape, &u, &[&signed]).await;
         let high = |table: &u64| table.checked_shl(bits).unwrap_or(0);
         let sum = |(value, table): (&u64, &u64)| value.wrapping_add(high(table));

@@ -7,20 +7,28 @@
 //!
 //! Cost: 1 COT; 1 bit of flips one way, then k bits the other way.
 
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter, message_len};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped, message_len};
 use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
 use crate::ring::BitVec;
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
-use zeroize::Zeroizing;
 
 /// Secret lanes, wiped when dropped.
-pub(crate) type Lanes = Zeroizing<Vec<u64>>;
+pub(crate) type Lanes = Wiped<u64>;
 
 /// Bits as 0 and 1 in lanes.
 pub(crate) fn lanes_of(bits: &BitVec) -> Lanes {
-    Zeroizing::new(bits.to_lanes())
+    Lanes::new(bits.to_lanes())
+}
+
+/// The sender's pads of S slots.
+pub(crate) fn secret_pads<T: Lane + Pad, const S: usize>(
+    cots: SenderCots,
+    domain: PadDomain,
+) -> [Wiped<T>; S] {
+    let mut pads = cots.pads::<T>(S.trailing_zeros() as usize, domain).into_iter().map(Wiped::new);
+    core::array::from_fn(|_| pads.next().expect("a pad for every slot"))
 }
 
 /// `2^bits - 1`, for `bits` in `0..=64`.
@@ -78,8 +86,7 @@ fn correct_in<T: Lane + Pad>(
     flips: Option<&BitVec>,
     payloads: &[Payload<'_>],
 ) -> Vec<(Lanes, Lanes)> {
-    let mut pads = Zeroizing::new(cots.pads::<T>(1, domain));
-    let [zeros, ones] = &mut pads[..] else { unreachable!("two pads for a choice of one bit") };
+    let [mut zeros, mut ones] = secret_pads::<T, 2>(cots, domain);
     if let Some(flips) = flips {
         for ((p0, p1), flip) in zeros.iter_mut().zip(ones.iter_mut()).zip(flips.to_lanes()) {
             let swap = (*p0 ^ *p1) & T::from_u64(flip).spread();
@@ -96,14 +103,14 @@ fn correct_in<T: Lane + Pad>(
         let (corrections, shares): (Vec<u64>, Vec<u64>) =
             zeros.iter().zip(ones.iter()).zip(values).map(pair).unzip();
         offset += bits;
-        (Zeroizing::new(corrections), Zeroizing::new(shares))
+        (Lanes::new(corrections), Lanes::new(shares))
     };
     payloads.iter().map(&mut correct).collect()
 }
 
 /// The receiver's shares, from its pads and the sender's corrections.
 pub(crate) fn finish(bits: u32, choices: &[u64], pads: Vec<u64>, corrections: &[u64]) -> Lanes {
-    finish_slice(bits, choices, &Zeroizing::new(pads), 0, corrections)
+    finish_slice(bits, choices, &Lanes::new(pads), 0, corrections)
 }
 
 /// As [`finish`], with the pads' slice from bit `offset` on.
@@ -112,7 +119,7 @@ fn finish_slice<T: Lane>(bits: u32, choices: &[u64], pads: &[T], offset: u32, co
     let share = |((pad, choice), correction): ((&T, &u64), &u64)| {
         (*pad >> offset).low().wrapping_add(correction & choice.wrapping_neg()) & mask
     };
-    Zeroizing::new(pads.iter().zip(choices).zip(corrections).map(share).collect())
+    pads.iter().zip(choices).zip(corrections).map(share).collect()
 }
 
 /// The receiver's shares of several payloads, whose corrections are next in `message`.
@@ -136,7 +143,7 @@ fn finish_in<T: Lane + Pad>(
     payloads: &[u32],
     message: &mut LaneReader<'_>,
 ) -> Vec<Lanes> {
-    let pads = Zeroizing::new(cots.pads::<T>(1, domain).1);
+    let pads = Wiped::new(cots.pads::<T>(1, domain).1);
     let mut offset = 0;
     let mut finish = |&bits: &u32| {
         let shares = finish_slice(bits, choices, &pads, offset, &message.pull::<u64>(bits));
@@ -156,7 +163,7 @@ pub(crate) async fn send_products(
 ) -> Lanes {
     let n = values.len();
     if bits == 0 {
-        return Zeroizing::new(vec![0; n]);
+        return Lanes::zeros(n);
     }
     let received = io.receive(message_len(n, 1)).await;
     let flips = LaneReader::new(&received, n, 1).pull_bits();
@@ -177,7 +184,7 @@ pub(crate) async fn receive_products(
 ) -> Lanes {
     let n = choices.len();
     if bits == 0 {
-        return Zeroizing::new(vec![0; n]);
+        return Lanes::zeros(n);
     }
     let mut flips = LaneWriter::new(n, 1);
     flips.push_bits(&choices.xor(&cots.choices()));

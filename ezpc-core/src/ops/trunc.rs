@@ -18,14 +18,13 @@ use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::compare::shape::Shape;
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::transfer::{product_cost, receive_products, send_products};
+use crate::ops::transfer::{Lanes, product_cost, receive_products, send_products};
 use crate::ops::wrap::{Tap, carries_to_arith, carries_to_arith_cost};
 use crate::ot::PadDomain;
 use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
 use crate::spec::Trunc;
 use crate::transport::cost::Cost;
-use zeroize::Zeroizing;
 
 /// The cost of [`trunc`] on `len` elements of `width`.
 #[must_use]
@@ -91,7 +90,7 @@ async fn half_exact(
     let (shape, taps) = exact_taps(width, shift);
     // By the garbler alone, as every constant here.
     let offset = if kind == Trunc::Logical || !is_garbler { 0 } else { 1 << (width.bits() - 1) };
-    let z = Zeroizing::new(x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect::<Vec<_>>());
+    let z: Lanes = x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect();
     let carries = carries_to_arith(cx, garbler, &shape, &taps, &z).await;
     let parts = z.iter().zip(carries[0].iter().zip(carries[1].iter()));
     let lanes = parts.map(|(z, (c, w))| {
@@ -104,7 +103,7 @@ async fn half_near(cx: Ctx, garbler: Party, width: Width, shift: u32, x: &[u64])
     let is_garbler = cx.party == garbler;
     let bits = width.bits();
     let offset = if is_garbler { 1 << (bits - 2) } else { 0 };
-    let z = Zeroizing::new(x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect::<Vec<_>>());
+    let z: Lanes = x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect();
     let wrapped = both_tops(cx, is_garbler, shift, &z, bits - 1).await;
     let lanes = z.iter().zip(wrapped.iter()).map(|(z, both)| {
         // a or b = a + b - a·b.
@@ -115,14 +114,8 @@ async fn half_near(cx: Ctx, garbler: Party, width: Width, shift: u32, x: &[u64])
 }
 
 /// Shares mod 2^`ring` of the product of both parties' bits `bit`.
-pub(crate) async fn both_tops(
-    cx: Ctx,
-    is_garbler: bool,
-    ring: u32,
-    z: &[u64],
-    bit: u32,
-) -> crate::ops::transfer::Lanes {
-    let tops = Zeroizing::new(z.iter().map(|v| v >> bit & 1).collect::<Vec<_>>());
+pub(crate) async fn both_tops(cx: Ctx, is_garbler: bool, ring: u32, z: &[u64], bit: u32) -> Lanes {
+    let tops: Lanes = z.iter().map(|v| v >> bit & 1).collect();
     if is_garbler {
         send_products(&cx.io, cx.send, PadDomain::Wrap, ring, &tops).await
     } else {

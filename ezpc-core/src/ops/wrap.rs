@@ -14,7 +14,6 @@ use crate::ops::transfer::{Lanes, correct, finish, lanes_of, low_mask, unmask};
 use crate::ot::PadDomain;
 use crate::party::Party;
 use crate::transport::cost::Cost;
-use zeroize::Zeroizing;
 
 /// A carry to convert: the boundary it is tapped at, and the width of the ring it is needed in, 0 for not at all.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +59,7 @@ pub(crate) async fn carries_to_arith(
                 *pi = *pi & !(1 << bit) | kappa << bit;
             }
         }
-        let complement: Lanes = Zeroizing::new(x.iter().map(|&v| !v & mask).collect());
+        let complement: Lanes = x.iter().map(|&v| !v & mask).collect();
         garble_chain(&io, chain_cots, shape, Rule::Less, &complement, &pi).await;
         let received = io.receive(message_len(n, total)).await;
         let mut corrections = LaneReader::new(&received, n, total);
@@ -76,7 +75,7 @@ pub(crate) async fn carries_to_arith(
         taps.iter().zip(kappas).zip(&shares).map(convert).collect()
     } else {
         let chain_cots = recv.take(n * shape.bits() as usize);
-        let low: Lanes = Zeroizing::new(x.iter().map(|&v| v & mask).collect());
+        let low: Lanes = x.iter().map(|&v| v & mask).collect();
         let shares = evaluate_chain(&io, chain_cots, shape, Rule::Less, &low, &boundaries).await;
         let mut message = LaneWriter::new(n, total);
         let convert = |(tap, share): (&Tap, _)| {

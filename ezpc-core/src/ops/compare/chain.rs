@@ -13,10 +13,10 @@
 //!
 //! After Kolesnikov, "Gate evaluation secret sharing", ASIACRYPT 2005.
 
-use super::shape::Shape;
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter};
+use super::shape::{MAX_DIGIT, Shape};
+use crate::arch::vector::{Kernel, vectorize};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped};
 use crate::ring::BitVec;
-use zeroize::Zeroizing;
 
 /// What the chain computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,23 +52,37 @@ pub(crate) fn garble<T: Lane>(
 ) -> Vec<u8> {
     let n = x.len();
     assert!(flips.len() == n && pi.len() == n, "a flip word and a mask word for each of {n} elements");
-    assert!(shape.max_pad_bits() <= T::BITS, "pads of {} bits", shape.max_pad_bits());
+    assert!(shape.fits(T::BITS), "{shape:?} in lanes of {} bits", T::BITS);
+    let [x, flips, pi] = [x, flips, pi].map(|v| v.iter().map(|&v| T::from_u64(v)).collect::<Wiped<T>>());
     let top = shape.len() as u32 - 1;
     // The label of 0 on the present wire, and the difference of the two labels.
-    let mut zero = Zeroizing::new(pi.iter().map(|&p| T::from_u64((p >> top) & 1)).collect::<Vec<_>>());
-    let mut difference = Zeroizing::new(vec![T::ONE; n]);
+    let mut zero: Wiped<T> = pi.iter().map(|&p| (p >> top) & T::ONE).collect();
+    let mut difference = Wiped::new(vec![T::ONE; n]);
+    let mut corrections = vec![vec![T::ZERO; n]; 1 << MAX_DIGIT];
     let mut message = LaneWriter::new(n, shape.correction_bits());
     for i in (0..shape.len()).rev() {
-        let pads = Zeroizing::new(pads(i));
-        let digit =
-            Digit { x, flips, pi, offset: shape.offset(i), label_bits: shape.label_bits(i), index: i };
-        let mut state = Labels { zero: &mut zero, difference: &mut difference };
-        let corrections = match shape.width(i) {
-            1 => digit.garble::<T, 2>(rule, &pads, &mut state),
-            2 => digit.garble::<T, 4>(rule, &pads, &mut state),
-            3 => digit.garble::<T, 8>(rule, &pads, &mut state),
-            _ => digit.garble::<T, 16>(rule, &pads, &mut state),
+        let pads: Vec<Wiped<T>> = pads(i).into_iter().map(Wiped::new).collect();
+        let slots = 1 << shape.width(i);
+        assert!(pads.len() == slots && pads.iter().all(|p| p.len() == n), "{slots} pads for {n} elements");
+        let digit = Digit {
+            rule,
+            offset: shape.offset(i),
+            index: i,
+            label_bits: shape.label_bits(i),
+            x: &x,
+            flips: &flips,
+            pi: &pi,
+            pads: &pads,
+            zero: &mut zero,
+            difference: &mut difference,
+            corrections: &mut corrections,
         };
+        match shape.width(i) {
+            1 => vectorize(GarbleDigit::<T, 2>(digit)),
+            2 => vectorize(GarbleDigit::<T, 4>(digit)),
+            3 => vectorize(GarbleDigit::<T, 8>(digit)),
+            _ => vectorize(GarbleDigit::<T, 16>(digit)),
+        }
         for correction in &corrections[shape.corrected(i)] {
             message.push(shape.pad_bits(i), correction);
         }
@@ -79,34 +93,32 @@ pub(crate) fn garble<T: Lane>(
 /// Evaluates one chain per element of `y` on the garbler's message, and returns the evaluator's shares of the
 /// carries at the boundaries `taps`, in that order.
 ///
-/// `pads[i]` are the pads of the evaluator's own choices for digit i.
+/// `pads[i]` are the pads of the evaluator's own choices for digit i; they are used up.
 pub(crate) fn evaluate<T: Lane>(
     shape: &Shape,
     y: &[u64],
-    pads: &[Vec<T>],
+    mut pads: Vec<Wiped<T>>,
     message: &[u8],
     taps: &[usize],
 ) -> Vec<BitVec> {
     let n = y.len();
-    assert!(pads.len() == shape.len(), "pads for {} digits", shape.len());
+    assert!(pads.len() == shape.len() && pads.iter().all(|p| p.len() == n), "pads for {n} elements");
+    assert!(shape.fits(T::BITS), "{shape:?} in lanes of {} bits", T::BITS);
+    let y: Wiped<T> = y.iter().map(|&v| T::from_u64(v)).collect();
     let mut reader = LaneReader::new(message, n, shape.correction_bits());
+    let mut correction = vec![T::ZERO; n];
     // The message starts with the top digit, evaluation with the lowest one.
-    let mut selected: Vec<Zeroizing<Vec<T>>> = Vec::with_capacity(shape.len());
-    let mut correction = Zeroizing::new(vec![T::ZERO; n]);
     for i in (0..shape.len()).rev() {
-        let mut sum = Zeroizing::new(pads[i].clone());
-        assert!(sum.len() == n, "a pad for each of {n} elements");
         for j in shape.corrected(i) {
             reader.pull_into(shape.pad_bits(i), &mut correction);
-            select(&mut sum, &correction, y, shape.offset(i), shape.width(i), j as u64);
+            let (offset, width, slot) = (shape.offset(i), shape.width(i), T::from_u64(j as u64));
+            vectorize(Select { sum: &mut pads[i], correction: &correction, y: &y, offset, width, slot });
         }
-        selected.push(sum);
     }
     let mut shares: Vec<BitVec> = taps.iter().map(|_| BitVec::zeros(0)).collect();
-    let mut label = Zeroizing::new(vec![T::ZERO; n]);
-    for i in 0..shape.len() {
-        let ciphertexts = selected.pop().expect("one per digit");
-        step(&mut label, &ciphertexts, shape.label_bits(i), i == 0);
+    let mut label = Wiped::zeros(n);
+    for (i, ciphertexts) in pads.iter().enumerate() {
+        vectorize(Step { label: &mut label, ciphertexts, label_bits: shape.label_bits(i), lowest: i == 0 });
         for (share, &tap) in shares.iter_mut().zip(taps) {
             if tap == i + 1 {
                 *share = pointers(&label);
@@ -132,112 +144,150 @@ fn pointers<T: Lane>(labels: &[T]) -> BitVec {
     BitVec::from_words(labels.len(), words)
 }
 
-/// Adds the correction where digit `offset..offset + width` of y is j: every element does the same work.
-fn select<T: Lane>(sum: &mut [T], correction: &[T], y: &[u64], offset: u32, width: u32, j: u64) {
-    let mask = u64::mask(width);
-    for ((s, &c), &y) in sum.iter_mut().zip(correction).zip(y) {
-        let miss = ((y >> offset) & mask) ^ j;
-        // 1 where miss = 0, as miss < 2^4.
-        let hit = (miss.wrapping_sub(1) >> 63) & 1;
-        *s = *s ^ (c & T::from_u64(hit).spread());
+/// Adds the correction where digit `offset..offset + width` of y is `slot`: every element does the same work.
+struct Select<'a, T> {
+    sum: &'a mut [T],
+    correction: &'a [T],
+    y: &'a [T],
+    offset: u32,
+    width: u32,
+    slot: T,
+}
+
+impl<T: Lane> Kernel for Select<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for ((s, &c), &y) in self.sum.iter_mut().zip(self.correction).zip(self.y) {
+            let miss = (y >> self.offset) ^ self.slot;
+            let mut hit = !T::ZERO;
+            for k in 0..self.width {
+                hit = hit & !(miss >> k).spread();
+            }
+            *s = *s ^ (c & hit);
+        }
     }
 }
 
 /// One digit: the ciphertext that the pointer of the incoming label names, opened with the rest of that label.
-fn step<T: Lane>(label: &mut [T], ciphertexts: &[T], label_bits: u32, lowest: bool) {
-    let mask = T::mask(label_bits);
-    if lowest {
-        for (l, &c) in label.iter_mut().zip(ciphertexts) {
-            *l = c & mask;
-        }
-    } else {
-        for (l, &c) in label.iter_mut().zip(ciphertexts) {
-            let pointer = l.spread();
-            let chosen = c ^ ((c ^ (c >> label_bits)) & pointer);
-            *l = (chosen & mask) ^ (*l >> 1);
+struct Step<'a, T> {
+    label: &'a mut [T],
+    ciphertexts: &'a [T],
+    label_bits: u32,
+    lowest: bool,
+}
+
+impl<T: Lane> Kernel for Step<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (bits, mask) = (self.label_bits, T::mask(self.label_bits));
+        for (l, &c) in self.label.iter_mut().zip(self.ciphertexts) {
+            if self.lowest {
+                *l = c & mask;
+            } else {
+                let chosen = c ^ ((c ^ (c >> bits)) & l.spread());
+                *l = (chosen & mask) ^ (*l >> 1);
+            }
         }
     }
 }
 
-struct Labels<'a, T> {
+/// The public position and the operands of one digit, for all elements.
+struct Digit<'a, T: Lane> {
+    rule: Rule,
+    offset: u32,
+    index: usize,
+    label_bits: u32,
+    x: &'a [T],
+    flips: &'a [T],
+    pi: &'a [T],
+    pads: &'a [Wiped<T>],
+    /// The labels of the wire above, which become those of the wire below.
     zero: &'a mut [T],
     difference: &'a mut [T],
+    /// The correction of every slot; slot 0 is unused above the lowest digit.
+    corrections: &'a mut [Vec<T>],
 }
 
-/// The public position and the operands of one digit, for all elements.
-struct Digit<'a> {
-    x: &'a [u64],
-    flips: &'a [u64],
-    pi: &'a [u64],
-    offset: u32,
-    label_bits: u32,
-    index: usize,
-}
+/// Elements whose operands are copied together: plain arrays, that cannot overlap, are what vectorises.
+const CHUNK: usize = 64;
 
-impl Digit<'_> {
-    /// Garbles a digit with S slots: the correction of every slot (slot 0 unused above the lowest digit), and
-    /// the labels of the wire below.
+/// Garbles a digit with S slots.
+struct GarbleDigit<'a, T: Lane, const S: usize>(Digit<'a, T>);
+
+impl<T: Lane, const S: usize> Kernel for GarbleDigit<'_, T, S> {
+    type Output = ();
+
     #[inline(always)]
-    fn garble<T: Lane, const S: usize>(
-        &self,
-        rule: Rule,
-        pads: &[Vec<T>],
-        labels: &mut Labels<'_, T>,
-    ) -> Zeroizing<Vec<Vec<T>>> {
-        let n = self.x.len();
-        assert!(pads.len() == S && pads.iter().all(|p| p.len() == n), "{S} pads for each of {n} elements");
-        let mut corrections = Zeroizing::new(vec![vec![T::ZERO; n]; S]);
-        let (x, flips, pi) = (&self.x[..n], &self.flips[..n], &self.pi[..n]);
-        let (zero, difference) = (&mut labels.zero[..n], &mut labels.difference[..n]);
-        let pads: [&[T]; S] = core::array::from_fn(|j| &pads[j][..n]);
-        let mut rest = corrections.iter_mut();
-        let mut out: [&mut [T]; S] = core::array::from_fn(|_| &mut rest.next().expect("S of them")[..n]);
-        let greater = T::from_u64(u64::from(rule == Rule::Less)).spread();
-        if self.index == 0 {
-            let initial = rule.initial::<T>().spread();
-            let mask = T::mask(self.label_bits);
-            for e in 0..n {
-                let pad: [T; S] = unflip(core::array::from_fn(|j| pads[j][e]), flips[e] >> self.offset);
-                let (equal, above) = compare::<T, S>(x[e] >> self.offset, greater);
-                for j in 0..S {
-                    let val = above[j] | (equal[j] & initial);
-                    out[j][e] = (pad[j] ^ zero[e] ^ (difference[e] & val)) & mask;
+    fn run(self) {
+        let digit = self.0;
+        let mut start = 0;
+        while start < digit.x.len() {
+            let range = start..digit.x.len().min(start + CHUNK);
+            let len = range.len();
+            let load = |lanes: &[T]| {
+                let mut chunk = [T::ZERO; CHUNK];
+                chunk[..len].copy_from_slice(&lanes[range.clone()]);
+                chunk
+            };
+            let (x, flips, pi) = (load(digit.x), load(digit.flips), load(digit.pi));
+            let pads: [[T; CHUNK]; S] = core::array::from_fn(|j| load(&digit.pads[j]));
+            let (mut zero, mut difference) = (load(digit.zero), load(digit.difference));
+            let mut out = [[T::ZERO; CHUNK]; S];
+            let bits = digit.label_bits;
+            let (mask, both) = (T::mask(bits), T::mask(T::BITS.min(2 * bits)));
+            let greater = T::from_u64(u64::from(digit.rule == Rule::Less)).spread();
+            if digit.index == 0 {
+                let initial = digit.rule.initial::<T>().spread();
+                for e in 0..CHUNK {
+                    let pad: [T; S] = unflip(core::array::from_fn(|j| pads[j][e]), flips[e] >> digit.offset);
+                    let (equal, above) = compare::<T, S>(x[e] >> digit.offset, greater);
+                    for j in 0..S {
+                        let val = above[j] | (equal[j] & initial);
+                        out[j][e] = (pad[j] ^ zero[e] ^ (difference[e] & val)) & mask;
+                    }
+                }
+            } else {
+                let wire = digit.index as u32 - 1;
+                for e in 0..CHUNK {
+                    let pad: [T; S] = unflip(core::array::from_fn(|j| pads[j][e]), flips[e] >> digit.offset);
+                    let (equal, above) = compare::<T, S>(x[e] >> digit.offset, greater);
+                    let masked = (pi[e] >> wire).spread();
+                    let low = difference[e];
+                    let high = low << bits;
+                    // Ciphertext p opens under the carry b = p ^ pi: where b = 1, and wherever.
+                    let (if_one, if_any) = ((low & masked) | (high & !masked), low | high);
+                    let first = pad[0] ^ (equal[0] & if_one);
+                    for j in 1..S {
+                        out[j][e] = (pad[j] ^ (equal[j] & if_one) ^ (above[j] & if_any) ^ first) & both;
+                    }
+                    // Slot 0 has no correction: its pad defines the labels below.
+                    let (p0, p1) = (pad[0] & mask, (pad[0] >> bits) & mask);
+                    let swap = (p0 ^ p1) & masked;
+                    let of_zero = ((p0 ^ swap ^ zero[e]) << 1) | (masked & T::ONE);
+                    let of_one = ((p1 ^ swap ^ zero[e] ^ (equal[0] & low)) << 1) | (!masked & T::ONE);
+                    zero[e] = of_zero;
+                    difference[e] = of_zero ^ of_one;
                 }
             }
-        } else {
-            let (bits, mask) = (self.label_bits, T::mask(self.label_bits));
-            let both = T::mask(2 * bits);
-            for e in 0..n {
-                let pad: [T; S] = unflip(core::array::from_fn(|j| pads[j][e]), flips[e] >> self.offset);
-                let (equal, above) = compare::<T, S>(x[e] >> self.offset, greater);
-                let masked = T::from_u64(pi[e] >> (self.index as u32 - 1)).spread();
-                let low = difference[e];
-                let high = low << bits;
-                // Ciphertext p opens under the carry b = p ^ pi: where b = 1, and wherever.
-                let (if_one, if_any) = ((low & masked) | (high & !masked), low | high);
-                let slot = |j: usize| pad[j] ^ (equal[j] & if_one) ^ (above[j] & if_any);
-                let first = slot(0);
-                for (j, out) in out.iter_mut().enumerate().skip(1) {
-                    out[e] = (slot(j) ^ first) & both;
-                }
-                // Slot 0 has no correction: its pad defines the labels below.
-                let (p0, p1) = (pad[0] & mask, (pad[0] >> bits) & mask);
-                let swap = (p0 ^ p1) & masked;
-                let of_zero = ((p0 ^ swap ^ zero[e]) << 1) | (masked & T::ONE);
-                let of_one = ((p1 ^ swap ^ zero[e] ^ (equal[0] & low)) << 1) | (!masked & T::ONE);
-                zero[e] = of_zero;
-                difference[e] = of_zero ^ of_one;
+            digit.zero[range.clone()].copy_from_slice(&zero[..len]);
+            digit.difference[range.clone()].copy_from_slice(&difference[..len]);
+            for (corrections, out) in digit.corrections.iter_mut().zip(&out) {
+                corrections[range.clone()].copy_from_slice(&out[..len]);
             }
+            start += CHUNK;
         }
-        corrections
     }
 }
 
 /// The pads of y's slots from the pads of the OT's: entry j is the pad of `j ^ flip`.
 #[inline(always)]
-fn unflip<T: Lane, const S: usize>(mut pads: [T; S], flip: u64) -> [T; S] {
+fn unflip<T: Lane, const S: usize>(mut pads: [T; S], flip: T) -> [T; S] {
     for k in 0..S.trailing_zeros() {
-        let swap = T::from_u64(flip >> k).spread();
+        let swap = (flip >> k).spread();
         for j in 0..S {
             if j >> k & 1 == 0 {
                 let t = (pads[j] ^ pads[j | 1 << k]) & swap;
@@ -251,10 +301,10 @@ fn unflip<T: Lane, const S: usize>(mut pads: [T; S], flip: u64) -> [T; S] {
 
 /// Masks of `[j = digit]`, and of `[j > digit]` within `greater`.
 #[inline(always)]
-fn compare<T: Lane, const S: usize>(digit: u64, greater: T) -> ([T; S], [T; S]) {
+fn compare<T: Lane, const S: usize>(digit: T, greater: T) -> ([T; S], [T; S]) {
     let mut equal = [!T::ZERO; S];
     for k in 0..S.trailing_zeros() {
-        let bit = T::from_u64(digit >> k).spread();
+        let bit = (digit >> k).spread();
         for (j, e) in equal.iter_mut().enumerate() {
             *e = *e & if j >> k & 1 == 1 { bit } else { !bit };
         }

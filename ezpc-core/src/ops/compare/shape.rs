@@ -94,6 +94,11 @@ impl Shape {
         (0..self.len()).map(|i| self.pad_bits(i)).max().unwrap_or(0)
     }
 
+    /// Whether the chain can be computed in words of `lane` bits.
+    pub(crate) fn fits(&self, lane: u32) -> bool {
+        self.max_pad_bits().max(self.bits()) <= lane
+    }
+
     /// The slots of digit i that get a correction: all but slot 0, whose label the pad defines, and at the
     /// lowest digit all.
     pub(crate) fn corrected(&self, i: usize) -> Range<usize> {

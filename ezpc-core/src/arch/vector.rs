@@ -1,0 +1,57 @@
+//! Plain loops, compiled for the widest vectors that the CPU has.
+
+/// A computation made of plain loops over slices.
+///
+/// `run` and what it calls must be `#[inline(always)]`: inlining is what gives the loops the instruction set.
+pub(crate) trait Kernel {
+    /// What it computes.
+    type Output;
+    /// Computes it.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs a kernel. The result does not depend on the CPU.
+#[inline]
+pub(crate) fn vectorize<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        x86_64::vectorize(kernel)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        kernel.run()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64 {
+    #![expect(unsafe_code, reason = "calls behind a run-time check of the CPU")]
+
+    use super::Kernel;
+
+    pub(super) fn vectorize<K: Kernel>(kernel: K) -> K::Output {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            // SAFETY: the CPU has the instructions, checked above.
+            unsafe { avx512(kernel) }
+        } else if is_x86_feature_detected!("avx2") {
+            // SAFETY: the CPU has the instructions, checked above.
+            unsafe { avx2(kernel) }
+        } else {
+            kernel.run()
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn avx512<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run()
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn avx2<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run()
+    }
+}
