@@ -146,3 +146,51 @@ fn a_peer_that_says_nothing_times_out() {
     );
     assert_eq!(end(server, stderr), (Some(1), line));
 }
+
+/// Starts both parties on more work than they finish; the process ids of server and client.
+#[cfg(target_os = "linux")]
+fn busy_pair() -> (Child, String) {
+    let parent = link()
+        .args(["--round-trips", "100000000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let children = format!("/proc/{0}/task/{0}/children", parent.id());
+    for _ in 0..500 {
+        thread::sleep(std::time::Duration::from_millis(10));
+        let child = std::fs::read_to_string(&children).expect("the parent runs");
+        if !child.trim().is_empty() {
+            // Some time for them to connect.
+            thread::sleep(std::time::Duration::from_millis(200));
+            return (parent, child.trim().to_owned());
+        }
+    }
+    panic!("the parent starts a child");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_hangs_when_either_process_is_killed() {
+    let kill = |id: &str| {
+        assert!(Command::new("kill").args(["-9", id]).status().expect("kill starts").success());
+    };
+    let (mut parent, child) = busy_pair();
+    kill(&child);
+    let stderr = parent.stderr.take().expect("it is piped");
+    let line = "error: the client's process ended early (signal: 9 (SIGKILL))\n";
+    assert_eq!(end(parent, stderr), (Some(1), line.into()));
+
+    let (mut parent, child) = busy_pair();
+    kill(&parent.id().to_string());
+    parent.wait().expect("it was killed");
+    for _ in 0..500 {
+        // Whoever inherits the child may be slow to bury it.
+        let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        if state.is_empty() || state.contains(") Z ") {
+            return;
+        }
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("the client notices that the server is gone");
+}
