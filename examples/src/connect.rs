@@ -1,6 +1,7 @@
 //! The connection to the other party.
 
 use crate::{Common, Ui};
+use ezpc_core::protocol::{Config, TwoParty};
 use ezpc_core::transport::{Channel, tcp};
 use ezpc_core::{Party, Result};
 use std::time::Duration;
@@ -11,11 +12,12 @@ pub struct Connection {
     transport: tcp::TcpTransport,
     party: Party,
     timeout: Duration,
+    threads: usize,
 }
 
 impl Connection {
     pub(crate) fn new(common: &Common, party: Party, transport: tcp::TcpTransport) -> Self {
-        Self { transport, party, timeout: common.timeout() }
+        Self { transport, party, timeout: common.timeout(), threads: common.threads }
     }
 
     /// Waits for the peer or goes to it, as the flags say.
@@ -38,6 +40,14 @@ impl Connection {
     #[must_use]
     pub const fn party(&self) -> Party {
         self.party
+    }
+
+    /// A session of the two-party protocol for the program of this name.
+    pub fn session(self, program: &str) -> Result<TwoParty> {
+        let mut config = Config::program(program);
+        config.timeout = self.timeout;
+        config.threads = self.threads;
+        TwoParty::connect(self.transport, self.party, &config)
     }
 
     /// A bare channel, for programs that bring their own protocol.
