@@ -9,13 +9,17 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::thread;
 
 /// `cargo test` builds the examples beside the tests.
-fn link() -> Command {
+fn example(name: &str) -> Command {
     let mut path = std::env::current_exe().expect("a test has a path");
     path.pop();
     path.pop();
-    let program: PathBuf = path.join("examples/link");
+    let program: PathBuf = path.join("examples").join(name);
     assert!(program.with_extension(std::env::consts::EXE_EXTENSION).exists(), "cargo build --examples first");
-    let mut command = Command::new(program);
+    Command::new(program)
+}
+
+fn link() -> Command {
+    let mut command = example("link");
     command.args(["--round-trips", "3", "--mib", "1", "--timeout", "5"]).stdin(Stdio::null());
     command
 }
@@ -147,10 +151,24 @@ fn a_peer_that_says_nothing_times_out() {
     assert_eq!(end(server, stderr), (Some(1), line));
 }
 
+#[test]
+fn two_millionaires_learn_who_is_richer() {
+    for (server, client) in [(1, 2), (2, 1), (5, 5), (0, u32::MAX)] {
+        let output = example("millionaires")
+            .args(["--json", "--server", &server.to_string(), "--client", &client.to_string()])
+            .output()
+            .expect("it starts");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let json: Value = serde_json::from_slice(&output.stdout).expect("one object");
+        assert_eq!(json["client_is_richer"], server < client);
+        assert_eq!(json["server"]["half_rounds"], json["client"]["half_rounds"]);
+    }
+}
+
 /// Starts both parties on more work than they finish; the process ids of server and client.
 #[cfg(target_os = "linux")]
 fn busy_pair() -> (Child, String) {
-    let parent = link()
+    let mut parent = link()
         .args(["--round-trips", "100000000"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -166,7 +184,9 @@ fn busy_pair() -> (Child, String) {
             return (parent, child.trim().to_owned());
         }
     }
-    panic!("the parent starts a child");
+    parent.kill().expect("it runs");
+    parent.wait().expect("it was killed");
+    panic!("the parent starts no child");
 }
 
 #[cfg(target_os = "linux")]
