@@ -9,6 +9,7 @@
 mod args;
 mod connect;
 mod files;
+pub mod model;
 mod peer;
 mod report;
 mod ui;

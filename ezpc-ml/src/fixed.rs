@@ -42,6 +42,17 @@ pub fn encode_checked(values: &[f64], shape: &[usize], range: [i64; 2], frac_bit
         .collect()
 }
 
+/// Checks what needs no model: a value that is not finite is an error that names its place.
+pub fn check_finite(values: &[f64], shape: &[usize]) -> Result<()> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(i) => {
+            let what = if values[i].is_nan() { "NaN" } else { "infinite" };
+            Err(Error::usage(format!("the value at index {:?} is {what}", unravel(i, shape))))
+        }
+    }
+}
+
 fn unravel(mut i: usize, shape: &[usize]) -> Vec<usize> {
     let mut index: Vec<usize> = shape
         .iter()

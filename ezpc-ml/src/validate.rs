@@ -124,6 +124,16 @@ pub fn classes(card: &Card) -> usize {
     card.output_len().max(2)
 }
 
+/// The ring that holds the index of a class.
+#[must_use]
+pub fn class_width(card: &Card) -> Width {
+    index_width(classes(card))
+}
+
+fn index_width(classes: usize) -> Width {
+    Width::new(usize::BITS - (classes - 1).leading_zeros())
+}
+
 /// What a validation opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -232,7 +242,7 @@ fn hits<P: Protocol>(p: &mut P, logits: &Tensor<P::Arith>, labels: Option<&[u64]
         let labels = p.input_bool(party, Width::W1, logits.batch(), labels.as_ref())?;
         return Ok(p.not(&p.xor(&predicted, &labels)));
     }
-    let width = Width::new(usize::BITS - (classes - 1).leading_zeros());
+    let width = index_width(classes);
     let predicted = pool::argmax(p, logits, width)?;
     let labels = labels.map(|l| RingVec::new(width, l.to_vec()));
     let labels = p.input(party, width, logits.batch(), labels.as_ref())?;

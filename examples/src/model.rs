@@ -1,0 +1,133 @@
+//! What the examples with a model share: the vendor compiles it, the data owner checks its card.
+
+use crate::Ui;
+use clap::Args;
+use ezpc_core::protocol::TwoParty;
+use ezpc_core::{Error, Result};
+use ezpc_ml::card::{Card, Limits};
+use ezpc_ml::graph::compile::{Calibration, Model, Options, calibrate, compile};
+use ezpc_ml::graph::passes;
+use ezpc_ml::npy::Array;
+use ezpc_ml::onnx;
+use std::path::{Path, PathBuf};
+
+/// The flags about a model and its card.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArgs {
+    /// The vendor's model, an ONNX file.
+    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_cnn.onnx"))]
+    pub model: PathBuf,
+
+    /// Fractional bits of all numbers (vendor).
+    #[arg(long, value_name = "BITS", default_value_t = 12)]
+    pub frac_bits: u32,
+
+    /// The range of input values that the model takes (vendor); others are refused at the client.
+    #[arg(long, value_name = "LOW,HIGH", default_value = "0,1", value_parser = range, allow_hyphen_values = true)]
+    pub input_range: [f64; 2],
+
+    /// Sample inputs, .npy: bounds that cannot be proved are taken from them, and reported (vendor).
+    #[arg(long, value_name = "FILE")]
+    pub calibrate: Option<PathBuf>,
+
+    /// Show the model card: all that the client learns of the model.
+    #[arg(long)]
+    pub show_card: bool,
+
+    /// Go on only with the model card of this SHA-256 (client).
+    #[arg(long, value_name = "HEX")]
+    pub card_sha256: Option<String>,
+
+    /// The most memory for the shares of one batch, in MiB; the same at both parties.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub memory: u32,
+}
+
+fn range(text: &str) -> Result<[f64; 2], String> {
+    let (low, high) = text.split_once(',').ok_or("not two numbers with a comma in between")?;
+    let number = |t: &str| t.trim().parse::<f64>().map_err(|_| format!("`{t}` is no number"));
+    Ok([number(low)?, number(high)?])
+}
+
+impl ModelArgs {
+    /// The bytes of shares that a batch may take.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> usize {
+        (self.memory as usize) << 20
+    }
+
+    /// The vendor's side: reads and compiles the model, and says on stderr what the user should know.
+    pub fn compile(&self) -> Result<Model> {
+        let import = onnx::load(&self.model)?;
+        for notice in &import.notices {
+            eprintln!("note: {notice}");
+        }
+        let graph = passes::optimise(import.graph);
+        let calibration = self.calibrate.as_deref().map(|path| calibration(&graph, path)).transpose()?;
+        let options = Options {
+            frac_bits: self.frac_bits,
+            input_range: self.input_range,
+            calibration,
+            ..Options::default()
+        };
+        let model = compile(&graph, &options).map_err(|e| e.context(&self.model.display().to_string()))?;
+        for risk in &model.risks {
+            eprintln!(
+                "warning: layer `{}` could need {} bits and has {}: values up to {} times those of the samples",
+                risk.layer, risk.bits[0], risk.bits[1], risk.headroom
+            );
+        }
+        Ok(model)
+    }
+
+    /// Brings the card to the client, which checks and pins it. `public` is what the client says of its data;
+    /// both learn the peer's.
+    pub fn exchange(
+        &self,
+        p: &mut TwoParty,
+        model: Option<&Model>,
+        public: &str,
+        ui: &Ui,
+    ) -> Result<(Card, String)> {
+        let limits = Limits::default();
+        let mine = model.map_or_else(|| public.to_owned(), |m| m.card.to_text());
+        let theirs = p.exchange_public("the model card and the size of the data", mine.into(), limits.text_bytes)?;
+        let (card, public) = match model {
+            Some(model) => {
+                let text = String::from_utf8(theirs);
+                (model.card.clone(), text.map_err(|_| Error::peer("the client's data have no readable size"))?)
+            }
+            None => (Card::from_text(&theirs, &limits)?, public.to_owned()),
+        };
+        let sha256 = card.sha256_hex();
+        if self.show_card {
+            ui.note(&format!("{card}sha256 {sha256}"));
+        }
+        if let Some(pin) = self.card_sha256.as_ref().filter(|pin| !pin.eq_ignore_ascii_case(&sha256)) {
+            return Err(Error::handshake(format!("the model card has SHA-256 {sha256}, not {pin}")));
+        }
+        Ok((card, public))
+    }
+}
+
+fn calibration(graph: &ezpc_ml::graph::Graph, path: &Path) -> Result<Calibration> {
+    let samples = Array::load(path)?;
+    calibrate(graph, &samples.to_f64()).map_err(|e| e.context(&path.display().to_string()))
+}
+
+/// Reads an array of samples and checks what needs no model: there are some, and all are finite.
+pub fn load_samples(path: &Path) -> Result<Array> {
+    let samples = Array::load(path)?;
+    let place = path.display().to_string();
+    if samples.shape.len() < 2 || samples.is_empty() {
+        return Err(Error::usage(format!("{place}: samples of shape {:?}", samples.shape)));
+    }
+    ezpc_ml::fixed::check_finite(&samples.to_f64(), &samples.shape).map_err(|e| e.context(&place))?;
+    Ok(samples)
+}
+
+/// The peer's count of samples, as it stands in what it says of its data.
+pub fn parse_count(public: &str) -> Result<usize> {
+    let count = public.strip_prefix("samples=").and_then(|n| n.parse().ok());
+    count.filter(|n| (1..=1 << 24).contains(n)).ok_or_else(|| Error::peer("the client's data have no readable size"))
+}
