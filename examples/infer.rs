@@ -118,9 +118,10 @@ impl Infer {
         let count = samples.shape[0];
         let shape = [count, self.batch(&model.card, count)];
         let mut p = Cleartext::new();
-        let outputs = self.outputs(&mut p, &model.card, Some(&model.weights), Some(&input), shape, &mut |_| {
-            ControlFlow::Continue(())
-        })?;
+        let outputs =
+            self.outputs(&mut p, &model.card, Some(&model.weights), Some(&input), shape, &mut |_| {
+                ControlFlow::Continue(())
+            })?;
         self.save(outputs.as_ref())?;
         Ok(count)
     }
@@ -176,11 +177,12 @@ impl Example for Infer {
         p.agree("the inference's public shape", shape.as_bytes())?;
         let progress = ui.progress((card.steps.len() * count.div_ceil(batch)) as u64);
         let weights = model.map(|m| &m.weights);
-        let outputs = self.outputs(&mut p, &card, weights, samples.as_deref(), [count, batch], &mut |at| {
-            progress.set_message(at.name.to_owned());
-            progress.inc(1);
-            ControlFlow::Continue(())
-        })?;
+        let outputs =
+            self.outputs(&mut p, &card, weights, samples.as_deref(), [count, batch], &mut |at| {
+                progress.set_message(at.name.to_owned());
+                progress.inc(1);
+                ControlFlow::Continue(())
+            })?;
         let report = Report::new(p.stats())
             .line(format!("{count} samples, {} outputs each", card.output_len()))
             .field("samples", count)

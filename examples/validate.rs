@@ -130,9 +130,8 @@ impl Example for Validate {
             .field("threshold", request.threshold.to_string())
             .field("card_sha256", card.sha256_hex());
         if let Some(correct) = outcome.correct {
-            report = report
-                .line(format!("{correct} of {} are right", request.samples))
-                .field("correct", correct);
+            report =
+                report.line(format!("{correct} of {} are right", request.samples)).field("correct", correct);
         }
         p.close()?;
         Ok(report)

@@ -91,11 +91,15 @@ impl ModelArgs {
     ) -> Result<(Card, String)> {
         let limits = Limits::default();
         let mine = model.map_or_else(|| public.to_owned(), |m| m.card.to_text());
-        let theirs = p.exchange_public("the model card and the size of the data", mine.into(), limits.text_bytes)?;
+        let theirs =
+            p.exchange_public("the model card and the size of the data", mine.into(), limits.text_bytes)?;
         let (card, public) = match model {
             Some(model) => {
                 let text = String::from_utf8(theirs);
-                (model.card.clone(), text.map_err(|_| Error::peer("the client's data have no readable size"))?)
+                (
+                    model.card.clone(),
+                    text.map_err(|_| Error::peer("the client's data have no readable size"))?,
+                )
             }
             None => (Card::from_text(&theirs, &limits)?, public.to_owned()),
         };
@@ -129,5 +133,7 @@ pub fn load_samples(path: &Path) -> Result<Array> {
 /// The peer's count of samples, as it stands in what it says of its data.
 pub fn parse_count(public: &str) -> Result<usize> {
     let count = public.strip_prefix("samples=").and_then(|n| n.parse().ok());
-    count.filter(|n| (1..=1 << 24).contains(n)).ok_or_else(|| Error::peer("the client's data have no readable size"))
+    count
+        .filter(|n| (1..=1 << 24).contains(n))
+        .ok_or_else(|| Error::peer("the client's data have no readable size"))
 }
