@@ -10,6 +10,8 @@ mod domain;
 mod ferret;
 #[cfg(any(test, feature = "testing"))]
 pub mod ideal;
+#[cfg(test)]
+mod measure;
 mod pads;
 mod pool;
 mod softspoken;

@@ -32,10 +32,12 @@ mod tree;
 
 pub(super) use lpn::Matrix;
 
-use crate::crypto::{Aes, Block, Mmo, Prg, SessionId};
+use crate::arch::fixed_key::FixedKey;
+use crate::crypto::{Aes, Block, Prg, SessionId};
 use crate::party::Party;
+use core::mem;
 use std::sync::Arc;
-use tree::{DEPTH, GROUP, LEAVES};
+use tree::{DEPTH, GROUP, LEAVES, Scratch};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Length of the LPN secret.
@@ -64,11 +66,11 @@ impl TreeKeys {
         Self { root: Aes::new(session.key(&format!("ferret trees {}", sender.index()))), round: 0 }
     }
 
-    fn next(&mut self) -> Mmo {
+    fn next(&mut self) -> FixedKey {
         let mut key = [Block::new(u128::from(self.round))];
         self.root.encrypt(&mut key);
         self.round += 1;
-        Mmo::new(key[0])
+        FixedKey::new(key[0].bits())
     }
 }
 
@@ -82,14 +84,55 @@ impl Base {
     }
 
     /// The table the matrix is applied to.
-    fn secret(&self) -> &[Block; SECRET] {
-        self.0[..SECRET].try_into().expect("the length is fixed")
+    fn secret(&self) -> &[Block] {
+        &self.0[..SECRET]
     }
 
-    /// The COTs of the trees of group `group`: tree by tree, level by level.
-    fn of_group(&self, group: usize) -> &[[Block; DEPTH]] {
-        let (trees, _) = self.0[SECRET..].as_chunks::<DEPTH>();
-        &trees[group * GROUP..(group + 1) * GROUP]
+    /// The COTs of the trees: tree by tree, level by level.
+    fn of_trees(&self) -> &[[Block; DEPTH]] {
+        self.0[SECRET..].as_chunks().0
+    }
+}
+
+/// Memory for the leaves of a round, to be used again. It may hold leaves of COTs already handed out, and is wiped
+/// when dropped.
+#[derive(Default)]
+pub(super) struct Leaves(Zeroizing<Vec<Block>>);
+
+impl Leaves {
+    fn groups(&mut self) -> impl Iterator<Item = &mut [Block]> {
+        self.0.resize(LENGTH, Block::ZERO);
+        self.0.chunks_exact_mut(GROUP * LEAVES)
+    }
+}
+
+/// The outputs of a round, computed when they are asked for, so that they are written once, where they are used.
+pub(super) struct Round {
+    leaves: Leaves,
+    base: Base,
+    matrix: Arc<Matrix>,
+}
+
+impl Round {
+    /// The usable COTs from number `first` on.
+    pub(super) fn output(&self, first: usize, outputs: &mut [Block]) {
+        self.rows(BASE + first, outputs);
+    }
+
+    /// The memory, for a later round.
+    pub(super) fn into_leaves(self) -> Leaves {
+        self.leaves
+    }
+
+    fn rows(&self, first: usize, outputs: &mut [Block]) {
+        let leaves = &self.leaves.0[first..first + outputs.len()];
+        self.matrix.add(self.base.secret(), first, leaves, outputs);
+    }
+
+    fn next_base(&self) -> Base {
+        let mut next = vec![Block::ZERO; BASE];
+        self.rows(0, &mut next);
+        Base::new(next)
     }
 }
 
@@ -113,32 +156,23 @@ impl Sender {
         Self { delta, base: Base::new(base), keys: TreeKeys::new(session, sender), matrix }
     }
 
-    /// One round: takes the receiver's message, returns the answer and the leaves, which [`Sender::finish`] makes keys.
-    pub(super) fn answer(&mut self, flips: &[u8]) -> (Vec<u8>, Zeroizing<Vec<Block>>) {
+    /// One round: takes the receiver's message and returns the answer and the keys.
+    pub(super) fn answer(&mut self, flips: &[u8], mut leaves: Leaves) -> (Vec<u8>, Round) {
         assert!(flips.len() == FLIPS_BYTES, "the message has the length of its round");
         let hash = self.keys.next();
-        let mut leaves = Zeroizing::new(vec![Block::ZERO; LENGTH]);
         let mut message = Vec::with_capacity(SUMS_BYTES);
-        for (group, leaves) in leaves.chunks_exact_mut(GROUP * LEAVES).enumerate() {
-            let base = self.base.of_group(group);
-            let keys = Zeroizing::new(core::array::from_fn::<_, GROUP, _>(|i| {
-                core::array::from_fn::<_, DEPTH, _>(|level| {
-                    let flip = (group * GROUP + i) * DEPTH + level;
-                    base[i][level] ^ (Block::mask(flips[flip / 8] >> (flip % 8) & 1) & self.delta)
-                })
-            }));
-            let sums = tree::grow(&hash, self.delta, &keys, leaves);
+        let mut scratch = Scratch::new();
+        let mut keys = Zeroizing::new([[Block::ZERO; DEPTH]; GROUP]);
+        let (groups, _) = self.base.of_trees().as_chunks::<GROUP>();
+        for (group, (leaves, base)) in leaves.groups().zip(groups).enumerate() {
+            let bits = group * GROUP * DEPTH..;
+            for (bit, (key, &base)) in bits.zip(keys.as_flattened_mut().iter_mut().zip(base.as_flattened())) {
+                *key = base ^ (Block::mask(flips[bit / 8] >> (bit % 8) & 1) & self.delta);
+            }
+            let sums = tree::grow(&hash, self.delta, &keys, &mut scratch, leaves);
             message.extend_from_slice(bytemuck::must_cast_slice(&sums));
         }
-        (message, leaves)
-    }
-
-    /// The usable keys of the round.
-    pub(super) fn finish(&mut self, mut leaves: Zeroizing<Vec<Block>>) -> Vec<Block> {
-        self.matrix.add_to(self.base.secret(), &mut leaves);
-        let output = leaves.split_off(BASE);
-        self.base = Base(leaves);
-        output
+        (message, next_round(&mut self.base, leaves, &self.matrix))
     }
 }
 
@@ -168,10 +202,10 @@ impl Receiver {
     pub(super) fn ask(&mut self, rng: &mut Prg) -> Vec<u8> {
         self.paths.clear();
         let mut message = vec![0; FLIPS_BYTES];
-        for (index, base) in self.base.0[SECRET..].as_chunks::<DEPTH>().0.iter().enumerate() {
+        for (index, macs) in self.base.of_trees().iter().enumerate() {
             let path = tree::random_path(rng);
             self.paths.push(path);
-            for (level, mac) in base.iter().enumerate() {
+            for (level, mac) in macs.iter().enumerate() {
                 // The receiver is to have the mac for the choice "not on the path".
                 let flip = mac.lsb() ^ 1 ^ (path >> level) as u8 & 1;
                 let bit = index * DEPTH + level;
@@ -181,20 +215,27 @@ impl Receiver {
         message
     }
 
-    /// Ends the round with the sender's answer: the usable macs.
-    pub(super) fn finish(&mut self, answer: &[u8]) -> Vec<Block> {
+    /// Ends the round with the sender's answer: the macs.
+    pub(super) fn finish(&mut self, answer: &[u8], mut leaves: Leaves) -> Round {
         assert!(answer.len() == SUMS_BYTES, "the message has the length of its round");
         let hash = self.keys.next();
-        let sums = Block::vec_from_bytes(answer);
-        let (sums, _) = sums.as_chunks::<GROUP>().0.as_chunks::<{ DEPTH - 1 }>();
-        let mut macs = Zeroizing::new(vec![Block::ZERO; LENGTH]);
-        for (group, (leaves, sums)) in macs.chunks_exact_mut(GROUP * LEAVES).zip(sums).enumerate() {
-            let paths = self.paths[group * GROUP..(group + 1) * GROUP].try_into().expect("one path a tree");
-            tree::regrow(&hash, paths, self.base.of_group(group), sums, leaves);
+        let mut scratch = Scratch::new();
+        let mut sums = Zeroizing::new(tree::Sums::default());
+        let (macs, _) = self.base.of_trees().as_chunks::<GROUP>();
+        let (paths, _) = self.paths.as_chunks::<GROUP>();
+        let messages = answer.chunks_exact(size_of::<tree::Sums>());
+        for (((leaves, macs), paths), message) in leaves.groups().zip(macs).zip(paths).zip(messages) {
+            bytemuck::must_cast_slice_mut::<_, u8>(sums.as_flattened_mut()).copy_from_slice(message);
+            tree::regrow(&hash, paths, macs, &sums, &mut scratch, leaves);
         }
-        self.matrix.add_to(self.base.secret(), &mut macs);
-        let output = macs.split_off(BASE);
-        self.base = Base(macs);
-        output
+        next_round(&mut self.base, leaves, &self.matrix)
     }
+}
+
+/// The round with these leaves; its first COTs replace `base`.
+fn next_round(base: &mut Base, leaves: Leaves, matrix: &Arc<Matrix>) -> Round {
+    let this = mem::replace(base, Base(Zeroizing::default()));
+    let round = Round { leaves, base: this, matrix: Arc::clone(matrix) };
+    *base = round.next_base();
+    round
 }

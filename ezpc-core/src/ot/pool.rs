@@ -330,12 +330,12 @@ impl SendEnd {
             self.stock.put(keys);
         }
         message.drain(..extension);
-        for round in 0..plan.rounds {
+        for done in 1..=plan.rounds {
             let ferret = self.ferret.as_mut().expect("rounds are planned after the bootstrap");
-            let (answer, leaves) = ferret.answer(&message);
+            let (answer, round) = ferret.answer(&message, self.stock.memory());
             io.send(&answer).await;
-            self.stock.put(ferret.finish(leaves));
-            if round + 1 < plan.rounds {
+            self.stock.put_round(round);
+            if done < plan.rounds {
                 message = io.receive(ferret::FLIPS_BYTES).await;
             }
         }
@@ -366,7 +366,8 @@ impl ReceiveEnd {
             io.send(&message).await;
             message.clear();
             let answer = io.receive(ferret::SUMS_BYTES).await;
-            self.stock.put(ferret.finish(&answer));
+            let round = ferret.finish(&answer, self.stock.memory());
+            self.stock.put_round(round);
         }
         Ok(())
     }

@@ -1,10 +1,8 @@
 //! The public random matrix of the LPN assumption, ten ones a row.
 
 use super::{LENGTH, SECRET};
+use crate::arch::lpn::{LOCALITY, TABLE, add_rows};
 use crate::crypto::{Block, Prg, SessionId};
-
-/// Ones in a row. A security parameter, not a tuning knob.
-const LOCALITY: usize = 10;
 
 /// The places of the ones, row by row. Public.
 pub(in crate::ot) struct Matrix(Vec<[u16; LOCALITY]>);
@@ -21,10 +19,11 @@ impl Matrix {
         Self(rows)
     }
 
-    /// Adds to every block the product of its row and the secret. The places read are public.
-    pub(super) fn add_to(&self, secret: &[Block; SECRET], blocks: &mut [Block]) {
-        for (block, row) in blocks.iter_mut().zip(&self.0) {
-            *block = row.iter().fold(*block, |sum, &place| sum ^ secret[usize::from(place) % SECRET]);
-        }
+    /// `leaves[i]` plus the product of row `first + i` and the secret. The places read are public.
+    pub(super) fn add(&self, secret: &[Block], first: usize, leaves: &[Block], outputs: &mut [Block]) {
+        let secret: &[u128] = bytemuck::must_cast_slice(secret);
+        let secret: &[u128; TABLE] = secret.try_into().expect("the secret has the table's length");
+        let rows = &self.0[first..first + outputs.len()];
+        add_rows(secret, rows, bytemuck::must_cast_slice(leaves), bytemuck::must_cast_slice_mut(outputs));
     }
 }

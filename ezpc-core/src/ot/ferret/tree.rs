@@ -6,11 +6,13 @@
 //! and r the seven further turns, first turn lowest. Which order leaves have does not matter, as long as both
 //! parties use the same.
 
-use crate::crypto::{Block, Mmo, Prg};
-use zeroize::Zeroizing;
+use crate::arch::fixed_key::{FixedKey, Patch};
+use crate::crypto::{Block, Prg};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
 
-/// Trees grown side by side.
-pub(super) const GROUP: usize = 8;
+pub(super) use crate::arch::fixed_key::GROUP;
+
 /// Levels of a tree.
 pub(super) const DEPTH: usize = 9;
 /// Nodes kept of level 2.
@@ -38,54 +40,70 @@ pub(super) const fn place(path: u16) -> usize {
     (path & 3) as usize + KEPT * (path >> 2) as usize
 }
 
+/// The nodes of a group but its leaves; wiped when dropped.
+pub(super) struct Scratch(Zeroizing<Vec<Block>>);
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self(Zeroizing::new(vec![Block::ZERO; GROUP * LEAVES / 2]))
+    }
+}
+
 /// Grows a group of trees whose level 1 is (keys[0], keys[0] ^ Δ) and returns the corrections: for every
 /// further level, its key XOR its left nodes.
-pub(super) fn grow(hash: &Mmo, delta: Block, keys: &[[Block; DEPTH]; GROUP], leaves: &mut [Block]) -> Sums {
+pub(super) fn grow(
+    hash: &FixedKey,
+    delta: Block,
+    keys: &[[Block; DEPTH]; GROUP],
+    scratch: &mut Scratch,
+    leaves: &mut [Block],
+) -> Sums {
     let mut sums = [[Block::ZERO; GROUP]; DEPTH - 1];
     for (i, keys) in keys.iter().enumerate() {
-        leaves[i] = keys[0];
-        leaves[GROUP + i] = keys[0] ^ delta;
+        scratch.0[i] = keys[0];
+        scratch.0[GROUP + i] = keys[0] ^ delta;
     }
     let mut nodes = 2;
     for level in 1..DEPTH {
-        let left = expand(hash, leaves, nodes);
+        let left = expand(hash, level, nodes, &Patch::NONE, scratch, leaves);
         for (i, keys) in keys.iter().enumerate() {
             sums[level - 1][i] = keys[level] ^ left[i];
         }
         nodes = children(level, nodes);
     }
-    for leaf in leaves {
-        *leaf = leaf.without_lsb();
-    }
     sums
 }
 
 /// Grows a group of trees off their paths, and puts (leaf ^ Δ) where the path ends.
+///
+/// The node on the path stays unknown. Its place holds zero, so that its children are computed as H(σ(0)) like
+/// all others; the next step replaces them by zero and by the sibling, which follows from the level's sum.
 pub(super) fn regrow(
-    hash: &Mmo,
+    hash: &FixedKey,
     paths: &[u16; GROUP],
     macs: &[[Block; DEPTH]],
     sums: &Sums,
+    scratch: &mut Scratch,
     leaves: &mut [Block],
 ) {
-    // What the place on the path, kept zero, gives for children.
-    let blank = hash.hash_one(Block::ZERO);
+    let mut blank = [0];
+    hash.hash(&mut blank);
+    let blank = Block::new(blank[0]);
     let turn = |i: usize, level: usize| Block::mask((paths[i] >> level) as u8 & 1);
     let mut places = Zeroizing::new([0_u64; GROUP]);
     let mut known = Zeroizing::new([Block::ZERO; GROUP]);
     let mut dropped = Zeroizing::new([Block::ZERO; GROUP]);
+    let mut patch = Patch::NONE;
     for (i, macs) in macs.iter().enumerate() {
         let right = turn(i, 0);
-        leaves[i] = macs[0] & right;
-        leaves[GROUP + i] = macs[0] ^ leaves[i];
+        scratch.0[i] = macs[0] & right;
+        scratch.0[GROUP + i] = macs[0] ^ scratch.0[i];
         known[i] = macs[0];
         places[i] = u64::from(right.lsb());
     }
     let mut nodes = 2;
     for level in 1..DEPTH {
-        let sum_left = expand(hash, leaves, nodes);
-        let mut left_fixes = Zeroizing::new([Block::ZERO; GROUP]);
-        let mut right_fixes = Zeroizing::new([Block::ZERO; GROUP]);
+        let sum_left = expand(hash, level, nodes, &patch, scratch, leaves);
         for i in 0..GROUP {
             let right = turn(i, level);
             let left = right ^ Block::ONES;
@@ -93,29 +111,34 @@ pub(super) fn regrow(
             let sum = sums[level - 1][i] ^ macs[i][level] ^ (dropped[i] & left);
             let have = sum_left[i] ^ blank ^ (known[i] & left);
             let sibling = sum ^ have;
-            left_fixes[i] = blank ^ (sibling & right);
-            right_fixes[i] = blank ^ (sibling & left);
             known[i] ^= sibling;
-        }
-        let (left, right) = leaves[..2 * nodes * GROUP].split_at_mut(nodes * GROUP);
-        add_at(left, &places, &left_fixes);
-        add_at(right, &places, &right_fixes);
-        for (i, place) in places.iter_mut().enumerate() {
-            *place += nodes as u64 * u64::from(turn(i, level).lsb());
+            let turned = nodes as u64 * u64::from(right.lsb());
+            patch.places[0][i] = places[i] + turned;
+            patch.places[1][i] = places[i] + nodes as u64 - turned;
+            patch.values[0][i] = blank.bits();
+            patch.values[1][i] = (blank ^ sibling).bits();
+            places[i] += turned;
         }
         nodes = children(level, nodes);
         if level == 1 {
+            // The last of four nodes is off every path; on some it is the sibling.
             for i in 0..GROUP {
-                dropped[i] = leaves[KEPT * GROUP + i];
+                let node = KEPT as u64;
+                let is_sibling = patch.places[1][i].ct_eq(&node).unwrap_u8();
+                dropped[i] =
+                    scratch.0[KEPT * GROUP + i] ^ (Block::mask(is_sibling) & Block::new(patch.values[1][i]));
                 known[i] ^= dropped[i];
             }
         }
     }
-    for leaf in leaves.iter_mut() {
-        *leaf = leaf.without_lsb();
+    for i in 0..GROUP {
+        let end = (known[i] ^ dropped[i]).with_lsb();
+        patch.values[0][i] = (blank.without_lsb() ^ end).bits();
+        patch.values[1][i] = Block::new(patch.values[1][i]).without_lsb().bits();
     }
-    let ends = Zeroizing::new(core::array::from_fn(|i| (known[i] ^ dropped[i]).with_lsb()));
-    add_at(leaves, &places, &ends);
+    hash.patch(bytemuck::must_cast_slice_mut(leaves), &patch);
+    patch.places.as_flattened_mut().zeroize();
+    patch.values.as_flattened_mut().zeroize();
 }
 
 /// How many of the children at the end of `level` are kept.
@@ -123,33 +146,21 @@ const fn children(level: usize, nodes: usize) -> usize {
     if level == 1 { KEPT } else { 2 * nodes }
 }
 
-/// Replaces `nodes` nodes of every tree by their children and returns the sums of the left ones.
-fn expand(hash: &Mmo, buffer: &mut [Block], nodes: usize) -> [Block; GROUP] {
-    let mut sums = [Block::ZERO; GROUP];
-    let (left, right) = buffer[..2 * nodes * GROUP].split_at_mut(nodes * GROUP);
-    right.copy_from_slice(left);
-    for node in left.iter_mut() {
-        *node = node.sigma();
-    }
-    hash.hash_blocks(left);
-    for (left, right) in left.chunks_exact(GROUP).zip(right.chunks_exact_mut(GROUP)) {
-        for i in 0..GROUP {
-            right[i] ^= left[i];
-            sums[i] ^= left[i];
-        }
-    }
-    sums
-}
-
-/// Adds `values[i]` to the node of tree i at `places[i]`, touching all nodes alike.
-fn add_at(nodes: &mut [Block], places: &[u64; GROUP], values: &[Block; GROUP]) {
-    for (n, node) in nodes.chunks_exact_mut(GROUP).enumerate() {
-        for i in 0..GROUP {
-            let difference = n as u64 ^ places[i];
-            let here = (difference.wrapping_sub(1) & !difference) >> 63;
-            node[i] ^= Block::mask(here as u8) & values[i];
-        }
-    }
+/// Replaces `nodes` nodes of every tree by their children, in place or in `leaves`, and returns the sums of the left ones.
+fn expand(
+    hash: &FixedKey,
+    level: usize,
+    nodes: usize,
+    patch: &Patch,
+    scratch: &mut Scratch,
+    leaves: &mut [Block],
+) -> [Block; GROUP] {
+    let scratch: &mut [u128] = bytemuck::must_cast_slice_mut(&mut scratch.0);
+    bytemuck::must_cast(if level == DEPTH - 1 {
+        hash.expand_last(scratch, bytemuck::must_cast_slice_mut(leaves), patch)
+    } else {
+        hash.expand(scratch, nodes, patch)
+    })
 }
 
 #[cfg(test)]
@@ -159,7 +170,8 @@ mod tests {
     /// Every path: all leaves agree but the one at the end of the path, which differs by Δ.
     #[test]
     fn the_leaf_on_the_path_differs_by_delta() {
-        let hash = Mmo::new(Block::new(99));
+        let hash = FixedKey::new(99);
+        let mut scratch = Scratch::new();
         let mut rng = Prg::from_seed(Block::new(5));
         let delta = rng.block().with_lsb();
         let paths: Vec<u16> = (0..1 << DEPTH).filter(|path| path & 3 != 3).collect();
@@ -175,8 +187,8 @@ mod tests {
             });
             let mut leaves = vec![Block::ZERO; GROUP * LEAVES];
             let mut punctured = leaves.clone();
-            let sums = grow(&hash, delta, &keys, &mut leaves);
-            regrow(&hash, paths, &macs, &sums, &mut punctured);
+            let sums = grow(&hash, delta, &keys, &mut scratch, &mut leaves);
+            regrow(&hash, paths, &macs, &sums, &mut scratch, &mut punctured);
             for (n, (a, b)) in leaves.iter().zip(&punctured).enumerate() {
                 let (leaf, i) = (n / GROUP, n % GROUP);
                 let bit = u8::from(leaf == place(paths[i]));

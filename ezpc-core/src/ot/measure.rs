@@ -1,0 +1,119 @@
+//! Rates of the parts of the engines, printed. Not checked.
+
+use super::ferret::{self, Leaves, Matrix};
+use super::{PadDomain, ideal, softspoken};
+use crate::arch::fixed_key::{FixedKey, Patch};
+use crate::crypto::{Aes, Block, Mmo, Prg, SessionId};
+use crate::party::Party;
+use core::mem;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
+fn time<T>(what: &str, count: usize, mut f: impl FnMut() -> T) -> T {
+    let mut best = f64::INFINITY;
+    let mut output = None;
+    for _ in 0..20 {
+        let start = Instant::now();
+        output = Some(black_box(f()));
+        best = best.min(start.elapsed().as_nanos() as f64);
+    }
+    println!("{what:40} {:8.2} ns each", best / count as f64);
+    output.expect("it ran")
+}
+
+#[test]
+#[ignore = "measures; run it in release with --nocapture"]
+fn rates() {
+    let session = SessionId::new([1; 32]);
+    let mut rng = Prg::from_seed(Block::new(1));
+    let delta = rng.block().with_lsb();
+    let mut pairs = vec![[Block::ZERO; 2]; 128];
+    rng.fill_blocks(pairs.as_flattened_mut());
+    let chosen: Vec<Block> =
+        (0..128).map(|i| pairs[i][(softspoken::base_choices(delta).bits() >> i & 1) as usize]).collect();
+    let (mut receiver, trees) = softspoken::Receiver::new(&session, Party::Server, &pairs);
+    let mut sender = softspoken::Sender::new(&session, Party::Server, delta, &chosen, &trees);
+    let mut blocks = vec![Block::ZERO; 4096];
+    let aes = Aes::new(delta);
+    time("aes", 4096, || aes.encrypt(&mut blocks));
+    let mmo = Mmo::new(delta);
+    time("mmo hash", 4096, || mmo.hash_blocks(&mut blocks));
+    time("mmo hash, batches of 64", 4096, || blocks.chunks_mut(64).for_each(|b| mmo.hash_blocks(b)));
+    time("mmo hash, batches of 8", 4096, || blocks.chunks_mut(8).for_each(|b| mmo.hash_blocks(b)));
+    let fixed = FixedKey::new(3);
+    let mut buffer = vec![5_u128; 2 * 192 * 4];
+    let mut leaves = vec![5_u128; 2 * 192 * 4];
+    let sets = 1000;
+    time("expand 96 nodes, per parent", sets * 96 * 4, || {
+        for _ in 0..sets {
+            black_box(fixed.expand(black_box(&mut buffer), 96, black_box(&Patch::NONE)));
+        }
+    });
+    time("expand 192 last, per parent", sets * 192 * 4, || {
+        for _ in 0..sets {
+            let parents = &buffer[..192 * 4];
+            black_box(fixed.expand_last(black_box(parents), &mut leaves, black_box(&Patch::NONE)));
+        }
+    });
+    time("expand 3 nodes, per call", sets, || {
+        for _ in 0..sets {
+            black_box(fixed.expand(black_box(&mut buffer), 3, black_box(&Patch::NONE)));
+        }
+    });
+    time("patch, per node", sets * 384 * 4, || {
+        for _ in 0..sets {
+            fixed.patch(black_box(&mut leaves), black_box(&Patch::NONE));
+        }
+    });
+    let n = 1 << 17;
+    let (_, corrections) = time("softspoken receiver", n, || receiver.extend(n));
+    time("softspoken sender", n, || sender.extend(n, &corrections));
+
+    let matrix = time("matrix, per row", 491_520, || Arc::new(Matrix::new(&session)));
+    let (mut receiver, trees) = softspoken::Receiver::new(&session, Party::Server, &pairs);
+    let mut sender = softspoken::Sender::new(&session, Party::Server, delta, &chosen, &trees);
+    let (macs, corrections) = receiver.extend(ferret::BASE);
+    let keys = sender.extend(ferret::BASE, &corrections);
+    let mut sender = ferret::Sender::new(&session, Party::Server, Arc::clone(&matrix), delta, keys);
+    let mut receiver = ferret::Receiver::new(&session, Party::Server, matrix, macs);
+    let flips = time("ferret receiver asks", ferret::OUTPUT, || receiver.ask(&mut rng));
+    let mut memory = Leaves::default();
+    let mut window = vec![Block::ZERO; 1 << 14];
+    for warm in [false, true] {
+        let answer = time("ferret sender answers", ferret::OUTPUT, || {
+            let (answer, round) = sender.answer(&flips, mem::take(&mut memory));
+            memory = round.into_leaves();
+            answer
+        });
+        time("ferret receiver finishes", ferret::OUTPUT, || {
+            let round = receiver.finish(&answer, mem::take(&mut memory));
+            memory = round.into_leaves();
+        });
+        if warm {
+            let round = receiver.finish(&answer, mem::take(&mut memory));
+            time("outputs of a round", ferret::OUTPUT / window.len() * window.len(), || {
+                for i in 0..ferret::OUTPUT / window.len() {
+                    round.output(i * window.len(), &mut window);
+                }
+            });
+        }
+    }
+
+    for m in [1, 2] {
+        let name = |what: &str| format!("{what}, 1 of {}, per COT", 1 << m);
+        let n = 1 << 14;
+        let mut pairs: Vec<_> = (0..20).map(|_| ideal::deal(n, &mut rng)).collect();
+        let mut senders: Vec<_> = Vec::new();
+        let mut receivers: Vec<_> = Vec::new();
+        for (sender, receiver) in pairs.drain(..) {
+            senders.push(sender);
+            receivers.push(receiver);
+        }
+        time(&name("sender's pads"), n, || senders.pop().expect("twenty").pads::<u64>(m, PadDomain::Chain));
+        time(&name("receiver's pads"), n, || {
+            receivers.pop().expect("twenty").pads::<u64>(m, PadDomain::Chain)
+        });
+    }
+}
