@@ -17,7 +17,7 @@ mod ui;
 pub use args::{Common, Role};
 pub use connect::Connection;
 pub use files::save;
-pub use report::Report;
+pub use report::{Report, peak_rss_bytes, reset_peak_rss};
 pub use ui::Ui;
 
 use clap::Parser;

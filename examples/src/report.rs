@@ -14,6 +14,8 @@ pub struct Report {
     stats: Stats,
     lines: Vec<String>,
     fields: Map<String, Value>,
+    rows: Vec<Value>,
+    scopes: bool,
     seconds: f64,
 }
 
@@ -21,7 +23,14 @@ impl Report {
     /// A report on a run with these statistics.
     #[must_use]
     pub fn new(stats: &Stats) -> Self {
-        Self { stats: stats.clone(), lines: Vec::new(), fields: Map::new(), seconds: 0.0 }
+        Self {
+            stats: stats.clone(),
+            lines: Vec::new(),
+            fields: Map::new(),
+            rows: Vec::new(),
+            scopes: true,
+            seconds: 0.0,
+        }
     }
 
     /// A line for humans.
@@ -35,6 +44,20 @@ impl Report {
     #[must_use]
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.into(), value.into());
+        self
+    }
+
+    /// A JSON object that stands on a line of its own, in place of the one for the whole run.
+    #[must_use]
+    pub fn row(mut self, row: Value) -> Self {
+        self.rows.push(row);
+        self
+    }
+
+    /// Leaves out the table of scopes.
+    #[must_use]
+    pub fn without_scopes(mut self) -> Self {
+        self.scopes = false;
         self
     }
 
@@ -67,8 +90,11 @@ impl Report {
 
     /// Prints to stdout, for humans or, under `--json`, the JSON object alone.
     pub(crate) fn print(&self, common: &Common) {
-        let text =
-            if common.json { format!("{}\n", Value::Object(self.fields.clone())) } else { self.to_text() };
+        let text = match (common.json, &self.rows[..]) {
+            (false, _) => self.to_text(),
+            (true, []) => format!("{}\n", Value::Object(self.fields.clone())),
+            (true, rows) => rows.iter().map(|row| format!("{row}\n")).collect(),
+        };
         // A reader that has gone away does not want to hear more.
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
@@ -81,7 +107,7 @@ impl Report {
         }
         let scopes =
             self.stats.scopes().filter(|(_, counts)| *counts != Counts::default()).collect::<Vec<_>>();
-        if scopes.iter().any(|(name, _)| !name.is_empty()) {
+        if self.scopes && scopes.iter().any(|(name, _)| !name.is_empty()) {
             text += "\n";
             row(&mut text, "", ["seconds", "sent", "received", "half-rounds"].map(String::from));
             for (name, counts) in scopes {
@@ -139,10 +165,17 @@ fn rounded(seconds: f64) -> f64 {
 }
 
 /// The peak memory of this process so far; 0 where the system does not tell.
-fn peak_rss_bytes() -> u64 {
+/// The most memory this process had since its start or [`reset_peak_rss`]; 0 where the system does not say.
+#[must_use]
+pub fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = |line: &str| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok();
     status.lines().find_map(kib).map_or(0, |kib| kib * 1024)
+}
+
+/// Forgets the peak so far, where the system can.
+pub fn reset_peak_rss() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Default for Config {
             timeout: Duration::from_secs(60),
             threads: 1,
             program: String::new(),
-            cots: CotEngine::SoftSpoken,
+            cots: CotEngine::Ferret,
         }
     }
 }

@@ -100,6 +100,19 @@ impl TwoParty {
         self.channel.close()
     }
 
+    /// Makes `cots` correlated OTs, counted by their sender, and throws them away: how fast are they made?
+    pub fn discard_cots(&mut self, mut cots: [usize; 2]) -> Result<()> {
+        while cots != [0; 2] {
+            let step = cots.map(|count| count.min(schedule::REFILL_MOST));
+            if !schedule::serves(self.pool.available(), step) {
+                self.refill(step)?;
+            }
+            let _ = self.pool.take(step);
+            cots = [cots[0] - step[0], cots[1] - step[1]];
+        }
+        Ok(())
+    }
+
     /// Makes at least `want` COTs available, in the offline phase.
     fn refill(&mut self, want: [usize; 2]) -> Result<()> {
         self.channel.set_phase(Phase::Offline);

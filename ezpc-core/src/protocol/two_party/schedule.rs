@@ -15,7 +15,7 @@ pub(crate) const WINDOW: usize = 4096;
 const REFILL_LEAST: usize = 1 << 14;
 
 /// COTs made at a time, at most: more would only wait in memory.
-const REFILL_MOST: usize = 1 << 18;
+pub(super) const REFILL_MOST: usize = 1 << 18;
 
 /// What a batch of operations still needs of each direction's COTs, which decides how many are made at a time.
 #[derive(Clone, Copy, Debug)]
