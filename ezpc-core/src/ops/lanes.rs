@@ -5,6 +5,8 @@
 //! that all lanes of a vector register shift by the same amount; the remaining elements follow as one plain
 //! bit string. A message takes exactly `ceil(n * sum of widths / 8)` bytes.
 
+#![allow(clippy::needless_range_loop, reason = "arrays of one length, indexed alike, are what vectorises")]
+
 use crate::arch::vector::{Kernel, vectorize};
 use crate::ring::BitVec;
 use core::ops::{BitAnd, BitOr, BitXor, Deref, DerefMut, Not, Shl, Shr};
@@ -132,7 +134,7 @@ const BLOCK: usize = 64 * COLUMNS;
 pub(crate) struct LaneWriter {
     n: usize,
     bits: usize,
-    blocks: Vec<u8>,
+    blocks: Vec<u64>,
     tail: Vec<u8>,
     acc: u128,
     have: u32,
@@ -144,7 +146,7 @@ impl LaneWriter {
         Self {
             n,
             bits: 0,
-            blocks: Vec::with_capacity(message_len(n, bits)),
+            blocks: Vec::with_capacity(n / BLOCK * COLUMNS * bits),
             tail: Vec::with_capacity(message_len(n % BLOCK, bits)),
             acc: 0,
             have: 0,
@@ -167,9 +169,7 @@ impl LaneWriter {
         assert!(bits.len() == self.n, "{} bits in a message for {} elements", bits.len(), self.n);
         self.bits += 1;
         let blocked = self.n / BLOCK * COLUMNS;
-        for word in &bits.words()[..blocked] {
-            self.blocks.extend_from_slice(&word.to_le_bytes());
-        }
+        self.blocks.extend(bits.words()[..blocked].iter().map(|w| w.to_le()));
         let mut left = self.n % BLOCK;
         for &word in &bits.words()[blocked..] {
             let count = left.min(64);
@@ -185,8 +185,9 @@ impl LaneWriter {
             self.acc >>= 8;
             self.have = self.have.saturating_sub(8);
         }
-        let mut message = self.blocks;
-        message.append(&mut self.tail);
+        let mut message = Vec::with_capacity(message_len(self.n, self.bits));
+        message.extend_from_slice(bytemuck::must_cast_slice(&self.blocks));
+        message.extend_from_slice(&self.tail);
         debug_assert!(message.len() == message_len(self.n, self.bits), "exact length");
         message
     }
@@ -194,7 +195,9 @@ impl LaneWriter {
     fn push_words<T: Lane>(&mut self, width: u32, lanes: &[T], word: impl Fn(T) -> u64) {
         self.bits += width as usize;
         let (blocks, tail) = lanes.split_at(lanes.len() / BLOCK * BLOCK);
-        vectorize(Pack { width, lanes: blocks, out: &mut self.blocks, word: &word });
+        let start = self.blocks.len();
+        self.blocks.resize(start + blocks.len() / 64 * width as usize, 0);
+        vectorize(Pack { width, lanes: blocks, out: &mut self.blocks[start..], word: &word });
         for &lane in tail {
             self.put(word(lane) & u64::mask(width), width);
         }
@@ -301,11 +304,11 @@ impl<'a> LaneReader<'a> {
     }
 }
 
-/// Packs whole blocks.
+/// Packs whole blocks into words in little-endian order.
 struct Pack<'a, T, F> {
     width: u32,
     lanes: &'a [T],
-    out: &'a mut Vec<u8>,
+    out: &'a mut [u64],
     word: &'a F,
 }
 
@@ -315,26 +318,26 @@ impl<T: Lane, F: Fn(T) -> u64> Kernel for Pack<'_, T, F> {
     #[inline(always)]
     fn run(self) {
         let (width, mask) = (self.width, u64::mask(self.width));
-        for block in self.lanes.chunks_exact(BLOCK) {
-            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
-            for row in block.chunks_exact(COLUMNS) {
-                let mut values = [0; COLUMNS];
-                for (value, &lane) in values.iter_mut().zip(row) {
-                    *value = (self.word)(lane) & mask;
-                }
+        let (rows, _) = self.lanes.as_chunks::<COLUMNS>();
+        let (out, _) = self.out.as_chunks_mut::<COLUMNS>();
+        let (mut acc, mut have, mut written) = ([0_u64; COLUMNS], 0, 0);
+        for row in rows {
+            let mut values = [0; COLUMNS];
+            for c in 0..COLUMNS {
+                values[c] = (self.word)(row[c]) & mask;
+                acc[c] |= values[c] << have;
+            }
+            have += width;
+            if have >= 64 {
+                have -= 64;
+                // The bits of this row that did not fit are its top `have` ones; blocks end without any.
+                let (fitted, left) = (width - have, u64::from(have > 0).wrapping_neg());
+                let words = &mut out[written];
                 for c in 0..COLUMNS {
-                    acc[c] |= values[c] << have;
+                    words[c] = acc[c].to_le();
+                    acc[c] = values[c].wrapping_shr(fitted) & left;
                 }
-                have += width;
-                if have >= 64 {
-                    self.out.extend_from_slice(bytemuck::must_cast_ref::<_, [u8; 64]>(&acc.map(u64::to_le)));
-                    have -= 64;
-                    // The bits of this row that did not fit: its top `have` ones.
-                    let fitted = width - have;
-                    for c in 0..COLUMNS {
-                        acc[c] = values[c].checked_shr(fitted).unwrap_or(0);
-                    }
-                }
+                written += 1;
             }
         }
     }
@@ -354,35 +357,42 @@ impl<T: Lane, F: Fn(T, u64) -> T> Kernel for Unpack<'_, T, F> {
     #[inline(always)]
     fn run(self) {
         let (width, mask) = (self.width, u64::mask(self.width));
-        let mut input = self.bytes.chunks_exact(8 * COLUMNS);
-        for block in self.lanes.chunks_exact_mut(BLOCK) {
-            let (mut acc, mut have) = ([0_u64; COLUMNS], 0);
-            for row in block.chunks_exact_mut(COLUMNS) {
-                let mut values = acc;
-                if have < width {
-                    let bytes = input.next().expect("a block has whole words");
-                    let mut words = [0; COLUMNS];
-                    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-                        *word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-                    }
-                    let used = width - have;
-                    for c in 0..COLUMNS {
-                        values[c] |= words[c] << have;
-                        acc[c] = words[c].checked_shr(used).unwrap_or(0);
-                    }
-                    have = 64 - used;
-                } else {
-                    for a in &mut acc {
-                        *a = a.checked_shr(width).unwrap_or(0);
-                    }
-                    have -= width;
+        let (rows, _) = self.lanes.as_chunks_mut::<COLUMNS>();
+        let (input, _) = self.bytes.as_chunks::<{ 8 * COLUMNS }>();
+        let (mut acc, mut have, mut read) = ([0_u64; COLUMNS], 0, 0);
+        // Where a word is used up in one row, nothing of it is left for the next.
+        let whole = u64::from(width < 64).wrapping_neg();
+        for row in rows {
+            let mut values = acc;
+            if have < width {
+                let words = words(&input[read]);
+                read += 1;
+                let used = width - have;
+                for c in 0..COLUMNS {
+                    values[c] |= words[c] << have;
+                    acc[c] = words[c].wrapping_shr(used) & whole;
                 }
-                for (lane, value) in row.iter_mut().zip(values) {
-                    *lane = (self.put)(*lane, value & mask);
+                have = 64 - used;
+            } else {
+                for a in &mut acc {
+                    *a = a.wrapping_shr(width) & whole;
                 }
+                have -= width;
+            }
+            for c in 0..COLUMNS {
+                row[c] = (self.put)(row[c], values[c] & mask);
             }
         }
     }
+}
+
+#[inline(always)]
+fn words(bytes: &[u8; 8 * COLUMNS]) -> [u64; COLUMNS] {
+    let mut words = bytemuck::must_cast::<_, [u64; COLUMNS]>(*bytes);
+    for word in &mut words {
+        *word = u64::from_le(*word);
+    }
+    words
 }
 
 #[cfg(test)]

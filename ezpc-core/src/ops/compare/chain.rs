@@ -13,6 +13,8 @@
 //!
 //! After Kolesnikov, "Gate evaluation secret sharing", ASIACRYPT 2005.
 
+#![allow(clippy::needless_range_loop, reason = "slices of one length, indexed alike, are what vectorises")]
+
 use super::shape::{MAX_DIGIT, Shape};
 use crate::arch::vector::{Kernel, vectorize};
 use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped};
@@ -159,13 +161,15 @@ impl<T: Lane> Kernel for Select<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        for ((s, &c), &y) in self.sum.iter_mut().zip(self.correction).zip(self.y) {
-            let miss = (y >> self.offset) ^ self.slot;
+        let n = self.sum.len();
+        let (correction, y) = (&self.correction[..n], &self.y[..n]);
+        for e in 0..n {
+            let miss = (y[e] >> self.offset) ^ self.slot;
             let mut hit = !T::ZERO;
             for k in 0..self.width {
                 hit = hit & !(miss >> k).spread();
             }
-            *s = *s ^ (c & hit);
+            self.sum[e] = self.sum[e] ^ (correction[e] & hit);
         }
     }
 }
@@ -184,13 +188,16 @@ impl<T: Lane> Kernel for Step<'_, T> {
     #[inline(always)]
     fn run(self) {
         let (bits, mask) = (self.label_bits, T::mask(self.label_bits));
-        for (l, &c) in self.label.iter_mut().zip(self.ciphertexts) {
-            if self.lowest {
-                *l = c & mask;
+        let n = self.label.len();
+        let ciphertexts = &self.ciphertexts[..n];
+        for e in 0..n {
+            let (c, l) = (ciphertexts[e], self.label[e]);
+            self.label[e] = if self.lowest {
+                c & mask
             } else {
                 let chosen = c ^ ((c ^ (c >> bits)) & l.spread());
-                *l = (chosen & mask) ^ (*l >> 1);
-            }
+                (chosen & mask) ^ (l >> 1)
+            };
         }
     }
 }
@@ -212,7 +219,7 @@ struct Digit<'a, T: Lane> {
     corrections: &'a mut [Vec<T>],
 }
 
-/// Elements whose operands are copied together: plain arrays, that cannot overlap, are what vectorises.
+/// Elements garbled together. Results go to plain arrays first, which overlap with nothing: that vectorises.
 const CHUNK: usize = 64;
 
 /// Garbles a digit with S slots.
@@ -224,62 +231,106 @@ impl<T: Lane, const S: usize> Kernel for GarbleDigit<'_, T, S> {
     #[inline(always)]
     fn run(self) {
         let digit = self.0;
-        let mut start = 0;
-        while start < digit.x.len() {
-            let range = start..digit.x.len().min(start + CHUNK);
-            let len = range.len();
+        let n = digit.x.len();
+        let whole = n / CHUNK * CHUNK;
+        let mut at = 0;
+        while at < whole {
+            let pads: [&[T; CHUNK]; S] = core::array::from_fn(|j| chunk(&digit.pads[j], at));
+            let mut labels = [*chunk(digit.zero, at), *chunk(digit.difference, at)];
+            let operands = [chunk(digit.x, at), chunk(digit.flips, at), chunk(digit.pi, at)];
+            let out = digit.garble::<S>(operands, &pads, &mut labels);
+            *chunk_mut(digit.zero, at) = labels[0];
+            *chunk_mut(digit.difference, at) = labels[1];
+            for j in 0..S {
+                *chunk_mut(&mut digit.corrections[j], at) = out[j];
+            }
+            at += CHUNK;
+        }
+        let left = n - whole;
+        if left > 0 {
             let load = |lanes: &[T]| {
                 let mut chunk = [T::ZERO; CHUNK];
-                chunk[..len].copy_from_slice(&lanes[range.clone()]);
+                chunk[..left].copy_from_slice(&lanes[whole..]);
                 chunk
             };
-            let (x, flips, pi) = (load(digit.x), load(digit.flips), load(digit.pi));
-            let pads: [[T; CHUNK]; S] = core::array::from_fn(|j| load(&digit.pads[j]));
-            let (mut zero, mut difference) = (load(digit.zero), load(digit.difference));
-            let mut out = [[T::ZERO; CHUNK]; S];
-            let bits = digit.label_bits;
-            let (mask, both) = (T::mask(bits), T::mask(T::BITS.min(2 * bits)));
-            let greater = T::from_u64(u64::from(digit.rule == Rule::Less)).spread();
-            if digit.index == 0 {
-                let initial = digit.rule.initial::<T>().spread();
-                for e in 0..CHUNK {
-                    let pad: [T; S] = unflip(core::array::from_fn(|j| pads[j][e]), flips[e] >> digit.offset);
-                    let (equal, above) = compare::<T, S>(x[e] >> digit.offset, greater);
-                    for j in 0..S {
-                        let val = above[j] | (equal[j] & initial);
-                        out[j][e] = (pad[j] ^ zero[e] ^ (difference[e] & val)) & mask;
-                    }
-                }
-            } else {
-                let wire = digit.index as u32 - 1;
-                for e in 0..CHUNK {
-                    let pad: [T; S] = unflip(core::array::from_fn(|j| pads[j][e]), flips[e] >> digit.offset);
-                    let (equal, above) = compare::<T, S>(x[e] >> digit.offset, greater);
-                    let masked = (pi[e] >> wire).spread();
-                    let low = difference[e];
-                    let high = low << bits;
-                    // Ciphertext p opens under the carry b = p ^ pi: where b = 1, and wherever.
-                    let (if_one, if_any) = ((low & masked) | (high & !masked), low | high);
-                    let first = pad[0] ^ (equal[0] & if_one);
-                    for j in 1..S {
-                        out[j][e] = (pad[j] ^ (equal[j] & if_one) ^ (above[j] & if_any) ^ first) & both;
-                    }
-                    // Slot 0 has no correction: its pad defines the labels below.
-                    let (p0, p1) = (pad[0] & mask, (pad[0] >> bits) & mask);
-                    let swap = (p0 ^ p1) & masked;
-                    let of_zero = ((p0 ^ swap ^ zero[e]) << 1) | (masked & T::ONE);
-                    let of_one = ((p1 ^ swap ^ zero[e] ^ (equal[0] & low)) << 1) | (!masked & T::ONE);
-                    zero[e] = of_zero;
-                    difference[e] = of_zero ^ of_one;
-                }
-            }
-            digit.zero[range.clone()].copy_from_slice(&zero[..len]);
-            digit.difference[range.clone()].copy_from_slice(&difference[..len]);
+            let own: [[T; CHUNK]; S] = core::array::from_fn(|j| load(&digit.pads[j]));
+            let operands = [load(digit.x), load(digit.flips), load(digit.pi)];
+            let mut labels = [load(digit.zero), load(digit.difference)];
+            let out = digit.garble::<S>(operands.each_ref(), &core::array::from_fn(|j| &own[j]), &mut labels);
+            digit.zero[whole..].copy_from_slice(&labels[0][..left]);
+            digit.difference[whole..].copy_from_slice(&labels[1][..left]);
             for (corrections, out) in digit.corrections.iter_mut().zip(&out) {
-                corrections[range.clone()].copy_from_slice(&out[..len]);
+                corrections[whole..].copy_from_slice(&out[..left]);
             }
-            start += CHUNK;
         }
+    }
+}
+
+#[inline(always)]
+fn chunk<T>(lanes: &[T], at: usize) -> &[T; CHUNK] {
+    lanes[at..].first_chunk().expect("a whole chunk")
+}
+
+#[inline(always)]
+fn chunk_mut<T>(lanes: &mut [T], at: usize) -> &mut [T; CHUNK] {
+    lanes[at..].first_chunk_mut().expect("a whole chunk")
+}
+
+impl<T: Lane> Digit<'_, T> {
+    /// The corrections of one chunk; `[zero, difference]` of the wire above become those of the wire below.
+    #[inline(always)]
+    fn garble<const S: usize>(
+        &self,
+        [x, flips, pi]: [&[T; CHUNK]; 3],
+        pads: &[&[T; CHUNK]; S],
+        [zero, difference]: &mut [[T; CHUNK]; 2],
+    ) -> [[T; CHUNK]; S] {
+        let mut out = [[T::ZERO; CHUNK]; S];
+        let bits = self.label_bits;
+        let mask = T::mask(bits);
+        let greater = T::from_u64(u64::from(self.rule == Rule::Less)).spread();
+        if self.index == 0 {
+            let initial = self.rule.initial::<T>().spread();
+            for e in 0..CHUNK {
+                let mut pad = [T::ZERO; S];
+                for j in 0..S {
+                    pad[j] = pads[j][e];
+                }
+                let pad = unflip(pad, flips[e] >> self.offset);
+                let (equal, above) = compare::<T, S>(x[e] >> self.offset, greater);
+                for j in 0..S {
+                    let val = above[j] | (equal[j] & initial);
+                    out[j][e] = (pad[j] ^ zero[e] ^ (difference[e] & val)) & mask;
+                }
+            }
+            return out;
+        }
+        let (wire, both) = (self.index as u32 - 1, T::mask(2 * bits));
+        for e in 0..CHUNK {
+            let mut pad = [T::ZERO; S];
+            for j in 0..S {
+                pad[j] = pads[j][e];
+            }
+            let pad = unflip(pad, flips[e] >> self.offset);
+            let (equal, above) = compare::<T, S>(x[e] >> self.offset, greater);
+            let masked = (pi[e] >> wire).spread();
+            let low = difference[e];
+            let high = low << bits;
+            // Ciphertext p opens under the carry b = p ^ pi: where b = 1, and wherever.
+            let (if_one, if_any) = ((low & masked) | (high & !masked), low | high);
+            let first = pad[0] ^ (equal[0] & if_one);
+            for j in 1..S {
+                out[j][e] = (pad[j] ^ (equal[j] & if_one) ^ (above[j] & if_any) ^ first) & both;
+            }
+            // Slot 0 has no correction: its pad defines the labels below.
+            let (p0, p1) = (pad[0] & mask, (pad[0] >> bits) & mask);
+            let swap = (p0 ^ p1) & masked;
+            let of_zero = ((p0 ^ swap ^ zero[e]) << 1) | (masked & T::ONE);
+            let of_one = ((p1 ^ swap ^ zero[e] ^ (equal[0] & low)) << 1) | (!masked & T::ONE);
+            zero[e] = of_zero;
+            difference[e] = of_zero ^ of_one;
+        }
+        out
     }
 }
 
