@@ -44,13 +44,9 @@ impl Prepared {
     ///
     /// # Panics
     /// When another back end prepared the layer for itself.
-    pub fn get_or_try_init<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-        if self.0.get().is_none() {
-            let value: Box<dyn Any + Send + Sync> = Box::new(make()?);
-            let _ = self.0.set(value);
-        }
-        let any = self.0.get().expect("set above");
-        Ok(any.downcast_ref().expect("a layer is prepared by one back end"))
+    pub fn get_or_init<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> &T {
+        let any = self.0.get_or_init(|| Box::new(make()));
+        any.downcast_ref().expect("a layer is prepared by one back end")
     }
 }
 

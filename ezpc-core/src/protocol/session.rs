@@ -27,12 +27,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(60),
-            threads: 1,
-            program: String::new(),
-            cots: CotEngine::Ferret,
-        }
+        Self { timeout: Duration::from_secs(60), threads: 1, program: String::new(), cots: CotEngine::Ferret }
     }
 }
 
@@ -81,7 +76,7 @@ impl TwoParty {
         let parameters = config.parameters();
         let nonce = rng.fork("session nonce").block().to_bytes();
         let session = handshake::open(&mut channel, &parameters, nonce)?;
-        Self::setup(channel, *session.as_bytes(), config.cots, rng)
+        Self::setup(channel, *session.as_bytes(), config.cots, config.threads, rng)
     }
 
     /// Fails unless the peer gives the same `public` bytes; `what` is the subject of the message.

@@ -1,9 +1,11 @@
 //! What the two-party protocol would cost: runs a program on another back end and counts bytes, half-rounds and
 //! correlations, exactly, from public shapes.
 
+use super::two_party::needs_keys;
 use super::two_party::schedule::{self, Demand};
 use super::{Cleartext, Config, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, op};
 use crate::error::Result;
+use crate::he::he_setup_cost;
 use crate::ot::PoolState;
 use crate::party::Party;
 use crate::ring::{BitPlanes, RingVec, Width, packed_len};
@@ -40,6 +42,8 @@ pub struct Tally<P = Cleartext> {
     phases: BTreeMap<Phase, Totals>,
     scopes: BTreeMap<String, Totals>,
     scope: String,
+    /// Whether the keys of linear layers were counted.
+    keys: bool,
 }
 
 impl<P: Protocol> Tally<P> {
@@ -56,6 +60,7 @@ impl<P: Protocol> Tally<P> {
             phases: BTreeMap::new(),
             scopes: BTreeMap::new(),
             scope: String::new(),
+            keys: false,
         };
         let setup = config.connect_cost();
         tally.count(Phase::Setup, &setup, setup.half_rounds());
@@ -89,6 +94,11 @@ impl<P: Protocol> Tally<P> {
 
     /// Counts operations that run side by side, and computes them.
     fn gadgets(&mut self, ops: &[Op<P::Arith, P::Bool>]) -> Result<Vec<Val<P::Arith, P::Bool>>> {
+        if !self.keys && ops.iter().any(needs_keys) {
+            let setup = he_setup_cost();
+            self.count(Phase::Setup, &setup, setup.half_rounds());
+            self.keys = true;
+        }
         let mut demand = Demand::of(ops);
         let mut half_rounds = 0;
         for bundle in schedule::bundles(ops) {

@@ -4,6 +4,7 @@
 //! is refilled between them. See SECURITY.md for what each message reveals.
 
 pub(crate) mod gadget;
+pub(crate) mod layer;
 mod methods;
 mod output;
 pub(crate) mod schedule;
@@ -12,6 +13,7 @@ use super::{Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, check};
 use crate::crypto::SessionId;
 use crate::crypto::{Block, Prg};
 use crate::error::Result;
+use crate::he::{HeKeys, he_setup};
 use crate::ops::Ctx;
 use crate::ot::{CotEngine, CotPool};
 use crate::party::Party;
@@ -21,6 +23,7 @@ use crate::transport::cost::Cost;
 use crate::transport::machine::{Machine, join_all};
 use crate::transport::stats::{Phase, Stats};
 use crate::transport::{Channel, driver};
+use layer::Resources;
 pub(super) use methods::gadget_methods;
 use output::Output;
 use schedule::{Bundle, Demand};
@@ -28,6 +31,11 @@ use schedule::{Bundle, Demand};
 /// The cost of [`TwoParty::setup`].
 pub(crate) fn setup_cost() -> Cost {
     Cost::level(Block::BYTES, Block::BYTES).then(CotPool::setup_cost())
+}
+
+/// Whether an operation needs the session's keys.
+pub(crate) fn needs_keys<A, B>(op: &Op<A, B>) -> bool {
+    matches!(op, Op::Linear(layer, _) if layer::encrypted(layer))
 }
 
 /// How many bundles of windows are in flight: while the messages of one travel, the others compute.
@@ -42,6 +50,10 @@ pub struct TwoParty {
     rng: Prg,
     /// `masks[p]` makes the peer's share of the inputs of party p; both parties know it.
     masks: [Prg; 2],
+    session: SessionId,
+    /// Made before the first layer that needs them.
+    keys: Option<HeKeys>,
+    threads: usize,
 }
 
 type Arith = Shared<RingVec>;
@@ -57,6 +69,7 @@ impl TwoParty {
         mut channel: Channel,
         session: [u8; 32],
         engine: CotEngine,
+        threads: usize,
         mut rng: Prg,
     ) -> Result<Self> {
         let session = SessionId::new(session);
@@ -83,7 +96,7 @@ impl TwoParty {
         driver::run(&mut channel, [Ok(machine)], 1)?;
         channel.set_phase(Phase::Online);
         let pool = pool.expect("the machine has finished");
-        Ok(Self { party, channel, pool, rng, masks })
+        Ok(Self { party, channel, pool, rng, masks, session, keys: None, threads })
     }
 
     pub(super) const fn channel(&mut self) -> &mut Channel {
@@ -98,6 +111,23 @@ impl TwoParty {
     /// Ends the session: waits until the peer has everything.
     pub fn close(self) -> Result<()> {
         self.channel.close()
+    }
+
+    /// Makes and swaps the keys of linear layers.
+    fn make_keys(&mut self) -> Result<()> {
+        self.channel.set_phase(Phase::Setup);
+        let mut rng = self.rng.fork("keys");
+        let (party, session, keys) = (self.party, self.session.clone(), &mut self.keys);
+        let machine = Machine::new(|io| {
+            let rng = &mut rng;
+            async move {
+                *keys = Some(he_setup(io, party, session, rng).await?);
+                Ok(())
+            }
+        });
+        driver::run(&mut self.channel, [Ok(machine)], 1)?;
+        self.channel.set_phase(Phase::Online);
+        Ok(())
     }
 
     /// Makes `cots` correlated OTs, counted by their sender, and throws them away: how fast are they made?
@@ -125,6 +155,9 @@ impl TwoParty {
 
     /// Runs operations that have gadgets, side by side.
     fn gadgets(&mut self, ops: &[Op<Arith, Bool>]) -> Result<Vec<Val<Arith, Bool>>> {
+        if self.keys.is_none() && ops.iter().any(needs_keys) {
+            self.make_keys()?;
+        }
         let outputs: Vec<Output> = ops.iter().map(Output::of).collect();
         let mut bundles = schedule::bundles(ops).peekable();
         let mut demand = Demand::of(ops);
@@ -134,6 +167,7 @@ impl TwoParty {
             if !schedule::serves(self.pool.available(), cots) {
                 self.refill(demand.want(cots))?;
             }
+            let with = Resources { keys: self.keys.as_ref(), threads: self.threads };
             let (pool, rng, party) = (&mut self.pool, &mut self.rng, self.party);
             let machines = core::iter::from_fn(|| {
                 let bundle = bundles.next_if(|b| schedule::serves(pool.available(), b.cost.cots()))?;
@@ -141,7 +175,7 @@ impl TwoParty {
                 let (send, recv) = pool.take(bundle.cost.cots());
                 let rng = rng.fork("window");
                 Some(Ok(Machine::new(|io| {
-                    run_bundle(Ctx { io, party, send, recv, rng }, bundle, ops, &outputs)
+                    run_bundle(Ctx { io, party, send, recv, rng }, with, bundle, ops, &outputs)
                 })))
             });
             let summary = driver::run_uncounted(&mut self.channel, machines, IN_FLIGHT)?;
@@ -164,14 +198,20 @@ impl TwoParty {
     }
 }
 
-async fn run_bundle(mut cx: Ctx, bundle: Bundle, ops: &[Op<Arith, Bool>], outputs: &[Output]) -> Result<()> {
+async fn run_bundle(
+    mut cx: Ctx,
+    with: Resources<'_>,
+    bundle: Bundle,
+    ops: &[Op<Arith, Bool>],
+    outputs: &[Output],
+) -> Result<()> {
     let parts: Vec<_> = bundle
         .parts
         .into_iter()
         .map(|part| {
             let cx = cx.split(part.cost.cots());
             async move {
-                let value = gadget::run(cx, ops[part.op].window(part.units.clone())).await?;
+                let value = gadget::run(cx, with, ops[part.op].window(part.units.clone())).await?;
                 outputs[part.op].store(part.units, &value);
                 Ok(())
             }

@@ -1,9 +1,9 @@
 //! Which gadget computes an operation, and what it costs: the one place that connects [`Op`] with `ops`.
 
+use super::layer::{self, Resources};
 use crate::error::Result;
-use crate::ops::{Ctx, and, compare, convert, equal, extend, matrix, maximum, mul, mux, relu, trunc};
-use crate::party::Party;
-use crate::protocol::{Linear, Op, Operand, ShareVec, Val};
+use crate::ops::{Ctx, and, compare, convert, equal, extend, maximum, mul, mux, relu, trunc};
+use crate::protocol::{Op, ShareVec, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec};
 use crate::sharing::Shared;
 use crate::transport::cost::Cost;
@@ -37,13 +37,17 @@ pub(crate) fn cost<A: ShareVec, B: ShareVec>(op: &Op<A, B>, units: usize) -> Cos
         Op::ReluTrunc { bits, width, .. } => relu::relu_trunc_cost(*bits, *width, units),
         Op::Max(x, group) => maximum::max_cost(x.width(), units * group, *group),
         Op::Argmax(x, group, width) => maximum::argmax_cost(x.width(), *width, units * group, *group),
-        Op::Linear(layer, _) => linear_cost(layer),
+        Op::Linear(layer, _) => layer::cost(layer),
         Op::AddBool(..) => Cost::none(),
     }
 }
 
 /// Runs one window.
-pub(super) async fn run(cx: Ctx, op: Op<Arith, Bool>) -> Result<Val<RingVec, BitPlanes>> {
+pub(super) async fn run(
+    cx: Ctx,
+    with: Resources<'_>,
+    op: Op<Arith, Bool>,
+) -> Result<Val<RingVec, BitPlanes>> {
     let bit = |bits: BitVec| Val::Bool(BitPlanes::new(vec![bits]));
     Ok(match &op {
         Op::Mul(x, y) => Val::Arith(mul::mul(cx, x.share(), y.share()).await?),
@@ -75,7 +79,7 @@ pub(super) async fn run(cx: Ctx, op: Op<Arith, Bool>) -> Result<Val<RingVec, Bit
         }
         Op::Max(x, group) => Val::Arith(maximum::max(cx, x.share(), *group).await?),
         Op::Argmax(x, group, width) => Val::Arith(maximum::argmax(cx, x.share(), *group, *width).await?),
-        Op::Linear(layer, x) => Val::Arith(linear(cx, layer, x.share()).await?),
+        Op::Linear(layer, x) => Val::Arith(layer::run(cx, with, layer, x.share()).await?),
         Op::AddBool(..) => unreachable!("only operations with a gadget are scheduled"),
     })
 }
@@ -90,43 +94,4 @@ async fn planewise_and(cx: Ctx, x: &BitPlanes, y: &BitPlanes) -> Result<BitPlane
     let product = and::and(cx, &flat(x), &flat(y)).await?;
     let n = x.len();
     Ok(BitPlanes::new((0..x.planes().len()).map(|k| product.slice(k * n..(k + 1) * n)).collect()))
-}
-
-fn linear_cost<A>(layer: &Linear<A>) -> Cost {
-    match &*layer.weights {
-        Operand::Public(_) => Cost::none(),
-        Operand::Private { owner, .. } => matrix::private_cost(&layer.spec, *owner),
-        Operand::Shared(_) => matrix::shared_cost(&layer.spec),
-    }
-}
-
-async fn linear(cx: Ctx, layer: &Linear<Arith>, x: &RingVec) -> Result<RingVec> {
-    let spec = &layer.spec;
-    let party = cx.party;
-    let sum = match &*layer.weights {
-        Operand::Public(weights) => {
-            let weights: Vec<u64> = weights.iter().map(|&w| w as u64).collect();
-            matrix::local(spec, &weights, x)
-        }
-        Operand::Private { values, .. } => matrix::private(cx, spec, values.as_deref(), x).await?,
-        Operand::Shared(weights) => matrix::shared(cx, spec, weights.share(), x).await?,
-    };
-    let sum = match bias_share(layer, party) {
-        Some(bias) => {
-            let places: Vec<usize> = (0..spec.output_len()).map(|o| spec.bias_of(o)).collect();
-            sum.add(&bias.gather(&places))
-        }
-        None => sum,
-    };
-    Ok(sum.shift_down(spec.shift))
-}
-
-/// This party's share of the bias: the values where they are known (the server's, when both know them).
-fn bias_share(layer: &Linear<Arith>, party: Party) -> Option<RingVec> {
-    let ring = |values: &[i64]| RingVec::from_signed(layer.spec.input, values);
-    match &**layer.bias.as_ref()? {
-        Operand::Public(values) => (party == Party::Server).then(|| ring(values)),
-        Operand::Private { values, .. } => values.as_deref().map(ring),
-        Operand::Shared(bias) => Some(bias.share().clone()),
-    }
 }
