@@ -20,7 +20,7 @@ fn example(name: &str) -> Command {
 
 fn link() -> Command {
     let mut command = example("link");
-    command.args(["--round-trips", "3", "--mib", "1", "--timeout", "5"]).stdin(Stdio::null());
+    command.args(["--round-trips", "3", "--mib", "1", "--timeout", "30"]).stdin(Stdio::null());
     command
 }
 

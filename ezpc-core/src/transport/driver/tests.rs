@@ -141,7 +141,7 @@ fn a_fast_sender_waits_for_a_slow_receiver() {
 #[test]
 fn machines_side_by_side_wait_for_the_network_together() {
     use crate::transport::throttle::{Link, Throttle};
-    let link = Link::new(1 << 40, Duration::from_millis(10));
+    let link = Link::new(1 << 40, Duration::from_millis(40));
     let (a, b) = memory::pair();
     let play = move |end, party| {
         let mut channel = Channel::new(Throttle::new(end, link), party, TIMEOUT)?;
@@ -160,7 +160,7 @@ fn machines_side_by_side_wait_for_the_network_together() {
     // The client receives the last message.
     let time = time.max(client.join().expect("no panic").expect("an honest run"));
     // Six half-rounds one after the other, not twenty-five.
-    assert!((60..200).contains(&time.as_millis()), "{time:?}");
+    assert!((240..900).contains(&time.as_millis()), "{time:?}");
 }
 
 #[test]

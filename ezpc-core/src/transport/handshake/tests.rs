@@ -29,6 +29,10 @@ fn assert_refused<T>(results: [Result<T>; 2], messages: [&str; 2]) {
 
 /// What a side says to a peer that sends `bytes` and then waits for the end.
 fn against(bytes: Vec<u8>) -> Error {
+    against_within(bytes, TIMEOUT)
+}
+
+fn against_within(bytes: Vec<u8>, timeout: Duration) -> Error {
     let (a, b) = memory::pair();
     thread::scope(|scope| {
         let (mut read, mut write) = b.split().expect("memory splits");
@@ -37,7 +41,7 @@ fn against(bytes: Vec<u8>) -> Error {
             // Some peers wait for us to hang up.
             let _ = read.read_to_end(&mut Vec::new());
         });
-        let mut channel = Channel::new(a, Party::Server, Duration::from_millis(300)).expect("memory");
+        let mut channel = Channel::new(a, Party::Server, timeout).expect("memory");
         open(&mut channel, &Parameters::new(), [1; 16]).expect_err("no honest hello")
     })
 }
@@ -157,7 +161,7 @@ fn malformed_hellos_are_refused_without_allocating() {
         assert_eq!(error.kind(), ErrorKind::Peer);
     }
     // A peer that starts well and then says nothing.
-    let error = against(MAGIC.to_vec());
+    let error = against_within(MAGIC.to_vec(), Duration::from_millis(100));
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
