@@ -185,6 +185,12 @@ impl<'p, P: Protocol> Program<'p, P> {
         self.execute(&Wanted::All)
     }
 
+    /// The number of levels executed so far: calls of [`Protocol::together`].
+    #[must_use]
+    pub fn levels(&self) -> usize {
+        self.engine.borrow().store.levels()
+    }
+
     /// Attributes what follows to the named scope in the statistics.
     pub fn scope(&self, name: &str) {
         self.engine.borrow_mut().protocol.scope(name);

@@ -12,6 +12,7 @@ use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 pub(super) struct Store<P: Protocol> {
     batches: Vec<Batch<P>>,
     free: Vec<u32>,
+    levels: usize,
 }
 
 struct Batch<P: Protocol> {
@@ -22,7 +23,12 @@ struct Batch<P: Protocol> {
 
 impl<P: Protocol> Store<P> {
     pub(super) const fn new() -> Self {
-        Self { batches: Vec::new(), free: Vec::new() }
+        Self { batches: Vec::new(), free: Vec::new(), levels: 0 }
+    }
+
+    /// The number of interactive levels run.
+    pub(super) const fn levels(&self) -> usize {
+        self.levels
     }
 
     /// Runs a plan.
@@ -40,6 +46,7 @@ impl<P: Protocol> Store<P> {
             let (now, later) = groups.split_at(count);
             let ops: Vec<Op<P::Arith, P::Bool>> =
                 now.iter().map(|group| self.op(graph, protocol, group)).collect();
+            self.levels += 1;
             let values = protocol.together(&ops)?;
             for (group, value) in now.iter().zip(values) {
                 self.settle(graph, &group.ids, value);

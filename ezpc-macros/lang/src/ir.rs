@@ -116,11 +116,11 @@ pub enum Stmt {
     /// A call for its effects.
     Call(Callee, Vec<Expr>, Span),
     /// The variable runs from the first to below the second bound.
-    For(VarId, Expr, Expr, Vec<Stmt>),
+    For(VarId, Expr, Expr, Vec<Self>),
     /// A loop with a public guard.
-    While(Expr, Vec<Stmt>),
+    While(Expr, Vec<Self>),
     /// A branch on a public guard.
-    If(Expr, Vec<Stmt>, Vec<Stmt>),
+    If(Expr, Vec<Self>, Vec<Self>),
     /// The end of the function.
     Return(Option<Expr>),
     /// A new variable from the input of that index.
@@ -128,7 +128,7 @@ pub enum Stmt {
     /// The output of that index.
     Output(Expr, usize),
     /// A scope.
-    Block(Vec<Stmt>),
+    Block(Vec<Self>),
 }
 
 /// What a call calls.

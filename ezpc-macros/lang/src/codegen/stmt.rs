@@ -46,14 +46,8 @@ impl Codegen<'_> {
                 })
             }
             Stmt::Copy(to, from) => {
-                let copy = {
-                    let (target, source) = (self.value(scope, to), self.reference(scope, from));
-                    if to.ty.public() == from.ty.public() && to.ty.base == from.ty.base {
-                        quote!(#target.assign(#source))
-                    } else {
-                        quote!(#target.assign(#source))
-                    }
-                };
+                let (target, source) = (self.value(scope, to), self.reference(scope, from));
+                let copy = quote!(#target.assign(#source));
                 let copy = self.checked(to, copy);
                 quote!(#copy;)
             }

@@ -325,20 +325,8 @@ impl Body<'_, '_> {
             return Some(value);
         }
         let ty = Ty { base, ..value.ty };
-        if let (ExprKind::Int { value: number, flexible: true }, Base::Int { .. }) = (&value.kind, base) {
-            let number = *number;
-            let narrow = base.bits() < 32 && wrap(number, base) != number;
-            if narrow {
-                self.report_with(
-                    Code::LiteralOverflow,
-                    span,
-                    format!("the literal does not fit `{base}`"),
-                    "write a value of that range",
-                );
-                return None;
-            }
-            let kind = ExprKind::Int { value: wrap(number, base), flexible: false };
-            return Some(Expr { kind, ty, span });
+        if matches!(base, Base::Int { .. }) && flexible(&value) {
+            return self.retype(value, base);
         }
         if !value.ty.integer() || !matches!(base, Base::Int { .. }) {
             let message = format!("`{}` where `{base}` is needed", value.ty.base);
@@ -356,6 +344,28 @@ impl Body<'_, '_> {
             return None;
         }
         Some(Expr { kind: ExprKind::Convert(Box::new(value)), ty, span })
+    }
+
+    /// A literal without suffix, or a choice between such, in another type.
+    fn retype(&mut self, value: Expr, base: Base) -> Option<Expr> {
+        let Expr { kind, ty, span } = value;
+        let kind = match kind {
+            ExprKind::Int { value: number, .. } => {
+                if base.bits() < 32 && wrap(number, base) != number {
+                    let message = format!("the literal does not fit `{base}`");
+                    self.report_with(Code::LiteralOverflow, span, message, "write a value of that range");
+                    return None;
+                }
+                ExprKind::Int { value: wrap(number, base), flexible: false }
+            }
+            ExprKind::Convert(x) => ExprKind::Convert(Box::new(self.retype(*x, base)?)),
+            ExprKind::Mux(label, c, t, e) => {
+                let (t, e) = (self.retype(*t, base)?, self.retype(*e, base)?);
+                ExprKind::Mux(label, c, Box::new(t), Box::new(e))
+            }
+            kind => kind,
+        };
+        Some(Expr { kind, ty: Ty { base, ..ty }, span })
     }
 
     /// Checks a label written at an operator.
@@ -379,6 +389,16 @@ impl Body<'_, '_> {
             return None;
         }
         Some(())
+    }
+}
+
+/// Whether an expression is made of literals without suffix, which take the type of their surroundings.
+pub(super) fn flexible(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Int { flexible, .. } => *flexible,
+        ExprKind::Convert(x) => x.ty.base == expr.ty.base && flexible(x),
+        ExprKind::Mux(_, _, t, e) => flexible(t) && flexible(e),
+        _ => false,
     }
 }
 

@@ -61,7 +61,7 @@ fn fields_of(stmts: &[Stmt]) -> Vec<(bool, usize)> {
             Stmt::Input(_, _, field) => fields.push((true, *field)),
             Stmt::Output(_, field) => fields.push((false, *field)),
             Stmt::For(_, _, _, body) | Stmt::While(_, body) | Stmt::Block(body) => {
-                fields.extend(fields_of(body))
+                fields.extend(fields_of(body));
             }
             Stmt::If(_, then, otherwise) => {
                 fields.extend(fields_of(then));

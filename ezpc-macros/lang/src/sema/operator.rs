@@ -2,6 +2,7 @@
 
 use super::Body;
 use super::default_label;
+use super::expr::flexible;
 use crate::diag::Code;
 use crate::ir::{Expr, ExprKind, Ty};
 use crate::syntax::ast::{Base, BinaryOp, Label};
@@ -176,7 +177,6 @@ impl Body<'_, '_> {
             self.report(Code::TypeMismatch, span, message);
             return None;
         }
-        let flexible = |e: &Expr| matches!(e.kind, ExprKind::Int { flexible: true, .. });
         if flexible(&right) {
             return Some((left, self.rebase(right, a.base)?));
         }

@@ -170,7 +170,12 @@ fn split(mut run: &[(char, Span)], tokens: &mut Vec<Token>) {
             .iter()
             .find(|op| op.len() <= run.len() && op.chars().zip(run).all(|(c, &(own, _))| c == own));
         if let Some(op) = longest {
-            tokens.push(Token { kind: Kind::Punct(op), span });
+            // `macro_rules!` takes `>>>` and `^^` apart.
+            match (tokens.last_mut().map(|t| &mut t.kind), *op) {
+                (Some(last @ Kind::Punct(">>")), ">") => *last = Kind::Punct(">>>"),
+                (Some(last @ Kind::Punct("^")), "^") => *last = Kind::Punct("^^"),
+                _ => tokens.push(Token { kind: Kind::Punct(op), span }),
+            }
             run = &run[op.len()..];
         } else {
             tokens.push(Token { kind: Kind::Other(first.to_string()), span });
