@@ -147,14 +147,19 @@ fn scalar_type(base: Base) -> TokenStream {
     }
 }
 
-/// The program parameter; no name of the user's text can refer to it.
+/// A local name that no name of the user's text can refer to.
+fn hidden(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// The program parameter.
 fn program_ident() -> Ident {
-    Ident::new("program", Span::mixed_site())
+    hidden("program")
 }
 
 /// The parameter with inputs and outputs.
 fn io_ident() -> Ident {
-    Ident::new("io", Span::mixed_site())
+    hidden("io")
 }
 
 /// A name of the program as a Rust name.

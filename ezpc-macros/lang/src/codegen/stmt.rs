@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{Codegen, Scope, ident, io_ident, program_ident, scalar_type};
+use super::{Codegen, Scope, hidden, ident, io_ident, program_ident, scalar_type};
 use crate::ir::{Expr, ExprKind, Stmt, Ty};
 use crate::syntax::ast::{Base, Role};
 use proc_macro2::TokenStream;
@@ -33,16 +33,17 @@ impl Codegen<'_> {
                     return quote!(#name = #rhs;);
                 }
                 let index = self.index(scope, index);
-                let set = self.checked(value, quote!(#name.set(#index, value)));
-                quote!({ let value = #rhs; #set; })
+                let set = self.checked(value, quote!(#name.set(#index, #rhs)));
+                quote!(#set;)
             }
             Stmt::AssignOblivious(var, index, value) => {
                 let name = self.var(scope, *var);
+                let elements = hidden("elements");
                 let rank = 1usize;
                 let (index, value) = (self.reference(scope, index), self.reference(scope, value));
                 quote!({
-                    let elements = #program.replace(&#name.to_vec(), #index, #value);
-                    #name.assign(&#k::Array::<_, #rank>::from_vec(#name.sizes(), elements)?)?;
+                    let #elements = #program.replace(&#name.to_vec(), #index, #value);
+                    #name.assign(&#k::Array::<_, #rank>::from_vec(#name.sizes(), #elements)?)?;
                 })
             }
             Stmt::Copy(to, from) => {
@@ -120,22 +121,24 @@ impl Codegen<'_> {
             quote!(#io.inputs.#source.as_ref())
         };
         let rank = ty.rank;
+        let own_sizes = hidden("sizes");
         let sizes = self.sizes(scope, sizes);
         let read = match info.role {
-            Role::All => quote!(#k::public_input(#text, #value, &sizes)?),
-            Role::Server => quote!(#k::input(#program, #text, #k::Party::Server, #value, &sizes)?),
-            Role::Client => quote!(#k::input(#program, #text, #k::Party::Client, #value, &sizes)?),
+            Role::All => quote!(#k::public_input(#text, #value, &#own_sizes)?),
+            Role::Server => quote!(#k::input(#program, #text, #k::Party::Server, #value, &#own_sizes)?),
+            Role::Client => quote!(#k::input(#program, #text, #k::Party::Client, #value, &#own_sizes)?),
         };
         let rust = self.value_type(ty);
+        let values = hidden("values");
         let made = if rank > 0 {
-            quote!(#k::Array::from_vec(sizes, values)?)
+            quote!(#k::Array::from_vec(#own_sizes, #values)?)
         } else {
-            quote!(values.into_iter().next().expect("an input has a value"))
+            quote!(#values.into_iter().next().expect("an input has a value"))
         };
         quote! {
             let mut #name: #rust = {
-                let sizes: [usize; #rank] = #sizes;
-                let values = #read;
+                let #own_sizes: [::core::primitive::usize; #rank] = #sizes;
+                let #values = #read;
                 #made
             };
         }
@@ -152,12 +155,13 @@ impl Codegen<'_> {
                 quote!(&#value)
             }
         };
+        let own = hidden("value");
         let emit = match (value.ty.public(), rank) {
-            (true, 0) => quote!(#io.#slot.public(&[*value], &[])),
-            (true, _) => quote!(#io.#slot.public(&value.to_vec(), &value.sizes())),
-            (false, 0) => quote!(#io.#slot.share(#program, ::core::slice::from_ref(value), &[])),
-            (false, _) => quote!(#io.#slot.share(#program, &value.to_vec(), &value.sizes())),
+            (true, 0) => quote!(#io.#slot.public(&[*#own], &[])),
+            (true, _) => quote!(#io.#slot.public(&#own.to_vec(), &#own.sizes())),
+            (false, 0) => quote!(#io.#slot.share(#program, ::core::slice::from_ref(#own), &[])),
+            (false, _) => quote!(#io.#slot.share(#program, &#own.to_vec(), &#own.sizes())),
         };
-        quote!({ let value = #reference; #emit; })
+        quote!({ let #own = #reference; #emit; })
     }
 }

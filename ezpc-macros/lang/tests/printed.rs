@@ -1,0 +1,147 @@
+//! The stages as text.
+
+use ezpc_lang::compile;
+use proc_macro2::TokenStream;
+
+fn tree(expression: &str) -> String {
+    let text = format!("def void main() {{ x = {expression}; }}");
+    let tokens: TokenStream = text.parse().expect("Rust lexes the text");
+    let printed = compile(tokens).tree.to_string();
+    let line = printed.lines().nth(1).unwrap_or_default().trim();
+    line.trim_start_matches("x = ").trim_end_matches(';').to_owned()
+}
+
+/// C's order, everything left-associative except `?:`.
+#[test]
+fn precedence() {
+    let cases = [
+        ("a + b * c", "(a + (b * c))"),
+        ("a * b ^^ c", "(a * (b ^^ c))"),
+        ("a - b - c", "((a - b) - c)"),
+        ("a ^^ b ^^ c", "((a ^^ b) ^^ c)"),
+        ("a << b + c", "(a << (b + c))"),
+        ("a < b << c", "(a < (b << c))"),
+        ("a == b < c", "(a == (b < c))"),
+        ("a & b == c", "(a & (b == c))"),
+        ("a ^ b & c", "(a ^ (b & c))"),
+        ("a | b ^ c", "(a | (b ^ c))"),
+        ("a && b | c", "(a && (b | c))"),
+        ("a @ b && c", "(a @ (b && c))"),
+        ("a || b @ c", "(a || (b @ c))"),
+        ("a ? b : c ? d : e", "(a ? b : (c ? d : e))"),
+        ("a || b ? c : d", "((a || b) ? c : d)"),
+        ("-a[1] * !b", "((- a[1]) * (! b))"),
+        ("~_bl a +_al b ?_bl c : d", "(((~_bl a) +_al b) ?_bl c : d)"),
+        ("<al |> bl> a + b", "((<al |> bl> a) + b)"),
+        ("a >>> b >> c", "((a >>> b) >> c)"),
+        ("f(a, b + 1)[2][3]", "f(a, (b + 1))[2][3]"),
+        ("a<-1", "(a < (- 1))"),
+        ("(* a *) a (* b (* c *) *) + b", "(a + b)"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(tree(text), expected, "{text}");
+    }
+}
+
+const DOT_PRODUCT: &str = "
+    uint32 dim = 2u;
+    def void main() {
+        input(SERVER, w, int32_al[dim]);
+        input(SERVER, b, int32_bl);
+        input(CLIENT, x, int32_al[dim]);
+        int32_al acc = 0;
+        for i = [0 : dim] { acc = acc + (w[i] * x[i]); };
+        output(CLIENT, ((acc > b) ? 1 : 0));
+    }";
+
+#[test]
+fn syntax_tree() {
+    let tokens: TokenStream = DOT_PRODUCT.parse().expect("Rust lexes the text");
+    let expected = "\
+uint32 dim = 2u;
+def void main() {
+  input(SERVER, w, int32_al[dim]);
+  input(SERVER, b, int32_bl);
+  input(CLIENT, x, int32_al[dim]);
+  int32_al acc = 0;
+  for i = [0 : dim] {
+    acc = (acc + (w[i] * x[i]));
+  }
+  output(CLIENT, ((acc > b) ? 1 : 0));
+}
+";
+    assert_eq!(compile(tokens).tree.to_string(), expected);
+}
+
+/// Labels are inferred and conversions inserted.
+#[test]
+fn typed_representation() {
+    let tokens: TokenStream = DOT_PRODUCT.parse().expect("Rust lexes the text");
+    let expected = "\
+def void main() {
+  input(SERVER, w, int32[2]);
+  input(SERVER, b, int32);
+  input(CLIENT, x, int32[2]);
+  int32_al acc = <pl |> al>0;
+  for i = [0 : 2] {
+    acc = (acc +_al (w[i] *_al x[i]));
+  }
+  output(CLIENT, ((<al |> bl>acc >_bl b) ?_bl <pl |> bl>1 : <pl |> bl>0));
+}
+input SERVER w: int32_al[]
+input SERVER b: int32_bl
+input CLIENT x: int32_al[]
+output CLIENT output: int32_bl
+";
+    assert_eq!(compile(tokens).program.to_string(), expected);
+}
+
+/// A branch on a secret condition assigns choices.
+#[test]
+fn secret_branch() {
+    let text = "def void f(int32_al a, int32_al b) { if (a > b) { a = b; } else b = 1; }";
+    let tokens: TokenStream = text.parse().expect("Rust lexes the text");
+    let expected = "\
+def void f(int32_al a, int32_al b) {
+  bool_bl __condition_2 = (<al |> bl>a >_bl <al |> bl>b);
+  {
+    a = <bl |> al>(__condition_2 ?_bl <al |> bl>b : <al |> bl>a);
+  }
+  {
+    bool_bl __condition_3 = (!_bl __condition_2);
+    b = <bl |> al>(__condition_3 ?_bl <pl |> bl>1 : <al |> bl>b);
+  }
+}
+";
+    assert_eq!(compile(tokens).program.to_string(), expected);
+}
+
+/// The generated text is Rust, names only what `private` exports, and has no `unsafe` and no statics.
+#[test]
+fn generated_text() {
+    let tokens: TokenStream = DOT_PRODUCT.parse().expect("Rust lexes the text");
+    let generated = ezpc_lang::expand(tokens);
+    let file = syn::parse2(generated).expect("the generated text is Rust");
+    let text = prettyplease::unparse(&file);
+    for fragment in [
+        "pub struct Inputs",
+        "pub w: ::core::option::Option<::std::vec::Vec<::core::primitive::i32>>",
+        "pub struct Outputs",
+        "pub fn main<__P: ::ezpc_core::private::Protocol>",
+        ".mul(",
+        "::ezpc_core::private::Label::PreferArith",
+    ] {
+        assert!(text.contains(fragment), "{fragment} is not in\n{text}");
+    }
+    assert!(!text.contains("unsafe") && !text.contains("static "), "{text}");
+}
+
+#[test]
+fn the_path_of_the_crate_and_a_module() {
+    let text = "crate = my::path; pub mod program; def int32_al id(int32_al x) { return x; }";
+    let tokens: TokenStream = text.parse().expect("Rust lexes the text");
+    let file = syn::parse2(ezpc_lang::expand(tokens)).expect("the generated text is Rust");
+    let text = prettyplease::unparse(&file);
+    assert!(text.contains("pub mod program {") && text.contains("my::path::private::Protocol"), "{text}");
+    assert!(!text.contains("ezpc_core"), "{text}");
+}

@@ -1,0 +1,154 @@
+//! What programs cost: levels of their dataflow, whatever their loops look like; and memory stays bounded.
+
+use ezpc_core::program::{Array, Program, Shared};
+use ezpc_core::protocol::{Cleartext, Reveal};
+use ezpc_core::{Party, secure};
+
+secure! {
+    def void compare(int32_pl n, int32_al[n] x, int32_al[n] y, bool_bl[n] z) {
+        for i = [0:n] { z[i] = x[i] < y[i]; }
+    }
+    def int32_al sum(int32_pl n, int32_al[n] x) {
+        int32_al s = 0;
+        for i = [0:n] { s = s + x[i] - 1; }
+        return s;
+    }
+    def bool_bl any(int32_pl n, int32_al[n] x, int32_al[n] y) {
+        bool_bl found = false;
+        for i = [0:n] { found = found || (x[i] < y[i]); }
+        return found;
+    }
+    def int32_al product(int32_pl n, int32_al[n] x) {
+        int32_al p = 1;
+        for i = [0:n] { p = p * x[i]; }
+        return p;
+    }
+    def bool_bl parity(int32_pl n, int32_al[n] x, int32_al[n] y) {
+        bool_bl odd = false;
+        for i = [0:n] { odd = odd @ (x[i] < y[i]); }
+        return odd;
+    }
+    def int32_al converted_once(int32_al x) {
+        int32_al a = (x & 255) * 3;
+        int32_al b = (x ^ 255) * 5;
+        int32_al c = x >> 4;
+        return a + b + c;
+    }
+}
+
+fn levels(
+    n: usize,
+    f: impl Fn(&Program<'_, Cleartext>, i32, &Array<Shared<i32>, 1>, &Array<Shared<i32>, 1>),
+) -> usize {
+    let mut protocol = Cleartext::new();
+    let program = Program::new(&mut protocol);
+    let size = i32::try_from(n).expect("small");
+    let x: Vec<i32> = (0..size).collect();
+    let y: Vec<i32> = (0..size).map(|i| 2 * i - 9).collect();
+    let array = |from, v: &[i32]| Array::from_vec([n], program.input_vec(from, n, Some(v)).expect("inputs"));
+    let (x, y) = (array(Party::Server, &x).expect("sizes"), array(Party::Client, &y).expect("sizes"));
+    f(&program, size, &x, &y);
+    program.levels()
+}
+
+#[test]
+fn independent_comparisons_take_the_levels_of_one() {
+    let run = |n: usize| {
+        levels(n, |p, size, x, y| {
+            let z = Array::filled([n], p.constant(false)).expect("sizes");
+            compare(p, size, x, y, &z).expect("runs");
+            let bits = p.reveal_vec(&z.to_vec(), Reveal::Both).expect("opens").expect("both");
+            assert!(bits.iter().zip(0..size).all(|(&bit, i)| bit == (i < 2 * i - 9)));
+        })
+    };
+    assert_eq!((run(1), run(1000)), (1, 1));
+}
+
+#[test]
+fn sums_are_local() {
+    let run = levels(1000, |p, n, x, _| {
+        let s = sum(p, n, x).expect("runs");
+        assert_eq!(p.reveal(&s, Reveal::Both).expect("opens"), Some(499_500 - 1000));
+    });
+    assert_eq!(run, 0);
+    let run = levels(1000, |p, n, x, y| {
+        let odd = parity(p, n, x, y).expect("runs");
+        let expected = (0..n).filter(|&i| i < 2 * i - 9).count() % 2 == 1;
+        assert_eq!(p.reveal(&odd, Reveal::Both).expect("opens"), Some(expected));
+    });
+    assert_eq!(run, 1);
+}
+
+#[test]
+fn chains_become_trees() {
+    for (n, depth) in [(2, 1), (3, 2), (8, 3), (100, 7)] {
+        let run = levels(n, |p, size, x, y| {
+            let found = any(p, size, x, y).expect("runs");
+            assert_eq!(p.reveal(&found, Reveal::Both).expect("opens"), Some(size > 10));
+        });
+        assert_eq!(run, 1 + depth, "a chain of {n}");
+    }
+    let run = levels(64, |p, n, x, _| {
+        let product = product(p, n, x).expect("runs");
+        assert_eq!(p.reveal(&product, Reveal::Both).expect("opens"), Some(0));
+    });
+    assert_eq!(run, 6);
+}
+
+/// A prefix of a chain that somebody holds is not taken apart.
+#[test]
+fn held_prefixes_stay() {
+    let mut protocol = Cleartext::new();
+    let p = Program::new(&mut protocol);
+    let xs = p.input_vec(Party::Server, 5, Some(&[2i32, 3, 5, 7, 11])).expect("inputs");
+    let mut prefixes = vec![xs[0].clone()];
+    for x in &xs[1..] {
+        let last = prefixes.last().expect("not empty").clone();
+        prefixes.push(p.mul(&last, x));
+    }
+    assert_eq!(p.reveal_vec(&prefixes, Reveal::Both).expect("opens"), Some(vec![2, 6, 30, 210, 2310]));
+    // And what was computed can be used again.
+    let more = p.mul(&prefixes[4], &prefixes[1]);
+    assert_eq!(p.reveal(&more, Reveal::Both).expect("opens"), Some(13860));
+}
+
+#[test]
+fn a_value_is_converted_once() {
+    let mut protocol = Cleartext::new();
+    let p = Program::new(&mut protocol);
+    let a = p.input(Party::Server, Some(100i32)).expect("input");
+    let x = p.mul(&a, &a);
+    let result = converted_once(&p, &x).expect("runs");
+    let v = 10_000i32;
+    let expected = (v & 255) * 3 + (v ^ 255) * 5 + (v >> 4);
+    assert_eq!(p.reveal(&result, Reveal::Both).expect("opens"), Some(expected));
+    // The product, its digits, and one batch back.
+    assert_eq!(p.levels(), 3);
+}
+
+/// The budget bounds what is recorded; results do not depend on it.
+#[test]
+fn results_do_not_depend_on_the_budget() {
+    let run = |budget: usize| {
+        let mut protocol = Cleartext::new();
+        let p = Program::new(&mut protocol);
+        p.set_budget(budget);
+        let n = 300;
+        let values: Vec<i32> = (0..n).map(|i| i * 7919 % 301 - 150).collect();
+        let len = values.len();
+        let x = Array::from_vec([len], p.input_vec(Party::Server, len, Some(&values)).expect("inputs"))
+            .expect("sizes");
+        let y = Array::from_vec([len], p.input_vec(Party::Client, len, Some(&values)).expect("inputs"))
+            .expect("sizes");
+        let total = sum(&p, n, &x).expect("runs");
+        let product = product(&p, n, &y).expect("runs");
+        let any = any(&p, n, &x, &y).expect("runs");
+        let some = converted_once(&p, &p.mul(&total, &product)).expect("runs");
+        let open = |v: &Shared<i32>| p.reveal(v, Reveal::Both).expect("opens");
+        (open(&total), open(&product), open(&some), p.reveal(&any, Reveal::Both).expect("opens"))
+    };
+    let whole = run(1 << 20);
+    for budget in [1, 2, 7, 100] {
+        assert_eq!(run(budget), whole, "budget {budget}");
+    }
+}
