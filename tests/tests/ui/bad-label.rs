@@ -1,0 +1,5 @@
+ezpc_core::secure! {
+    def void f(bool_al a, int32_fl b, uint32_xl c) { }
+}
+
+fn main() {}

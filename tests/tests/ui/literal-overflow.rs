@@ -1,0 +1,9 @@
+ezpc_core::secure! {
+    def void f() {
+        int32_pl a = 2147483648;
+        uint8_al b = 256;
+        uint64_pl c = 18446744073709551616uL;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+ezpc_core::secure! {
+    def int32_pl f(int32_al a) {
+        int32_pl b = a;
+        if (a > 0) { b = 1; }
+        return a;
+    }
+}
+
+fn main() {}
