@@ -316,7 +316,7 @@ fn fold<V: ShareVec>(mut x: V, len: usize, combine: impl Fn(&V, &V) -> V) -> V {
         let parts = x.len() / len;
         let half = parts / 2 * len;
         let both = combine(&x.slice(0..half), &x.slice(half..2 * half));
-        x = if parts % 2 == 0 { both } else { V::concat(&[&both, &x.slice(2 * half..x.len())]) };
+        x = if parts.is_multiple_of(2) { both } else { V::concat(&[&both, &x.slice(2 * half..x.len())]) };
     }
     x
 }

@@ -49,7 +49,7 @@ integers!(i8: 8 true, i16: 16 true, i32: 32 true, i64: 64 true);
 impl sealed::Sealed for bool {}
 impl Scalar for bool {
     const BITS: u32 = 1;
-    const SIGNED: bool = false;
+    const SIGNED: Self = false;
     fn to_lane(self) -> u64 {
         u64::from(self)
     }

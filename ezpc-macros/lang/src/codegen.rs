@@ -8,6 +8,7 @@ use crate::ir::{Function, Program, Ty, Var};
 use crate::syntax::ast::{Base, Label};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
+use std::collections::HashSet;
 
 /// The Rust text of a program. Broken functions become stubs.
 #[must_use]
@@ -15,8 +16,12 @@ pub fn generate(program: &Program) -> TokenStream {
     let krate = program.header.krate.clone().unwrap_or_else(|| quote!(::ezpc_core));
     let codegen = Codegen { program, k: quote!(#krate::private) };
     let mut items = TokenStream::new();
+    let mut names = HashSet::new();
     for function in &program.functions {
-        items.extend(codegen.function(function));
+        // A second function of one name has been reported.
+        if names.insert(&function.name) {
+            items.extend(codegen.function(function));
+        }
     }
     items.extend(codegen.entry());
     match &program.header.module {
@@ -61,6 +66,7 @@ impl Codegen<'_> {
         let params: Vec<&Var> = function.vars[..function.params].iter().collect();
         let declared = params.iter().map(|v| {
             let (name, ty) = (ident(&v.name, v.span), self.value_type(v.ty));
+            let name = if function.broken { quote!(_) } else { quote!(#name) };
             if v.ty.rank == 0 && v.ty.public() { quote!(#name: #ty) } else { quote!(#name: &#ty) }
         });
         let io = function.talks.then(|| {

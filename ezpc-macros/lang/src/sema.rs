@@ -75,7 +75,12 @@ impl Sema<'_> {
                     });
                     self.declare(&signature.name, id);
                 }
-                ast::Item::Constant(ty, name, value) => self.constant(ty, name, value),
+                ast::Item::Constant(..) => {}
+            }
+        }
+        for item in &program.items {
+            if let ast::Item::Constant(ty, name, value) = item {
+                self.constant(ty, name, value);
             }
         }
     }
