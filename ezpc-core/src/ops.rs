@@ -12,6 +12,7 @@ mod gate;
 mod halves;
 mod lanes;
 pub mod linear;
+pub mod lut;
 pub mod matrix;
 pub mod maximum;
 pub mod mul;

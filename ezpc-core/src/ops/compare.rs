@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | [`msb`]`(cx, x)` | the most significant bit of x over Z_{2^k} | k - 1 | 2 |
 //! | [`less_than`]`(cx, x, y, signedness)` | x < y for the full range | 3k | 2 |
+//! | [`below`](thresholds::below)`(cx, x, thresholds, signedness)` | x < t for public t | k and up | 2 |
 //!
 //! Every comparison is the carry out of an addition of the two shares: with n-bit x0 and x1 known to one party
 //! each, x0 + x1 >= 2^n exactly when 2^n - 1 - x0 < x1, which `compare::chain` computes for the garbler's left and the
@@ -11,6 +12,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod shape;
+pub mod thresholds;
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
