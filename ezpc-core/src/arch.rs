@@ -7,5 +7,6 @@ pub(crate) mod fixed_key;
 pub(crate) mod lpn;
 pub(crate) mod mac;
 pub(crate) mod ntt;
+pub(crate) mod residues;
 pub(crate) mod transpose;
 pub(crate) mod vector;

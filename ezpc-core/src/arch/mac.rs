@@ -3,21 +3,12 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
+use super::residues::Prime;
+
 /// Positions that are treated together.
 pub(crate) const LANES: usize = 16;
 /// Rows of weights that are stored together.
 pub(crate) const ROWS: usize = 4;
-
-/// A prime below 2^26 with the constants of a final reduction.
-#[derive(Clone, Copy)]
-pub(crate) struct Reduction {
-    /// p.
-    pub(crate) p: u32,
-    /// p^{-1} mod 2^32.
-    pub(crate) inverse: u32,
-    /// 2^32 mod p.
-    pub(crate) r: u32,
-}
 
 /// Weights in Montgomery form, [`ROWS`] rows for each input, blocks of rows one after the other.
 #[derive(Clone, Copy)]
@@ -47,13 +38,7 @@ impl Target<'_> {
 }
 
 /// Multiplies the weights with `x`, the inputs' columns (an even number, at most 2^12 inputs) of reduced residues.
-pub(crate) fn multiply(
-    m: Reduction,
-    x: &[[u32; LANES]],
-    columns: usize,
-    w: Weights<'_>,
-    mut target: Target<'_>,
-) {
+pub(crate) fn multiply(m: Prime, x: &[[u32; LANES]], columns: usize, w: Weights<'_>, mut target: Target<'_>) {
     #[cfg(target_arch = "x86_64")]
     if avx512::multiply(m, x, columns, w, &mut target) {
         return;
@@ -63,7 +48,7 @@ pub(crate) fn multiply(
 
 /// The plain loops: the oracle of the other kernels.
 pub(crate) fn multiply_portable(
-    m: Reduction,
+    m: Prime,
     x: &[[u32; LANES]],
     columns: usize,
     w: Weights<'_>,
@@ -90,7 +75,7 @@ pub(crate) fn multiply_portable(
 
 /// `sum / 2^32` mod p.
 #[inline(always)]
-fn reduce(m: Reduction, sum: u64) -> u32 {
+fn reduce(m: Prime, sum: u64) -> u32 {
     let folded = (sum >> 32) * u64::from(m.r) + (sum & 0xFFFF_FFFF);
     let q = (folded as u32).wrapping_mul(m.inverse);
     let correction = ((u64::from(q) * u64::from(m.p)) >> 32) as u32;
@@ -108,7 +93,7 @@ mod tests {
     fn kernels_agree_on_the_largest_values() {
         let p = 67_104_769_u32;
         let inverse = (0..5).fold(1_u32, |i, _| i.wrapping_mul(2_u32.wrapping_sub(p.wrapping_mul(i))));
-        let m = Reduction { p, inverse, r: ((1_u64 << 32) % u64::from(p)) as u32 };
+        let m = Prime { p, inverse, r: ((1_u64 << 32) % u64::from(p)) as u32, r2: 0 };
         for (inputs, columns, rows) in [(1, 2, 1), (3, 4, 5), (4096, 2, 4), (7, 6, 11)] {
             let blocks = usize::div_ceil(rows, ROWS);
             let hash = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 6;

@@ -67,6 +67,23 @@ impl<'a> BitWriter<'a> {
         }
     }
 
+    /// Writes the low `bits` of words, which have no others.
+    pub(crate) fn put_words(&mut self, words: &[u64], bits: u32) {
+        let (mut acc, mut have) = (self.acc as u64, self.have);
+        for &word in words {
+            acc |= word << have;
+            have += bits;
+            if have >= 64 {
+                self.out[self.at..self.at + 8].copy_from_slice(&acc.to_le_bytes());
+                self.at += 8;
+                have -= 64;
+                // What did not fit; nothing when the word ended at the boundary.
+                acc = (word >> 1) >> (bits - have - 1);
+            }
+        }
+        (self.acc, self.have) = (u128::from(acc), have);
+    }
+
     /// Pads to a whole byte with zeros.
     pub(crate) fn finish(self) {
         let rest = self.have.div_ceil(8) as usize;
@@ -85,6 +102,27 @@ impl<'a> BitReader<'a> {
     /// A reader from the start of `bytes`; past their end it reads zeros.
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, acc: 0, have: 0 }
+    }
+
+    /// The next values, of at most 57 bits.
+    pub(crate) fn get_words(&mut self, words: &mut [u64], bits: u32) {
+        debug_assert!(bits <= 57 && self.have == 0, "words are read from the start");
+        let mask = (1 << bits) - 1;
+        let mut at = 0;
+        for word in words {
+            let tail = &self.bytes[at / 8..];
+            let raw = match tail.first_chunk() {
+                Some(&raw) => raw,
+                None => {
+                    let mut raw = [0; 8];
+                    raw[..tail.len()].copy_from_slice(tail);
+                    raw
+                }
+            };
+            *word = u64::from_le_bytes(raw) >> (at % 8) & mask;
+            at += bits as usize;
+        }
+        self.bytes = &[];
     }
 
     /// The next value.
@@ -136,6 +174,22 @@ mod tests {
             for &(v, bits) in &values {
                 prop_assert_eq!(reader.get(bits), v & ((1 << bits) - 1));
             }
+        }
+
+        #[test]
+        fn words_are_bits(values in prop::collection::vec(any::<u64>(), 0..50), bits in 1_u32..=57) {
+            let values: Vec<u64> = values.iter().map(|v| v & ((1 << bits) - 1)).collect();
+            let (mut one, mut two) = (vec![0; bits_len(values.len(), bits)], vec![0; bits_len(values.len(), bits)]);
+            let mut writer = BitWriter::new(&mut one);
+            writer.put_words(&values, bits);
+            writer.finish();
+            let mut writer = BitWriter::new(&mut two);
+            values.iter().for_each(|&v| writer.put(u128::from(v), bits));
+            writer.finish();
+            prop_assert_eq!(&one, &two);
+            let mut back = vec![0; values.len()];
+            BitReader::new(&one).get_words(&mut back, bits);
+            prop_assert_eq!(back, values);
         }
 
         #[test]

@@ -3,6 +3,7 @@
 use super::codec;
 use super::ring::{Ring, RingSet};
 use super::sample::{self, Noise};
+use crate::arch::residues::{add_product, add_small, mul_assign, subtract_from};
 use crate::crypto::{Kdf, Prg, SessionId};
 use crate::error::{Error, Result};
 use crate::party::Party;
@@ -131,13 +132,13 @@ impl SecretKey {
         key.multiply(&mut b);
         let mut error = Noise::Error.poly(ring, rng);
         ring.forward(&mut error);
-        combine(ring, &mut b, &error, |m, product, e| m.sub(e, product));
+        ring.combine(&mut b, &error, subtract_from);
         (key, b)
     }
 
     /// Multiplies a transform with that of the key.
     pub(crate) fn multiply(&self, poly: &mut [u32]) {
-        combine(self.set.ring(), poly, self.s.expose(), |m, v, s| m.mont_mul(v, s));
+        self.set.ring().combine(poly, self.s.expose(), mul_assign);
     }
 
     /// Turns an encoded message into the first half `m + e - a s` of its ciphertext, given the transform of the
@@ -146,19 +147,13 @@ impl SecretKey {
         let ring = self.set.ring();
         self.multiply(&mut a);
         ring.inverse(&mut a);
-        let error = Noise::Error.poly(ring, rng);
-        for ((v, &product), &e) in message.iter_mut().zip(a.iter()).zip(error.iter()) {
-            // Each operand is reduced; sums of three stay below 2^28.
-            *v += e;
-            *v = v.wrapping_sub(product);
-        }
-        for (limb, ntt) in message.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
-            let m = ntt.modulus();
-            for v in limb {
-                // In (-p, 2p), as two's complement.
-                let low = v.wrapping_add(m.p() & (*v as i32 >> 31) as u32);
-                *v = m.reduce_once(low);
-            }
+        let error = Noise::Error.vec(ring.degree(), rng);
+        ring.combine(&mut a, message, subtract_from);
+        for ((limb, message), ntt) in
+            a.chunks_exact(ring.degree()).zip(message.chunks_exact_mut(ring.degree())).zip(ring.ntts())
+        {
+            message.copy_from_slice(limb);
+            add_small(ntt.modulus().prime(), message, &error);
         }
     }
 }
@@ -190,14 +185,10 @@ impl PublicKey {
         let mut u = Noise::Rerandomiser.poly(ring, rng);
         ring.forward(&mut u);
         for (i, ntt) in ring.ntts().iter().enumerate() {
-            let m = ntt.modulus();
+            let m = ntt.modulus().prime();
             let limb = i * ring.degree()..(i + 1) * ring.degree();
-            for (c, key) in [(&mut *c0, &self.b), (&mut *c1, &self.a)] {
-                for ((c, &k), &u) in c[limb.clone()].iter_mut().zip(&key[limb.clone()]).zip(&u[limb.clone()])
-                {
-                    *c = m.add(*c, m.mont_mul(u, k));
-                }
-            }
+            add_product(m, &mut c0[limb.clone()], &u[limb.clone()], &self.b[limb.clone()]);
+            add_product(m, &mut c1[limb.clone()], &u[limb.clone()], &self.a[limb]);
         }
     }
 }
@@ -207,22 +198,6 @@ fn to_mont(ring: &Ring, poly: &mut [u32]) {
         let m = ntt.modulus();
         for v in limb {
             *v = m.to_mont(*v);
-        }
-    }
-}
-
-/// `left = f(left, right)` for each residue.
-pub(crate) fn combine(
-    ring: &Ring,
-    left: &mut [u32],
-    right: &[u32],
-    f: impl Fn(super::modulus::Modulus, u32, u32) -> u32,
-) {
-    let n = ring.degree();
-    for ((left, right), ntt) in left.chunks_exact_mut(n).zip(right.chunks_exact(n)).zip(ring.ntts()) {
-        let m = ntt.modulus();
-        for (l, &r) in left.iter_mut().zip(right) {
-            *l = f(m, *l, r);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Arithmetic modulo a prime below 2^26, in Montgomery form with R = 2^32.
 
+use crate::arch::residues::Prime;
+
 /// A prime p < 2^26 with p = 1 mod 4096, and what is needed to compute modulo it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Modulus {
@@ -40,9 +42,9 @@ impl Modulus {
         self.inverse
     }
 
-    /// 2^32 mod p.
-    pub(crate) const fn r(self) -> u32 {
-        self.r
+    /// The constants of the vector kernels.
+    pub(crate) const fn prime(self) -> Prime {
+        Prime { p: self.p, inverse: self.inverse, r: self.r, r2: self.r2 }
     }
 
     /// `a · b / 2^32` mod p, reduced, for `a · b < p · 2^32`.

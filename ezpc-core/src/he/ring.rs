@@ -2,6 +2,7 @@
 
 use super::modulus::Modulus;
 use super::ntt::Ntt;
+use crate::arch::residues::{Pair, Prime};
 use std::sync::OnceLock;
 
 /// The sets of lattice parameters.
@@ -129,6 +130,26 @@ impl Ring {
         }
     }
 
+    /// Applies a kernel to each limb of a polynomial and of a second one.
+    pub(crate) fn combine(
+        &self,
+        left: &mut [u32],
+        right: &[u32],
+        kernel: impl Fn(Prime, &mut [u32], &[u32]),
+    ) {
+        let n = self.degree();
+        for ((left, right), ntt) in left.chunks_exact_mut(n).zip(right.chunks_exact(n)).zip(&self.ntts) {
+            kernel(ntt.modulus().prime(), left, right);
+        }
+    }
+
+    /// What recombines residues, where there are two primes.
+    pub(crate) fn pair(&self) -> Option<Pair> {
+        let [low, high] = self.limbs.as_slice() else { return None };
+        let primes = [self.ntts[0].modulus().prime(), self.ntts[1].modulus().prime()];
+        Some(Pair { primes, others: [low.idempotent, high.idempotent] })
+    }
+
     /// The residues of `round(Q · x / 2^bits)` for `x < 2^bits`, handed to `set(limb, residue)`.
     #[inline]
     pub(crate) fn encode(&self, x: u64, bits: u32, mut set: impl FnMut(usize, u32)) {
@@ -138,7 +159,9 @@ impl Ring {
         // For x near 2^bits the result may be Q itself, which the reductions take to zero.
         let value = high + low;
         for (i, ntt) in self.ntts.iter().enumerate() {
-            set(i, ntt.modulus().reduce_u128(value));
+            let m = ntt.modulus();
+            // Whether Q exceeds 64 bits is public.
+            set(i, if self.q >> 64 == 0 { m.reduce_u64(value as u64) } else { m.reduce_u128(value) });
         }
     }
 

@@ -1,10 +1,11 @@
 //! Secrets and errors, sampled in constant time.
 
 use super::ring::Ring;
-use crate::crypto::Prg;
+use crate::arch::residues::{binomial, small_residues};
+use crate::crypto::{Block, Prg};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Adds what of a polynomial? Which distribution.
+/// A distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Noise {
     /// Uniform on {-1, 0, 1} up to 2^-62: secret keys.
@@ -18,33 +19,38 @@ pub(crate) enum Noise {
 }
 
 impl Noise {
-    /// One sample from 16 random bytes.
-    #[inline]
-    fn sample(self, bits: u128) -> i32 {
-        let (low, high) = (bits as u64, (bits >> 64) as u64);
+    /// Samples from two random words each.
+    fn samples(self, left: &[u64], right: &[u64], out: &mut [i32]) {
         match self {
-            // floor(3 u / 2^64) - 1.
-            Self::Ternary => ((u128::from(low) * 3) >> 64) as i32 - 1,
-            Self::Error => centred(low & mask(21), high & mask(21)),
-            Self::Rerandomiser => centred(low & mask(42), high & mask(42)),
+            Self::Ternary => {
+                for (v, &w) in out.iter_mut().zip(left) {
+                    // floor(3 w / 2^64) - 1.
+                    *v = ((u128::from(w) * 3) >> 64) as i32 - 1;
+                }
+            }
+            Self::Error => binomial(21, left, right, out),
+            Self::Rerandomiser => binomial(42, left, right, out),
             Self::Wide => {
-                let steps = centred(low & mask(40), high & mask(40));
-                let twelve = |v: u64, at: u32| (v >> at & mask(12)) as i32;
-                let fine = twelve(low, 40) + twelve(low, 52) + twelve(high, 40) + twelve(high, 52);
-                // The mean of the fine part is 4 (2^12 - 1) / 2.
-                (steps << 12) + fine - 8190
+                binomial(40, left, right, out);
+                for ((v, &l), &r) in out.iter_mut().zip(left).zip(right) {
+                    let twelve = |w: u64, at: u32| (w >> at & 0xFFF) as i32;
+                    let fine = twelve(l, 40) + twelve(l, 52) + twelve(r, 40) + twelve(r, 52);
+                    // The mean of the fine part is 4 (2^12 - 1) / 2.
+                    *v = (*v << 12) + fine - 8190;
+                }
             }
         }
     }
 
     /// `len` samples.
     pub(crate) fn vec(self, len: usize, rng: &mut Prg) -> Zeroizing<Vec<i32>> {
-        let mut samples = Zeroizing::new(Vec::with_capacity(len));
-        let mut buffer = [[0_u64; 2]; 128];
-        for start in (0..len).step_by(buffer.len()) {
-            let chunk = &mut buffer[..(len - start).min(128)];
-            rng.fill_bytes(bytemuck::must_cast_slice_mut(chunk));
-            samples.extend(chunk.iter().map(|b| self.sample(u128::from(b[0]) | u128::from(b[1]) << 64)));
+        let mut samples = Zeroizing::new(vec![0; len]);
+        let mut buffer = [Block::ZERO; 512];
+        for chunk in samples.chunks_mut(buffer.len()) {
+            let blocks = &mut buffer[..chunk.len()];
+            rng.fill_blocks(blocks);
+            let (left, right) = bytemuck::must_cast_slice(blocks).split_at(chunk.len());
+            self.samples(left, right, chunk);
         }
         buffer.zeroize();
         samples
@@ -53,34 +59,28 @@ impl Noise {
     /// A polynomial of samples as residues.
     pub(crate) fn poly(self, ring: &Ring, rng: &mut Prg) -> Zeroizing<Vec<u32>> {
         let samples = self.vec(ring.degree(), rng);
-        let mut poly = Zeroizing::new(Vec::with_capacity(ring.set().limbs() * samples.len()));
-        for ntt in ring.ntts() {
-            poly.extend(samples.iter().map(|&v| residue(v, ntt.modulus().p())));
+        let mut poly = Zeroizing::new(vec![0; ring.set().limbs() * samples.len()]);
+        for (limb, ntt) in poly.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
+            small_residues(ntt.modulus().prime(), &samples, limb);
         }
         poly
     }
 }
 
-/// A small signed value mod p, without a branch.
-#[inline]
-pub(crate) const fn residue(v: i32, p: u32) -> u32 {
-    (v as u32).wrapping_add(p & (v >> 31) as u32)
-}
-
 /// A uniform polynomial from a public stream.
 pub(crate) fn uniform(ring: &Ring, stream: &mut Prg, poly: &mut [u32]) {
-    let mut buffer = [0_u32; 512];
-    let mut at = buffer.len();
+    let mut blocks = [Block::ZERO; 128];
+    let mut at = 4 * blocks.len();
     for (limb, ntt) in poly.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
         let p = ntt.modulus().p();
         for slot in limb {
             // Rejection on public values: nothing depends on a secret.
             *slot = loop {
-                if at == buffer.len() {
-                    stream.fill_bytes(bytemuck::must_cast_slice_mut(&mut buffer));
+                if at == 4 * blocks.len() {
+                    stream.fill_blocks(&mut blocks);
                     at = 0;
                 }
-                let candidate = buffer[at] >> 6;
+                let candidate = bytemuck::must_cast_slice::<_, u32>(&blocks)[at] >> 6;
                 at += 1;
                 if candidate < p {
                     break candidate;
@@ -90,19 +90,9 @@ pub(crate) fn uniform(ring: &Ring, stream: &mut Prg, poly: &mut [u32]) {
     }
 }
 
-const fn mask(bits: u32) -> u64 {
-    (1 << bits) - 1
-}
-
-#[inline]
-const fn centred(a: u64, b: u64) -> i32 {
-    a.count_ones() as i32 - b.count_ones() as i32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::Block;
     use crate::he::ring::RingSet;
 
     #[test]
@@ -126,10 +116,16 @@ mod tests {
 
     #[test]
     fn extreme_bits_are_in_range() {
-        assert_eq!(Noise::Ternary.sample(0), -1);
-        assert_eq!(Noise::Ternary.sample(u128::MAX), 1);
-        assert_eq!(Noise::Error.sample(u128::from(u64::MAX)), 21);
-        assert_eq!(Noise::Rerandomiser.sample(u128::from(u64::MAX)), 42);
+        let one = |noise: Noise, left: u64, right: u64| {
+            let mut out = [0];
+            noise.samples(&[left], &[right], &mut out);
+            out[0]
+        };
+        assert_eq!(one(Noise::Ternary, 0, 0), -1);
+        assert_eq!(one(Noise::Ternary, u64::MAX, 0), 1);
+        assert_eq!(one(Noise::Error, u64::MAX, 0), 21);
+        assert_eq!(one(Noise::Rerandomiser, 0, u64::MAX), -42);
+        assert_eq!(one(Noise::Wide, (1 << 40) - 1, 0), (40 << 12) - 8190);
     }
 
     #[test]

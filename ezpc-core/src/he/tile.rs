@@ -209,7 +209,9 @@ impl Grid {
                 let shared = conv.stride == [1, 1];
                 let out = conv.output();
                 let (rows, pitch) = if shared {
-                    (conv.input[0] + top.max(bottom), conv.input[1] + left.max(right))
+                    // Padding beyond what the kernel reaches gives outputs of its own.
+                    let side = |d: usize, pad: usize| (conv.input[d] + pad).max(out[d]);
+                    (side(0, top.max(bottom)), side(1, left.max(right)))
                 } else {
                     (out[0] + reach_h - 1, out[1] + reach_w - 1)
                 };

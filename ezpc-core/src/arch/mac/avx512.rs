@@ -2,12 +2,12 @@
 
 #![expect(unsafe_code, reason = "vector loads and stores, and calls behind a run-time check of the CPU")]
 
-use super::{LANES, ROWS, Reduction, Target, Weights};
+use super::{LANES, Prime, ROWS, Target, Weights};
 use core::arch::x86_64::*;
 
 /// Whether this CPU is served; if so, multiplies.
 pub(super) fn multiply(
-    m: Reduction,
+    m: Prime,
     x: &[[u32; LANES]],
     columns: usize,
     w: Weights<'_>,
@@ -54,7 +54,7 @@ impl Weight for u32 {
 }
 
 #[target_feature(enable = "avx512f")]
-fn run<W: Weight>(m: Reduction, x: &[[u32; LANES]], columns: usize, w: &[W], target: &mut Target<'_>) {
+fn run<W: Weight>(m: Prime, x: &[[u32; LANES]], columns: usize, w: &[W], target: &mut Target<'_>) {
     let inputs = x.len() / columns;
     for (block, weights) in w.chunks_exact(inputs * ROWS).enumerate() {
         for pair in (0..columns).step_by(2) {
@@ -87,7 +87,7 @@ fn run<W: Weight>(m: Reduction, x: &[[u32; LANES]], columns: usize, w: &[W], tar
 /// `sum / 2^32` mod p in 64-bit lanes.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn reduce(m: Reduction, sum: __m512i) -> __m512i {
+fn reduce(m: Prime, sum: __m512i) -> __m512i {
     let p = _mm512_set1_epi64(i64::from(m.p));
     let low = _mm512_and_si512(sum, _mm512_set1_epi64(0xFFFF_FFFF));
     let high = _mm512_srli_epi64::<32>(sum);

@@ -240,7 +240,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(ProptestConfig::with_cases(300))]
 
         #[test]
         fn polynomials_compute_the_convolution(conv in convs(), kind in 0_usize..4, size in 6_u32..=9, seed: u64) {

@@ -2,11 +2,12 @@
 
 use super::spread::spread;
 use super::{Job, PreparedWeights};
-use crate::arch::mac::{LANES, ROWS, Reduction, Target, multiply};
+use crate::arch::mac::{LANES, ROWS, Target, multiply};
+use crate::arch::residues::add_assign;
 use crate::crypto::Prg;
 use crate::error::{Error, Result};
 use crate::he::codec::read_residues;
-use crate::he::encrypt::combine;
+use core::ops::Range;
 use zeroize::Zeroizing;
 
 impl Job<'_> {
@@ -27,27 +28,38 @@ impl Job<'_> {
         let group_len = ciphertexts.len() / geometry.groups();
         for (group, ciphertexts) in ciphertexts.chunks_exact(group_len).enumerate() {
             let columns = self.columns(piece, group, ciphertexts)?;
-            let mut products = self.multiply(group, weights, &columns, 2 * tiles.len());
-            drop(columns);
-            let poly = products.len() / (geometry.outs() * tiles.len());
+            // Rows of answers whose polynomials stay in a cache; whole blocks of them.
+            let poly = 2 * plan.precision().set.limbs() * plan.precision().set.degree();
+            let chunk = (CACHE_BYTES / (size_of::<u32>() * poly * tiles.len() * ROWS)).max(1) * ROWS;
             let mut items = Vec::new();
-            for (i, halves) in products.chunks_exact_mut(poly).enumerate() {
-                let (to, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
-                let (bytes, more) = rest.split_at_mut(plan.answer_len(tile, to));
-                items.push((to, tile, halves, bytes, rng.fork("he answer")));
+            for first in (0..geometry.outs()).step_by(chunk) {
+                let rows = first..(first + chunk).min(geometry.outs());
+                let len =
+                    rows.clone().flat_map(|to| tiles.iter().map(move |tile| plan.answer_len(tile, to))).sum();
+                let (bytes, more) = rest.split_at_mut(len);
+                let rngs: Vec<Prg> = (0..rows.len() * tiles.len()).map(|_| rng.fork("he answer")).collect();
+                items.push((rows, bytes, rngs));
                 rest = more;
             }
             let key = self.keys.peer(plan.precision().set);
-            let shares = spread(self.threads, items, |(to, tile, halves, bytes, mut rng)| {
-                let (c0, c1) = halves.split_at_mut(poly / 2);
-                let needed =
-                    geometry.outputs(tile, group, to).map(|(at, _, channel)| (at, weights.bias(channel)));
-                let mut shares = Zeroizing::new(Vec::with_capacity(geometry.outputs_len(tile, to)));
-                let precision = plan.precision();
-                precision.answer(key, self.privacy, [c0, c1], needed, &mut rng, bytes, |v| shares.push(v));
-                (to, tile, shares)
+            let shares = spread(self.threads, items, |(rows, mut bytes, rngs)| {
+                let mut products = self.multiply(group, weights, &columns, 2 * tiles.len(), &rows);
+                let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
+                let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
+                let done = answers.map(|((halves, (to, tile)), mut rng)| {
+                    let (c0, c1) = halves.split_at_mut(poly / 2);
+                    let (out, more) = core::mem::take(&mut bytes).split_at_mut(plan.answer_len(tile, to));
+                    bytes = more;
+                    let needed =
+                        geometry.outputs(tile, group, to).map(|(at, _, channel)| (at, weights.bias(channel)));
+                    let mut shares = Zeroizing::new(Vec::with_capacity(geometry.outputs_len(tile, to)));
+                    let precision = plan.precision();
+                    precision.answer(key, self.privacy, [c0, c1], needed, &mut rng, out, |v| shares.push(v));
+                    (to, tile, shares)
+                });
+                done.collect::<Vec<_>>()
             });
-            for (to, tile, shares) in shares {
+            for (to, tile, shares) in shares.into_iter().flatten() {
                 for ((_, index, _), &v) in geometry.outputs(tile, group, to).zip(shares.iter()) {
                     y[index] = v;
                 }
@@ -70,7 +82,7 @@ impl Job<'_> {
             let reduced = read_residues(bytes, set.primes(), n, &mut b);
             let mut b = Zeroizing::new(b);
             let share = self.encode(&tiles[i % tiles.len()], group, i / tiles.len());
-            combine(ring, &mut b, &share, |m, b, x| m.add(b, x));
+            ring.combine(&mut b, &share, add_assign);
             ring.forward(&mut b);
             let mut a = vec![0; limbs * n];
             self.keys.public_poly(self.keys.party().peer(), set, first + i as u64, &mut a);
@@ -92,38 +104,33 @@ impl Job<'_> {
         Ok(columns)
     }
 
-    /// The products of a group: for each answer and tile, both halves as transforms.
+    /// Some rows of the products of a group: for each answer and tile, both halves as transforms.
     fn multiply(
         &self,
         group: usize,
         weights: &PreparedWeights,
         columns: &[[u32; LANES]],
         width: usize,
+        rows: &Range<usize>,
     ) -> Zeroizing<Vec<u32>> {
         let geometry = self.plan.geometry();
         let set = self.plan.precision().set;
         let (n, limbs) = (set.degree(), set.limbs());
         let column = limbs * n;
         let row = width * column;
-        let outs = geometry.outs();
-        let mut products = Zeroizing::new(vec![0; outs * row]);
-        // Threads share rows out in whole blocks.
-        let blocks = outs.div_ceil(ROWS);
-        let each = blocks.div_ceil(self.threads);
-        let items = products.chunks_mut(each * ROWS * row).enumerate().collect();
-        spread(self.threads, items, |(i, out): (usize, &mut [u32])| {
-            let range = i * each..((i + 1) * each).min(blocks);
-            let rows = out.len() / row;
-            let vectors = columns.chunks_exact(geometry.ins() * width);
-            for (j, x) in vectors.enumerate() {
-                let (limb, at) = (j / (n / LANES), j % (n / LANES));
-                let m = set.ring().ntts()[limb].modulus();
-                let reduction = Reduction { p: m.p(), inverse: m.inverse(), r: m.r() };
-                let w = weights.at(n, group, limb, at, &range);
-                let target = Target { out, rows, row, column, at: limb * n + at * LANES };
-                multiply(reduction, x, width, w, target);
-            }
-        });
+        let mut products = Zeroizing::new(vec![0; rows.len() * row]);
+        let blocks = rows.start / ROWS..rows.end.div_ceil(ROWS);
+        for (j, x) in columns.chunks_exact(geometry.ins() * width).enumerate() {
+            let (limb, at) = (j / (n / LANES), j % (n / LANES));
+            let m = set.ring().ntts()[limb].modulus().prime();
+            let w = weights.at(n, group, limb, at, &blocks);
+            let out = &mut *products;
+            let target = Target { out, rows: rows.len(), row, column, at: limb * n + at * LANES };
+            multiply(m, x, width, w, target);
+        }
         products
     }
 }
+
+/// Polynomials of answers that are computed together.
+const CACHE_BYTES: usize = 1 << 20;

@@ -10,11 +10,11 @@ use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
 use crate::testing::{run_against, run_machines};
 use proptest::prelude::*;
 
-fn prg(seed: u128) -> Prg {
+pub(super) fn prg(seed: u128) -> Prg {
     Prg::from_seed(Block::new(seed))
 }
 
-fn keys() -> [HeKeys; 2] {
+pub(super) fn keys() -> [HeKeys; 2] {
     let session = SessionId::new([7; 32]);
     let (server, client, cost) = run_machines(
         |io| async move { he_setup(io, Party::Server, session, &mut prg(1)).await },
