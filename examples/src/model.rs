@@ -11,20 +11,24 @@ use ezpc_ml::npy::Array;
 use ezpc_ml::onnx;
 use std::path::{Path, PathBuf};
 
+/// The model that the examples run when the user names none.
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_cnn.onnx");
+
 /// The flags about a model and its card.
 #[derive(Args, Clone, Debug)]
 pub struct ModelArgs {
     /// The vendor's model, an ONNX file.
-    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_cnn.onnx"))]
+    #[arg(long, value_name = "FILE", default_value = DIGITS)]
     pub model: PathBuf,
 
     /// Fractional bits of all numbers (vendor).
     #[arg(long, value_name = "BITS", default_value_t = 12)]
     pub frac_bits: u32,
 
-    /// The range of input values that the model takes (vendor); others are refused at the client.
-    #[arg(long, value_name = "LOW,HIGH", default_value = "0,1", value_parser = range, allow_hyphen_values = true)]
-    pub input_range: [f64; 2],
+    /// The range of input values that the model takes (vendor); others are refused at the client. By default 0,1 for
+    /// the digits and -16,16 for other models.
+    #[arg(long, value_name = "LOW,HIGH", value_parser = range, allow_hyphen_values = true)]
+    pub input_range: Option<[f64; 2]>,
 
     /// Sample inputs, .npy: bounds that cannot be proved are taken from them, and reported (vendor).
     #[arg(long, value_name = "FILE")]
@@ -64,9 +68,10 @@ impl ModelArgs {
         }
         let graph = passes::optimise(import.graph);
         let calibration = self.calibrate.as_deref().map(|path| calibration(&graph, path)).transpose()?;
+        let usual = if self.model == Path::new(DIGITS) { [0.0, 1.0] } else { [-16.0, 16.0] };
         let options = Options {
             frac_bits: self.frac_bits,
-            input_range: self.input_range,
+            input_range: self.input_range.unwrap_or(usual),
             calibration,
             ..Options::default()
         };

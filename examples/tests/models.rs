@@ -1,0 +1,104 @@
+//! The examples with a model: two processes over TCP against the cleartext oracle, and what happens when files are bad.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn data(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name).display().to_string()
+}
+
+/// `cargo test` builds the examples beside the tests.
+fn example(name: &str, args: &[&str]) -> Output {
+    let mut path = std::env::current_exe().expect("a test has a path");
+    path.pop();
+    path.pop();
+    let program: PathBuf = path.join("examples").join(name);
+    assert!(program.with_extension(std::env::consts::EXE_EXTENSION).exists(), "cargo build --examples first");
+    Command::new(program).args(args).output().expect("it starts")
+}
+
+fn json(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.lines().last().expect("a line")).expect("one JSON object")
+}
+
+fn cancer() -> [String; 3] {
+    [data("cancer_mlp.onnx"), data("cancer_features.npy"), data("cancer_labels.npy")]
+}
+
+#[test]
+fn a_model_is_validated_between_two_processes() {
+    let [model, images, labels] = cancer();
+    // 166 of 169 are right.
+    for (threshold, reveal, verdict, correct) in
+        [("0.98", "verdict", true, Value::Null), ("0.99", "accuracy", false, Value::from(166))]
+    {
+        let args = ["--json", "--model", &model, "--images", &images, "--labels", &labels];
+        let output =
+            example("validate", &[&args[..], &["--threshold", threshold, "--reveal", reveal]].concat());
+        let json = json(&output);
+        assert_eq!((&json["verdict"], &json["correct"]), (&Value::from(verdict), &correct));
+        assert_eq!(json["samples"], 169);
+        assert_eq!(json["server"]["bytes_sent"], json["client"]["bytes_received"]);
+        assert!(json["client"]["half_rounds"].as_u64() > Some(0));
+    }
+}
+
+#[test]
+fn inference_agrees_with_the_oracle() {
+    let [model, input, _] = cancer();
+    let folder = std::env::temp_dir().join(format!("ezpc-infer-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let outputs = ["two-party", "cleartext"].map(|backend| {
+        let path = folder.join(format!("{backend}.npy"));
+        let output = path.display().to_string();
+        let args = [
+            "--json",
+            "--model",
+            &model,
+            "--input",
+            &input,
+            "--backend",
+            backend,
+            "--output",
+            &output,
+            "--batch",
+            "100",
+        ];
+        json(&example("infer", &args));
+        ezpc_ml::npy::Array::load(&path).expect("the outputs").to_f64()
+    });
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+    let largest = outputs[0].iter().zip(&outputs[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert_eq!(outputs[0].len(), 2 * 169);
+    // Three layers, each at most two units of 2^-12 apart, weighted by what follows.
+    assert!(largest < 0.02, "{largest}");
+}
+
+#[test]
+fn bad_files_are_one_line_and_leave_nothing_behind() {
+    let output = std::env::temp_dir().join(format!("ezpc-bad-{}.npy", std::process::id()));
+    let path = output.display().to_string();
+    let [cancer_model, ..] = cancer();
+    for (args, code, parts) in [
+        (vec!["--model", &data("bad/unsupported.onnx")], 2, vec!["Einsum `rearrange`", "LSTM `recurrent`"]),
+        (vec!["--model", &data("bad/truncated.onnx")], 2, vec!["truncated"]),
+        (vec!["--model", &data("digits_images.npy")], 2, vec!["malformed ONNX"]),
+        (vec!["--input", &data("bad/digits_nan.npy")], 2, vec!["[1, 0, 3, 4]", "NaN"]),
+        (vec!["--input", "missing.npy"], 2, vec!["missing.npy"]),
+        (vec!["--input", &data("bad/digits_wrong_shape.npy")], 1, vec!["[5, 1, 9, 9]", "[N, 1, 8, 8]"]),
+        (vec!["--model", &cancer_model], 1, vec!["[297, 1, 8, 8]", "[N, 30]"]),
+        (vec!["--input-range", "0,0.5"], 1, vec!["outside the model's declared input range"]),
+        (vec!["--card-sha256", "00"], 1, vec!["SHA-256"]),
+        (vec!["--frac-bits", "40"], 2, vec!["40 fractional bits"]),
+    ] {
+        let run = example("infer", &[&args[..], &["--output", &path, "--timeout", "20"]].concat());
+        let text = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(code), "{args:?}: {text}");
+        assert!(text.starts_with("error: ") && text.trim_end().lines().count() == 1, "{text}");
+        assert!(parts.iter().all(|p| text.contains(p)), "{text}");
+        assert!(!output.exists());
+    }
+}

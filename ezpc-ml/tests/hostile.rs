@@ -1,0 +1,103 @@
+//! Bytes that nobody meant well: readers answer with an error, never with a panic, and what they accept can run.
+
+use ezpc_ml::card::{Card, Limits};
+use ezpc_ml::graph::compile::{Options, compile};
+use ezpc_ml::graph::exec::batch_size;
+use ezpc_ml::graph::passes;
+use ezpc_ml::onnx;
+use proptest::prelude::*;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/data").join(name))
+        .expect("a file")
+}
+
+fn models() -> &'static [Vec<u8>] {
+    static MODELS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    MODELS.get_or_init(|| {
+        vec![bytes("digits_cnn.onnx"), bytes("cancer_mlp.onnx"), bytes("bad/unsupported.onnx")]
+    })
+}
+
+fn card() -> &'static str {
+    static CARD: OnceLock<String> = OnceLock::new();
+    CARD.get_or_init(|| {
+        let graph = passes::optimise(onnx::import(&models()[0]).expect("a model").graph);
+        compile(&graph, &Options::default()).expect("compiles").card.to_text()
+    })
+}
+
+/// Imports and, when that works, compiles: neither may panic.
+fn try_model(bytes: &[u8]) {
+    if let Ok(import) = onnx::import(bytes) {
+        let _ = compile(&passes::optimise(import.graph), &Options::default());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn random_bytes_are_no_model(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        try_model(&bytes);
+    }
+
+    #[test]
+    fn broken_models(
+        which in 0_usize..3,
+        cut in any::<prop::sample::Index>(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        structural in any::<bool>(),
+    ) {
+        let mut model = models()[which].clone();
+        // Most of a model is weights; half of the cases aim at the structure around them.
+        let reach = if structural { model.len().min(1200) } else { model.len() };
+        for (at, value) in flips {
+            model[at.index(reach)] = value;
+        }
+        try_model(&model);
+        try_model(&model[..cut.index(model.len())]);
+    }
+
+    #[test]
+    fn broken_cards(
+        cut in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        with in prop::sample::select(b"0123456789 =[]%,.-\nx".to_vec()),
+    ) {
+        let limits = Limits::default();
+        let mut text = card().as_bytes().to_vec();
+        prop_assert!(Card::from_text(&text[..cut.index(text.len())], &limits).is_err());
+        let at = at.index(text.len());
+        text[at] = with;
+        if let Ok(card) = Card::from_text(&text, &limits) {
+            prop_assert_eq!(card.to_text().into_bytes(), text);
+            prop_assert!(batch_size(&card, 10, 1 << 20) >= 1);
+        }
+    }
+}
+
+#[test]
+fn a_card_cannot_ask_for_absurd_sizes() {
+    let limits = Limits::default();
+    for (from, to) in [
+        ("[1,8,8]", "[1,8388608,8388608]"),
+        ("[1,8,8]", "[18446744073709551615,8,8]"),
+        ("outputs=8", "outputs=0"),
+        ("groups=1", "groups=0"),
+        ("kernel=3,3", "kernel=0,3"),
+        ("kernel=3,3", "kernel=18446744073709551615,3"),
+        ("padding=1,1,1,1", "padding=99999999,1,1,1"),
+        ("%1 bn1 conv(%0)", "%1 bn1 conv(%8)"),
+        ("%1 bn1 conv(%0)", "%1 bn1 conv(%0,%0)"),
+        ("shift=12", "shift=63"),
+        ("width=23", "width=0"),
+        ("output %8", "output %9"),
+    ] {
+        let text = card().replacen(from, to, 1);
+        assert_ne!(text, card(), "{from}");
+        assert!(Card::from_text(text.as_bytes(), &limits).is_err(), "{from} to {to}");
+    }
+}
