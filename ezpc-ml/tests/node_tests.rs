@@ -21,7 +21,8 @@ fn run(folder: &Path, name: &str) -> Result<(Vec<f64>, Vec<f64>)> {
     let (values, count) = (samples.to_f64(), samples.shape[0]);
     let graph = passes::optimise(import.graph.clone());
     let reach = values.iter().fold(1.0_f64, |m, v| m.max(v.abs())).ceil();
-    let model = compile(&graph, &Options { input_range: [-reach, reach], frac_bits: 14, ..Options::default() })?;
+    let model =
+        compile(&graph, &Options { input_range: [-reach, reach], frac_bits: 14, ..Options::default() })?;
     let size = model.card.input_len();
     let rows: Vec<f32> = values.iter().map(|&v| v as f32).collect();
     let mut floats = Vec::new();
@@ -36,7 +37,8 @@ fn run(folder: &Path, name: &str) -> Result<(Vec<f64>, Vec<f64>)> {
         y.data().to_signed().into_iter().map(|v| fixed::decode(v, model.card.frac_bits)).collect();
     if model.card.decision == Decision::ArgMax {
         let classes = model.card.output_len();
-        let best = |row: &[f64]| (0..classes).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0) as f64;
+        let best =
+            |row: &[f64]| (0..classes).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0) as f64;
         return Ok((floats.chunks(classes).map(best).collect(), fixed.chunks(classes).map(best).collect()));
     }
     Ok((floats, fixed))
@@ -79,8 +81,17 @@ fn node_tests() {
                 let want = Array::load(&folder.join(format!("{name}.out.npy"))).expect("the outputs");
                 let exact = matches!(want.data, Elements::Int64(_));
                 let (count, want) = (want.shape.first().copied().unwrap_or(1), want.to_f64());
-                let last = if name.contains("axis_2") || name.contains("default_axis") { want.len() / 5 } else { count };
-                let rows = if name.contains("softmax") && !name.contains("example") && !name.contains("large") { last } else { count };
+                let last = if name.contains("axis_2") || name.contains("default_axis") {
+                    want.len() / 5
+                } else {
+                    count
+                };
+                let rows = if name.contains("softmax") && !name.contains("example") && !name.contains("large")
+                {
+                    last
+                } else {
+                    count
+                };
                 let near = |got: &[f64], slack: f64| {
                     let got = finish(name, got, rows);
                     got.len() == want.len()
