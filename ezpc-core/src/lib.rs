@@ -20,6 +20,8 @@ pub mod spec;
 pub mod testing;
 pub mod transport;
 
+#[doc = include_str!("secure.md")]
+#[doc(inline)]
 pub use ezpc_macros::secure;
 
 pub use error::{Error, ErrorKind, Result};

@@ -2,7 +2,7 @@
 
 use proc_macro::TokenStream;
 
-/// Generates Rust functions from a program in the ezpc language; documented in `ezpc_core`.
+#[allow(missing_docs, reason = "documented where `ezpc_core` re-exports it")]
 #[proc_macro]
 pub fn secure(input: TokenStream) -> TokenStream {
     ezpc_lang::expand(input.into()).into()

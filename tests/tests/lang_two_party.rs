@@ -36,7 +36,11 @@ secure! {
 fn two_parties_compute_what_the_oracle_does() {
     let bids = [vec![5, 9, 7], vec![-5, -5, i32::MIN], vec![i32::MAX, 3, i32::MAX]];
     for (i, bids) in bids.into_iter().enumerate() {
-        let all = market::Inputs { bids: Some(bids), offers: Some(vec![100, u32::MAX, 6]), secret: Some(i % 2 == 0) };
+        let all = market::Inputs {
+            bids: Some(bids),
+            offers: Some(vec![100, u32::MAX, 6]),
+            secret: Some(i % 2 == 0),
+        };
         let expected = market::main(&mut Cleartext::new(), &all).expect("runs");
         let [server, client] = run_two(|p| {
             // Each party knows its own inputs only.
