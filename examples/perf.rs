@@ -74,14 +74,16 @@ impl Example for Perf {
             let mut input = (row.input)(&mut p, size)?;
             p.agree("the row", row.name.as_bytes())?;
             reset_peak_rss();
-            let (before, start) = (p.stats().total(), Instant::now());
+            let (before, online) = (p.stats().total(), p.stats().phase(Phase::Online).half_rounds);
+            let start = Instant::now();
             (row.run)(&mut p, &mut input)?;
             let seconds = start.elapsed().as_secs_f64();
             let after = p.stats().total();
+            let online = p.stats().phase(Phase::Online).half_rounds - online;
             let mine = peak_rss_bytes().to_le_bytes();
             let theirs = p.exchange_public("peak memory", mine.to_vec(), 8)?;
             let theirs = u64::from_le_bytes(theirs.try_into().map_err(|_| Error::peer("peak memory"))?);
-            let counts = if row.name == "setup" { setup } else { difference(after, before) };
+            let counts = if row.name == "setup" { setup } else { difference(after, before, online) };
             let seconds = if row.name == "setup" { setup.seconds } else { seconds };
             let memory = peak_rss_bytes().max(theirs);
             table.add(row.name, size, seconds, counts, memory);
@@ -97,11 +99,12 @@ impl Example for Perf {
     }
 }
 
-fn difference(after: Counts, before: Counts) -> Counts {
+/// What a row sent, with the half-rounds of its online phase: correlations are made ahead of it or beside it.
+fn difference(after: Counts, before: Counts, half_rounds: u64) -> Counts {
     let mut counts = after;
     counts.bytes_sent -= before.bytes_sent;
     counts.bytes_received -= before.bytes_received;
-    counts.half_rounds -= before.half_rounds;
+    counts.half_rounds = half_rounds;
     counts
 }
 
