@@ -3,6 +3,7 @@
 //! | function | result | COTs | half-rounds |
 //! |---|---|---|---|
 //! | [`msb`]`(cx, x)` | the most significant bit of x over Z_{2^k} | k - 1 | 2 |
+//! | [`msb_by`]`(cx, method, x)` | the same, as [`Method::choose`] says for a link | k - 1 to 2k - 4 | 2 to 7 |
 //! | [`less_than`]`(cx, x, y, signedness)` | x < y for the full range | 3k | 2 |
 //! | [`below`](thresholds::below)`(cx, x, thresholds, signedness)` | x < t for public t | k and up | 2 |
 //!
@@ -11,8 +12,12 @@
 //! evaluator's right side. The messages reveal nothing: `PROOFS.md`, sections 1 and 2.
 
 pub(crate) mod chain;
+mod method;
 pub(crate) mod shape;
 pub mod thresholds;
+mod tree;
+
+pub use method::{LinkSpeed, Method};
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
@@ -31,30 +36,49 @@ use shape::Shape;
 /// The cost of [`msb`] on `len` elements of `width`.
 #[must_use]
 pub fn msb_cost(width: Width, len: usize) -> Cost {
-    both_roles_cost(len, |garbler, n| half_msb_cost(garbler, width, n))
+    msb_by_cost(Method::Chain, width, len)
 }
 
 /// The most significant bits.
 pub async fn msb(cx: Ctx, x: &RingVec) -> Result<BitVec> {
+    msb_by(cx, Method::Chain, x).await
+}
+
+/// The cost of [`msb_by`] on `len` elements of `width`.
+#[must_use]
+pub fn msb_by_cost(method: Method, width: Width, len: usize) -> Cost {
+    both_roles_cost(len, |garbler, n| half_msb_cost(garbler, method, width, n))
+}
+
+/// The most significant bits, computed in the given way.
+pub async fn msb_by(cx: Ctx, method: Method, x: &RingVec) -> Result<BitVec> {
     let width = x.width();
-    let cost = |garbler, n| half_msb_cost(garbler, width, n);
-    let run = async |cx, garbler, range| half_msb(cx, garbler, width, &x.lanes()[range]).await;
+    let cost = |garbler, n| half_msb_cost(garbler, method, width, n);
+    let run = async |cx, garbler, range| half_msb(cx, garbler, method, width, &x.lanes()[range]).await;
     let [a, b] = both_roles(cx, x.len(), cost, run).await?;
     Ok(BitVec::concat(&[&a, &b]))
 }
 
-fn half_msb_cost(garbler: Party, width: Width, n: usize) -> Cost {
-    let bits = width.bits() - 1;
-    if bits == 0 { Cost::none() } else { chain_cost(garbler, &Shape::radix4(bits, &[]), n) }
+fn half_msb_cost(garbler: Party, method: Method, width: Width, n: usize) -> Cost {
+    match (width.bits() - 1, method) {
+        (0, _) => Cost::none(),
+        (bits, Method::Chain) => chain_cost(garbler, &Shape::radix4(bits, &[]), n),
+        (bits, Method::NarrowChain) => chain_cost(garbler, &Shape::narrow(bits), n),
+        (bits, Method::Tree) => tree::carry_cost(garbler, bits, n),
+    }
 }
 
-async fn half_msb(cx: Ctx, garbler: Party, width: Width, x: &[u64]) -> Result<BitVec> {
+async fn half_msb(cx: Ctx, garbler: Party, method: Method, width: Width, x: &[u64]) -> Result<BitVec> {
     let bits = width.bits() - 1;
     let own = chain::bit_of_each(x, bits);
     if bits == 0 {
         return Ok(own);
     }
-    let shape = Shape::radix4(bits, &[]);
+    let shape = match method {
+        Method::Chain => Shape::radix4(bits, &[]),
+        Method::NarrowChain => Shape::narrow(bits),
+        Method::Tree => return Ok(own.xor(&tree::carry(cx, garbler, bits, x).await)),
+    };
     let carry = carries(cx, garbler, &shape, x, &[shape.len()]).await;
     Ok(own.xor(&carry[0]))
 }

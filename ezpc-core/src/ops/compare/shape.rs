@@ -45,6 +45,30 @@ impl Shape {
         Self::new(digits)
     }
 
+    /// The digits that minimise the bits of corrections: wide ones at the top, where labels are short.
+    pub(crate) fn narrow(bits: u32) -> Self {
+        // best[r][k]: the least bits for the lowest r bits when k digits are above them, and the digit to take
+        // first. Digit k from the top has labels of k + 1 bits.
+        let n = bits as usize;
+        let mut best = vec![vec![(usize::MAX, 0_usize); n + 1]; n + 1];
+        for r in 1..=n {
+            for k in 0..=n - r {
+                let of = |m: usize| match r - m {
+                    0 => (k + 1) << m,
+                    rest => 2 * (k + 1) * ((1 << m) - 1) + best[rest][k + 1].0,
+                };
+                best[r][k] = (1..=r.min(MAX_DIGIT as usize)).map(|m| (of(m), m)).min().expect("a digit fits");
+            }
+        }
+        let (mut digits, mut left) = (Vec::new(), n);
+        while left > 0 {
+            let (_, m) = best[left][digits.len()];
+            digits.insert(0, m as u32);
+            left -= m;
+        }
+        Self::new(digits)
+    }
+
     /// 1-bit digits: every carry can be tapped.
     pub(crate) fn radix2(bits: u32) -> Self {
         Self::new(vec![1; bits as usize])
@@ -130,6 +154,9 @@ mod tests {
         let mixed = Shape::new(vec![2, 1, 1, 1, 1, 2, 2, 2, 3, 4]);
         assert_eq!((mixed.bits(), mixed.correction_bits()), (19, 230));
         assert_eq!(Shape::radix2(31).correction_bits() + 31, 1023);
+        let narrow = |n| Shape::narrow(n).correction_bits();
+        assert_eq!([19, 20, 31, 36, 63].map(narrow), [230, 254, 576, 766, 2248]);
+        assert!((1..=64).all(|n| Shape::narrow(n).bits() == n && Shape::narrow(n).fits(128)));
     }
 
     #[test]

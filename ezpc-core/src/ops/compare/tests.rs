@@ -3,15 +3,43 @@ use crate::ops::equal::{equal, equal_cost};
 use crate::ops::testing::{SIZES, WIDTHS, all_pairs, edge_pairs, edges, run_pair, share};
 
 fn check_msb(width: Width, shares: &[RingVec; 2]) {
-    let cost = msb_cost(width, shares[0].len());
+    [Method::Chain, Method::NarrowChain, Method::Tree]
+        .into_iter()
+        .for_each(|m| check_msb_by(m, width, shares));
+}
+
+fn check_msb_by(method: Method, width: Width, shares: &[RingVec; 2]) {
+    let cost = msb_by_cost(method, width, shares[0].len());
     let run = async |cx: Ctx| {
         let x = &shares[cx.party.index()];
-        msb(cx, x).await
+        msb_by(cx, method, x).await
     };
     let [a, b] = run_pair(1, &cost, run).expect("runs");
     let (bits, sum) = (a.xor(&b), shares[0].add(&shares[1]));
     for (i, &x) in sum.lanes().iter().enumerate() {
-        assert_eq!(bits.bit(i), x >> (width.bits() - 1) == 1, "msb of {x:#x} of {width}");
+        assert_eq!(bits.bit(i), x >> (width.bits() - 1) == 1, "msb of {x:#x} of {width}, {method:?}");
+    }
+}
+
+/// nonlinear.md section 2.4.
+#[test]
+fn trees_have_the_published_costs() {
+    for (width, bits, cots, half_rounds) in [(20, 118, 37, 6), (32, 202, 61, 6), (64, 424, 125, 7)] {
+        let cost = msb_by_cost(Method::Tree, Width::new(width), 1024);
+        let sent = cost.bytes(Party::Server) + cost.bytes(Party::Client);
+        assert_eq!((cost.cots().iter().sum::<usize>(), cost.half_rounds()), (cots * 1024, half_rounds));
+        assert!(sent <= bits * 1024 / 8, "{width}: {} bits", sent * 8 / 1024);
+    }
+}
+
+#[test]
+fn msb_is_right_for_all_shares_of_a_ring_of_ten_bits() {
+    let width = Width::new(10);
+    let all: Vec<u64> = (0..=width.mask()).collect();
+    for block in all.chunks(64) {
+        let pairs = block.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
+        let (x, y): (Vec<u64>, Vec<u64>) = pairs.unzip();
+        check_msb_by(Method::Chain, width, &[x, y].map(|v| RingVec::new(width, v)));
     }
 }
 

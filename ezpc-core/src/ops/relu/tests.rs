@@ -86,6 +86,19 @@ fn fused_errors_are_minus_one_or_zero_for_all_shares_of_small_rings() {
     }
 }
 
+#[test]
+fn all_shares_of_a_ring_of_ten_bits_are_right() {
+    let from = Width::new(10);
+    let all: Vec<u64> = (0..=from.mask()).collect();
+    for block in all.chunks(64) {
+        let pairs = block.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
+        let (x, y): (Vec<u64>, Vec<u64>) = pairs.unzip();
+        let shares = [x, y].map(|v| RingVec::new(from, v));
+        check_relu(&shares, Width::new(12));
+        check_trunc(&shares, 3, 6, Width::new(9));
+    }
+}
+
 /// A million promised inputs a setting, among them the ends of the promise.
 #[test]
 fn fused_errors_are_minus_one_or_zero_for_a_million_inputs() {

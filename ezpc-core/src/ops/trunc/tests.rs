@@ -58,6 +58,18 @@ fn all_kinds_are_right_at_edges_and_for_every_size() {
 }
 
 #[test]
+fn all_shares_of_a_ring_of_ten_bits_are_right() {
+    let width = Width::new(10);
+    let all: Vec<u64> = (0..=width.mask()).collect();
+    for block in all.chunks(64) {
+        let pairs = block.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
+        let (x, y): (Vec<u64>, Vec<u64>) = pairs.unzip();
+        let shares = [x, y].map(|v| RingVec::new(width, v));
+        [Trunc::Floor, Trunc::Near].into_iter().for_each(|kind| check(&shares, 3, kind));
+    }
+}
+
+#[test]
 fn shifts_are_checked() {
     let x = RingVec::zeros(Width::new(8), 3);
     let run = run_pair(1, &Cost::none(), async |cx: Ctx| trunc(cx, &x, 8, Trunc::Floor).await);
