@@ -44,23 +44,24 @@ impl PreparedWeights {
             Words::Scalars(Zeroizing::new(vec![0; len]))
         };
         let (mut most1, mut most2) = (0.0_f64, 0.0_f64);
-        let mut poly = Zeroizing::new(vec![0_i64; degree / run]);
+        let mut terms = Zeroizing::new(Vec::<(usize, i64)>::new());
         let mut residues = Zeroizing::new(vec![0_u32; degree / run]);
         for group in 0..geometry.groups() {
             for to in 0..outs {
                 let (mut l1, mut l2) = (0.0, 0.0);
                 for from in 0..inputs {
-                    poly.fill(0);
+                    terms.clear();
                     geometry.weights(group, to, from, |at, index, negative| {
                         let w = weights[index];
                         l1 += w.unsigned_abs() as f64;
                         l2 += (w as f64).powi(2);
-                        poly[at / run] = if negative { -w } else { w };
+                        terms.push((at / run, if negative { -w } else { w }));
                     });
                     for (limb, ntt) in ring.ntts().iter().enumerate() {
                         let m = ntt.modulus();
-                        for (r, &w) in residues.iter_mut().zip(poly.iter()) {
-                            *r = m.to_mont(m.reduce_i64(w));
+                        residues.fill(0);
+                        for &(at, w) in terms.iter() {
+                            residues[at] = m.to_mont(m.reduce_i64(w));
                         }
                         ntt.forward(&mut residues);
                         let at = (to / ROWS * inputs + from) * ROWS + to % ROWS;
