@@ -25,7 +25,7 @@
 //! of the left nodes under a base COT's key; the receiver learns the sum of the nodes beside its path, as it
 //! must, and nothing about the node on its path, by the circular correlation robustness of the hash.
 //!
-//! Security: regular LPN over F_2 with these parameters (the estimates are in `estimators/`), locality 10.
+//! Security: regular LPN over F_2 with these parameters (the estimates are in `estimators/README.md`), locality 10.
 
 mod lpn;
 mod tree;
@@ -238,4 +238,22 @@ fn next_round(base: &mut Base, leaves: Leaves, matrix: &Arc<Matrix>) -> Round {
     let round = Round { leaves, base: this, matrix: Arc::clone(matrix) };
     *base = round.next_base();
     round
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::lpn::{LOCALITY, TABLE};
+
+    /// The constants are the ones whose security `estimators/lpn.py` estimates.
+    #[test]
+    fn parameters_have_an_estimate() {
+        let table = include_str!("../../estimators/lpn.txt");
+        let row = table.lines().find_map(|line| line.strip_prefix("in use")).expect("a row for this set");
+        let numbers: Vec<f64> =
+            row.split_whitespace().map(|field| field.parse().expect("a number")).collect();
+        assert_eq!(numbers[..4], [SECRET, TREES, LEAVES, LENGTH].map(|x| x as f64));
+        assert!(*numbers.last().expect("a row has columns") >= 135.0);
+        assert_eq!((TABLE, LOCALITY), (SECRET, 10));
+    }
 }

@@ -103,7 +103,7 @@ fn rates() {
 
     for m in [1, 2] {
         let name = |what: &str| format!("{what}, 1 of {}, per COT", 1 << m);
-        let n = 1 << 14;
+        let n = 1 << 12;
         let mut pairs: Vec<_> = (0..20).map(|_| ideal::deal(n, &mut rng)).collect();
         let mut senders: Vec<_> = Vec::new();
         let mut receivers: Vec<_> = Vec::new();

@@ -17,7 +17,7 @@ use zeroize::Zeroize;
 pub(super) const MAX_DIGIT_BITS: usize = 8;
 
 /// Slots hashed at once.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 
 /// A machine word that pads are read as: the low bits of the 128-bit hash.
 pub trait Pad: Copy + Default + sealed::Sealed {
@@ -95,12 +95,7 @@ impl ReceiverCots {
     #[must_use]
     pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Vec<u8>, Vec<T>) {
         let slots = slots(self.len(), m);
-        let digits = self
-            .batch
-            .blocks()
-            .chunks_exact(m)
-            .map(|slot| slot.iter().enumerate().fold(0, |digit, (b, mac)| digit | mac.lsb() << b));
-        let digits = digits.collect();
+        let digits = digits(self.batch.blocks(), m);
         let mut pads = vec![T::default(); slots];
         for_each_batch(&self.batch, m, slots, domain, |hash, macs, range| {
             hash.hash_blocks(macs);
@@ -119,8 +114,49 @@ fn slots(cots: usize, m: usize) -> usize {
 }
 
 /// Σ α^b x_b.
+#[inline]
 fn combine(m: usize, x: impl Fn(usize) -> Block) -> Block {
     (0..m).rev().fold(Block::ZERO, |sum, b| sum.double() ^ x(b))
+}
+
+/// The combination of every slot's m blocks.
+fn combine_slots(blocks: &[Block], m: usize, sums: &mut [Block]) {
+    /// The loop with m known to the compiler.
+    fn of<const M: usize>(blocks: &[Block], sums: &mut [Block]) {
+        for (sum, slot) in sums.iter_mut().zip(blocks.as_chunks::<M>().0) {
+            *sum = combine(M, |b| slot[b]);
+        }
+    }
+    match m {
+        1 => sums.copy_from_slice(blocks),
+        2 => of::<2>(blocks, sums),
+        3 => of::<3>(blocks, sums),
+        4 => of::<4>(blocks, sums),
+        _ => {
+            for (sum, slot) in sums.iter_mut().zip(blocks.chunks_exact(m)) {
+                *sum = combine(m, |b| slot[b]);
+            }
+        }
+    }
+}
+
+/// Every slot's digit, from the choices of its macs.
+fn digits(macs: &[Block], m: usize) -> Vec<u8> {
+    /// The loop with m known to the compiler.
+    fn of<const M: usize>(macs: &[Block]) -> Vec<u8> {
+        let (slots, _) = macs.as_chunks::<M>();
+        slots.iter().map(|slot| (0..M).fold(0, |digit, b| digit | slot[b].lsb() << b)).collect()
+    }
+    match m {
+        1 => of::<1>(macs),
+        2 => of::<2>(macs),
+        3 => of::<3>(macs),
+        4 => of::<4>(macs),
+        _ => macs
+            .chunks_exact(m)
+            .map(|slot| slot.iter().enumerate().fold(0, |digit, (b, mac)| digit | mac.lsb() << b))
+            .collect(),
+    }
 }
 
 /// Calls `f` with the hash, the combined blocks and the slot range of batches that share one hash key.
@@ -151,9 +187,7 @@ fn for_each_batch(
             end -= 1;
         }
         let combined = &mut combined[..end - slot];
-        for (sum, slot) in combined.iter_mut().zip(blocks[slot * m..end * m].chunks_exact(m)) {
-            *sum = combine(m, |b| slot[b]);
-        }
+        combine_slots(&blocks[slot * m..end * m], m, combined);
         f(hash, combined, slot..end);
         slot = end;
     }

@@ -101,23 +101,21 @@ impl Receiver {
         let mut macs = Vec::with_capacity(count);
         let mut message = Vec::with_capacity(extension_bytes(count));
         let mut rows = Rows::new();
+        let mut leaves = Leaves::new();
         let mut choices = Zeroizing::new([Block::ZERO; COLUMNS]);
         for start in (0..count / COT_BATCH).step_by(COLUMNS) {
             let columns = COLUMNS.min(count / COT_BATCH - start);
             for (tree, generators) in self.generators.chunks_exact(LEAVES).enumerate() {
-                let mut leaves = Leaves::generate(generators, 0, self.counter, columns);
-                let [u, v @ ..] = leaves.fold();
+                leaves.generate(generators, 0, self.counter, columns);
+                let u = leaves.fold(&mut rows.0[DEPTH * tree..DEPTH * (tree + 1)]);
                 if tree == 0 {
-                    choices[..columns].copy_from_slice(&u[..columns]);
+                    *choices = *u;
                 } else {
-                    let corrections = u.iter().zip(&*choices).take(columns);
-                    message.extend(corrections.flat_map(|(&u, &u_0)| (u ^ u_0).to_bytes()));
-                }
-                for (b, v) in v.into_iter().enumerate() {
-                    rows.row(DEPTH * tree + b)[..columns].copy_from_slice(&v[..columns]);
+                    xor_into(u, &choices);
+                    message.extend_from_slice(Block::slice_bytes(&u[..columns]));
                 }
             }
-            rows.row(0)[..columns].copy_from_slice(&choices[..columns]);
+            rows.0[0][..COLUMNS].copy_from_slice(&*choices);
             rows.transpose_into(columns, &mut macs);
             self.counter += columns as u64;
         }
@@ -183,28 +181,28 @@ impl Sender {
         assert!(count.is_multiple_of(COT_BATCH), "COTs come in batches of {COT_BATCH}");
         assert!(message.len() == extension_bytes(count), "the message has the length of its extension");
         let mut keys = Vec::with_capacity(count);
-        let mut corrections = message.as_chunks::<16>().0.iter().map(|&bytes| Block::from_bytes(bytes));
+        let mut corrections = message;
         let mut rows = Rows::new();
+        let mut leaves = Leaves::new();
         for start in (0..count / COT_BATCH).step_by(COLUMNS) {
             let columns = COLUMNS.min(count / COT_BATCH - start);
             for (tree, generators) in self.generators.chunks_exact(LEAVES - 1).enumerate() {
-                let mut leaves = Leaves::generate(generators, 1, self.counter, columns);
-                let [_, w @ ..] = leaves.fold();
-                for (b, w) in w.into_iter().enumerate() {
-                    rows.row(DEPTH * tree + b)[..columns].copy_from_slice(&w[..columns]);
-                }
+                leaves.generate(generators, 1, self.counter, columns);
+                let digit = &mut rows.0[DEPTH * tree..DEPTH * (tree + 1)];
+                leaves.fold(digit);
                 if tree > 0 {
-                    for column in 0..columns {
-                        let correction = corrections.next().expect("the length was checked");
-                        for b in 0..DEPTH {
-                            let row = DEPTH * tree + b;
-                            let bit = (self.delta.bits() >> row) as u8 & 1;
-                            rows.row(row)[column] ^= correction & Block::mask(bit);
+                    let (mine, later) = corrections.split_at(columns * Block::BYTES);
+                    corrections = later;
+                    let mine = Block::vec_from_bytes(mine);
+                    for (b, row) in digit.iter_mut().enumerate() {
+                        let mask = Block::mask((self.delta.bits() >> (DEPTH * tree + b)) as u8 & 1);
+                        for (block, &correction) in row.iter_mut().zip(&mine) {
+                            *block ^= correction & mask;
                         }
                     }
                 }
             }
-            rows.row(0).fill(Block::ZERO);
+            rows.0[0].fill(Block::ZERO);
             rows.transpose_into(columns, &mut keys);
             self.counter += columns as u64;
         }
@@ -222,38 +220,39 @@ impl Drop for Sender {
 struct Leaves(Zeroizing<Vec<[Block; COLUMNS]>>);
 
 impl Leaves {
-    /// The expansions of leaves `first..16`, those before it zero.
-    fn generate(generators: &[Aes], first: usize, counter: u64, columns: usize) -> Self {
-        let mut leaves = Zeroizing::new(vec![[Block::ZERO; COLUMNS]; LEAVES]);
-        for (generator, leaf) in generators.iter().zip(&mut leaves[first..]) {
+    fn new() -> Self {
+        Self(Zeroizing::new(vec![[Block::ZERO; COLUMNS]; LEAVES]))
+    }
+
+    /// The expansions of leaves `first..16`, those before them zero.
+    fn generate(&mut self, generators: &[Aes], first: usize, counter: u64, columns: usize) {
+        self.0[..first].fill([Block::ZERO; COLUMNS]);
+        for (generator, leaf) in generators.iter().zip(&mut self.0[first..]) {
             for (i, block) in leaf[..columns].iter_mut().enumerate() {
                 *block = Block::new(u128::from(counter) + i as u128);
             }
             generator.encrypt(&mut leaf[..columns]);
         }
-        Self(leaves)
     }
 
-    /// Σ r_x, and for every bit b the sum of the r_x with bit b of x set.
-    fn fold(&mut self) -> [[Block; COLUMNS]; 1 + DEPTH] {
-        let mut sums = [[Block::ZERO; COLUMNS]; 1 + DEPTH];
-        let mut len = LEAVES;
-        for b in 0..DEPTH {
-            len /= 2;
-            for i in 0..len {
-                let (even, odd) = (self.0[2 * i], self.0[2 * i + 1]);
-                xor_into(&mut sums[1 + b], &odd);
-                self.0[i] = even;
-                xor_into(&mut self.0[i], &odd);
+    /// Sets row b to the sum of the r_x with bit b of x set, and returns Σ r_x. The leaves are used up.
+    fn fold(&mut self, rows: &mut [[Block; STRIDE]]) -> &mut [Block; COLUMNS] {
+        for (b, row) in rows.iter_mut().enumerate().rev() {
+            let (low, high) = self.0[..2 << b].split_at_mut(1 << b);
+            let sum: &mut [Block; COLUMNS] = row.first_chunk_mut().expect("a row has more blocks");
+            sum.fill(Block::ZERO);
+            for (low, high) in low.iter_mut().zip(high) {
+                xor_into(sum, high);
+                xor_into(low, high);
             }
         }
-        sums[0] = self.0[0];
-        sums
+        &mut self.0[0]
     }
 }
 
 fn xor_into(sum: &mut [Block; COLUMNS], other: &[Block; COLUMNS]) {
-    for (sum, &other) in sum.iter_mut().zip(other) {
+    let sum: &mut [u64] = bytemuck::must_cast_slice_mut(sum);
+    for (sum, &other) in sum.iter_mut().zip(bytemuck::must_cast_slice::<_, u64>(other)) {
         *sum ^= other;
     }
 }
@@ -267,10 +266,6 @@ const STRIDE: usize = COLUMNS + 1;
 impl Rows {
     fn new() -> Self {
         Self(Zeroizing::new(vec![[Block::ZERO; STRIDE]; 128]))
-    }
-
-    fn row(&mut self, row: usize) -> &mut [Block; STRIDE] {
-        &mut self.0[row]
     }
 
     /// Appends the columns of bits as blocks.
