@@ -27,3 +27,8 @@ pub use ezpc_macros::secure;
 pub use error::{Error, ErrorKind, Result};
 pub use party::Party;
 pub use protocol::Protocol;
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
