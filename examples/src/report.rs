@@ -83,7 +83,12 @@ impl Report {
     /// Adds what only the peer knows.
     pub(crate) fn merge(mut self, peer: Map<String, Value>) -> Self {
         for (name, value) in peer {
-            self.fields.entry(name).or_insert(value);
+            if !self.fields.contains_key(&name) {
+                if !Party::BOTH.iter().any(|party| party.to_string() == name) {
+                    self.lines.push(format!("the client's {name}: {value}"));
+                }
+                self.fields.insert(name, value);
+            }
         }
         self
     }
