@@ -114,6 +114,11 @@ pub enum StepOp {
         /// The ring of the comparison.
         from: Width,
     },
+    /// 1 where `x >= 0`, else 0; compared in the ring of `from` bits.
+    Step {
+        /// The ring of the comparison.
+        from: Width,
+    },
     /// The largest value of each window.
     MaxPool(Window),
     /// The mean of each window: its sum times a public factor, divided by `2^shift`.

@@ -90,6 +90,8 @@ pub enum Op {
     },
     /// `max(x, 0)`.
     Relu,
+    /// 1 where `x >= 0`, else 0.
+    Step,
     /// The largest value in each window; padding never wins.
     MaxPool(Window),
     /// The mean of each window.
@@ -133,6 +135,7 @@ impl Op {
             Self::Dense { .. } => "dense",
             Self::Affine { .. } => "affine",
             Self::Relu => "relu",
+            Self::Step => "step",
             Self::MaxPool(_) => "maxpool",
             Self::AvgPool { .. } => "avgpool",
             Self::Add => "add",
@@ -159,7 +162,7 @@ impl Op {
                 }
                 x.to_vec()
             }
-            (Self::Relu, [x]) => x.to_vec(),
+            (Self::Relu | Self::Step, [x]) => x.to_vec(),
             (Self::MaxPool(window) | Self::AvgPool { window, .. }, [x]) => pool_shape(window, x)?,
             (Self::Add | Self::Sub | Self::Mul, [x, y]) => {
                 if x != y {

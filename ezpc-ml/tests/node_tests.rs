@@ -81,23 +81,17 @@ fn node_tests() {
                 let want = Array::load(&folder.join(format!("{name}.out.npy"))).expect("the outputs");
                 let exact = matches!(want.data, Elements::Int64(_));
                 let (count, want) = (want.shape.first().copied().unwrap_or(1), want.to_f64());
-                let last = if name.contains("axis_2") || name.contains("default_axis") {
-                    want.len() / 5
-                } else {
-                    count
-                };
-                let rows = if name.contains("softmax") && !name.contains("example") && !name.contains("large")
-                {
-                    last
-                } else {
-                    count
-                };
+                // Softmax works along the last axis of its operand.
+                let whole = !name.contains("softmax") || name.contains("example") || name.contains("large");
+                let rows = if whole { count } else { want.len() / 5 };
                 let near = |got: &[f64], slack: f64| {
                     let got = finish(name, got, rows);
                     got.len() == want.len()
                         && got.iter().zip(&want).all(|(a, b)| (a - b).abs() <= slack * (1.0 + b.abs()))
                 };
-                if near(&floats, 1e-4) && near(&fixed, if exact { 1e-3 } else { 5e-3 }) {
+                if near(&floats, if name.ends_with("FLOAT16") { 1e-3 } else { 1e-4 })
+                    && near(&fixed, if exact { 1e-3 } else { 5e-3 })
+                {
                     passed += 1;
                     "passed".to_owned()
                 } else {
@@ -117,7 +111,7 @@ fn node_tests() {
         .filter(|name| found.get(name).is_some_and(|o| o != "passed"))
         .collect();
     std::fs::write(folder.join("list.txt"), &list).expect("the list");
-    println!("{passed} of {} passed; the list is in {}", names.len(), folder.join("list.txt").display());
+    eprintln!("{passed} of {} passed; the list is in {}", names.len(), folder.join("list.txt").display());
     assert!(wrong.is_empty(), "wrong results: {wrong:?}");
     assert!(lost.is_empty(), "no longer passed: {lost:?}");
 }

@@ -100,6 +100,12 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
             }
             return same(step, &one()?.shape);
         }
+        StepOp::Step { from } => {
+            if *from > one()?.width {
+                return Err(bad("a comparison in a ring that does not fit"));
+            }
+            return same(step, &one()?.shape);
+        }
         StepOp::Negate => one()?.shape.clone(),
         StepOp::MaxPool(window) => pool(window, [0; 4], one()?)?,
         StepOp::AvgPool { window, counted, ring, shift } => {
@@ -200,7 +206,7 @@ fn half_rounds_of(step: &Step, args: &[&Step]) -> u64 {
     let levels = |n: usize| u64::from(n.max(1).next_power_of_two().trailing_zeros());
     match (&step.op, args) {
         (StepOp::Conv { .. } | StepOp::Dense { .. } | StepOp::Affine { .. }, _) => 4,
-        (StepOp::Relu { .. } | StepOp::Mul { .. } | StepOp::Extend, _) => 4,
+        (StepOp::Relu { .. } | StepOp::Step { .. } | StepOp::Mul { .. } | StepOp::Extend, _) => 4,
         (StepOp::MaxPool(w), _) => 4 * (levels(w.kernel[0]) + levels(w.kernel[1])),
         (StepOp::Shift { .. }, _) => 1,
         _ => 0,

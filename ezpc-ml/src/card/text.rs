@@ -54,6 +54,7 @@ fn operation(op: &StepOp) -> (&'static str, String) {
         StepOp::Shift { axis } => ("shift", format!(" axis={axis}")),
         StepOp::Negate => ("negate", String::new()),
         StepOp::Relu { from } => ("relu", format!(" from={}", from.bits())),
+        StepOp::Step { from } => ("step", format!(" from={}", from.bits())),
         StepOp::MaxPool(window) => ("maxpool", windows(window)),
         StepOp::AvgPool { window, counted, ring, shift } => (
             "avgpool",
@@ -245,6 +246,7 @@ fn parse(kind: &str, f: &Fields<'_>, limits: &Limits) -> Result<StepOp> {
         "shift" => StepOp::Shift { axis: f.number("axis")? },
         "negate" => StepOp::Negate,
         "relu" => StepOp::Relu { from: f.width("from")? },
+        "step" => StepOp::Step { from: f.width("from")? },
         "maxpool" => StepOp::MaxPool(f.window()?),
         "avgpool" => StepOp::AvgPool {
             window: f.window()?,

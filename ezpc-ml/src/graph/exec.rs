@@ -142,6 +142,7 @@ impl<'m, P: Protocol> Executor<'m, P> {
                 x.with(p.neg(x.data()))
             }
             StepOp::Relu { from } => elementwise::relu(p, arg(0), *from, step.width)?,
+            StepOp::Step { from } => elementwise::step(p, arg(0), *from, step.width, self.card.frac_bits)?,
             StepOp::MaxPool(window) => {
                 let x = narrow(p, arg(0));
                 pool::max_pool(p, window, &x)?

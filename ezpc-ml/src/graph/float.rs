@@ -51,6 +51,7 @@ fn eval(node: &Node, inputs: &[&[f32]], shapes: &[&[usize]]) -> Vec<f32> {
             x.iter().enumerate().map(|(i, &v)| v * scale[at(i)] + shift[at(i)]).collect()
         }
         Op::Relu => x.iter().map(|&v| v.max(0.0)).collect(),
+        Op::Step => x.iter().map(|&v| if v >= 0.0 { 1.0 } else { 0.0 }).collect(),
         Op::MaxPool(window) => {
             pool(window, x, shapes[0], &node.shape, |cells, _| cells.iter().copied().fold(f32::MIN, f32::max))
         }

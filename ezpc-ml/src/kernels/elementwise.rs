@@ -15,6 +15,19 @@ pub fn relu<P: Protocol>(
     Ok(x.with(p.relu(&narrow, width)?))
 }
 
+/// 1 where `x >= 0`, else 0, compared in the ring `from`; 1 stands as 2^`frac_bits` in the ring `width`.
+pub fn step<P: Protocol>(
+    p: &mut P,
+    x: &Tensor<P::Arith>,
+    from: Width,
+    width: Width,
+    frac_bits: u32,
+) -> Result<Tensor<P::Arith>> {
+    let negative = p.msb(&p.reduce(x.data(), from))?;
+    let bit = p.bit_to_arith(&p.not(&negative), width)?;
+    Ok(x.with(p.scale(&bit, &[1 << frac_bits])))
+}
+
 /// `x + y` in the ring `width`.
 #[must_use]
 pub fn add<P: Protocol>(p: &P, x: &Tensor<P::Arith>, y: &Tensor<P::Arith>, width: Width) -> Tensor<P::Arith> {

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::constant::Constant;
 use super::proto::{Graph as OnnxGraph, Model, Node};
 use super::{Import, OPSETS, ops};
-use crate::graph::{Graph, Op};
+use crate::graph::{Decision, Graph, Op};
 use ezpc_core::{Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -16,6 +16,10 @@ pub(super) enum Value {
     Constant(Rc<Constant>),
     /// Depends on the sample: a node of the graph.
     Node(usize),
+    /// A softmax or sigmoid of a node, which is left out: it keeps the order of the values.
+    Squashed { node: usize, sigmoid: bool },
+    /// The index of the largest value of a node.
+    Label(usize),
     /// Its node could not be imported, or is an output that is not offered.
     Lost,
 }
@@ -36,11 +40,6 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Whether the value `name` goes nowhere but to the outputs and to operators of `kinds`.
-    pub(super) fn only_used_by(&self, name: &str, kinds: &[&str]) -> bool {
-        self.users.get(name).is_none_or(|users| users.iter().all(|u| u.is_empty() || kinds.contains(u)))
-    }
-
     pub(super) fn push(&mut self, name: &str, op: Op, inputs: &[usize]) -> Result<usize, String> {
         self.graph.push(name, op, inputs).map_err(|e| e.to_string())
     }
@@ -89,7 +88,7 @@ pub(super) fn import(model: &Model<'_>) -> Result<Import> {
         let (n, s) = (problems.len(), if problems.len() == 1 { "" } else { "s" });
         return Err(Error::usage(format!("{n} unsupported node{s}: {}", problems.join("; "))));
     }
-    builder.graph.output = output(graph, &env)?;
+    set_output(&mut builder, graph, &env)?;
     Ok(Import { graph: builder.graph, notices: builder.notices })
 }
 
@@ -133,18 +132,39 @@ fn input<'a>(graph: &OnnxGraph<'a>, env: &HashMap<&str, Value>) -> Result<(&'a s
     Ok((input.name, shape))
 }
 
-fn output(graph: &OnnxGraph<'_>, env: &HashMap<&str, Value>) -> Result<usize> {
-    let [output] = graph.outputs.as_slice() else {
-        return Err(Error::usage(format!(
-            "a model of {} outputs, only one is supported",
-            graph.outputs.len()
-        )));
-    };
-    match env.get(output.name) {
-        Some(Value::Node(node)) => Ok(*node),
-        Some(_) => Err(Error::usage("the model's output does not depend on its input")),
-        None => Err(Error::usage(format!("output `{}` is computed by no node", printable(output.name)))),
+/// The result: values, an index, or both of one node, of which the values are the result then.
+fn set_output(b: &mut Builder<'_>, graph: &OnnxGraph<'_>, env: &HashMap<&str, Value>) -> Result<()> {
+    let mut result: Option<(usize, Decision)> = None;
+    for output in &graph.outputs {
+        let name = printable(output.name);
+        let (node, decision) = match env.get(output.name) {
+            Some(Value::Node(node)) => (*node, Decision::Values),
+            Some(Value::Squashed { node, sigmoid }) => {
+                let what = if *sigmoid { "sigmoid, above 0 where it exceeds 1/2" } else { "softmax" };
+                b.notices.push(format!("output `{name}` holds the logits: what is left out is a {what}"));
+                (*node, Decision::Values)
+            }
+            Some(Value::Label(node)) => (*node, Decision::ArgMax),
+            Some(_) => {
+                return Err(Error::usage(format!("output `{name}` does not depend on the model's input")));
+            }
+            None => return Err(Error::usage(format!("output `{name}` is computed by no node"))),
+        };
+        result = match result {
+            None => Some((node, decision)),
+            Some((other, _)) if other != node => {
+                let n = graph.outputs.len();
+                return Err(Error::usage(format!(
+                    "a model of {n} outputs, only one and its label are supported"
+                )));
+            }
+            Some((_, Decision::ArgMax)) => Some((node, decision)),
+            Some(values) => Some(values),
+        };
     }
+    let (node, decision) = result.ok_or_else(|| Error::usage("the model has no output"))?;
+    (b.graph.output, b.graph.decision) = (node, decision);
+    Ok(())
 }
 
 fn users<'a>(graph: &OnnxGraph<'a>) -> HashMap<&'a str, Vec<&'a str>> {
@@ -166,10 +186,10 @@ fn run<'a>(
     node: &Node<'a>,
     place: &str,
 ) -> Result<Vec<Value>, String> {
-    if !matches!(node.domain, "" | "ai.onnx") {
+    if !matches!(node.domain, "" | "ai.onnx" | "ai.onnx.ml") {
         return Err(format!("operators of the domain `{}` are not supported", printable(node.domain)));
     }
-    let handler = ops::find(node.op_type).ok_or("the operator is not supported")?;
+    let handler = ops::find(node.domain, node.op_type).ok_or("the operator is not supported")?;
     if let Some(a) = node.attributes.iter().find(|a| a.foreign) {
         return Err(format!("attribute `{}` is of a kind that is not supported", printable(a.name)));
     }

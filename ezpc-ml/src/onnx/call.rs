@@ -23,10 +23,6 @@ impl<'a, 'n> Call<'a, 'n> {
         self.node.op_type
     }
 
-    pub(super) fn output_name(&self) -> &'a str {
-        self.node.outputs.first().copied().unwrap_or("")
-    }
-
     pub(super) fn outputs(&self) -> usize {
         self.node.outputs.len()
     }
@@ -72,6 +68,10 @@ impl<'a, 'n> Call<'a, 'n> {
         self.attribute(name).map(|a| a.floats.as_slice())
     }
 
+    pub(super) fn strings(&self, name: &'static str) -> Vec<&'n [u8]> {
+        self.attribute(name).map_or(Vec::new(), |a| a.strings.clone())
+    }
+
     pub(super) fn tensor(&self, name: &'static str) -> Result<Option<Constant>, String> {
         let Some(a) = self.attribute(name) else { return Ok(None) };
         let tensor = a.tensor.as_ref().ok_or_else(|| format!("attribute `{name}` is no tensor"))?;
@@ -86,6 +86,10 @@ impl<'a, 'n> Call<'a, 'n> {
     pub(super) fn data(&self, i: usize) -> Result<usize, String> {
         match self.value(i) {
             Some(Value::Node(n)) => Ok(*n),
+            Some(Value::Squashed { .. }) => {
+                Err("a softmax or sigmoid in front of it is only supported at the output".into())
+            }
+            Some(Value::Label(_)) => Err("an argmax in front of it is only supported at the output".into()),
             Some(_) => Err(format!("input {i} is constant, only a computed tensor is supported there")),
             None => Err(format!("input {i} is missing")),
         }

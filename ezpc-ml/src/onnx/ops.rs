@@ -1,5 +1,6 @@
 //! The operators: one small function each, from a node to nodes of the graph, or the reason why not.
 
+mod classic;
 mod elementwise;
 mod linear;
 mod output;
@@ -13,8 +14,9 @@ use super::call::Call;
 pub(super) type Handler = fn(&mut Builder<'_>, &Call<'_, '_>) -> Result<Vec<Value>, String>;
 
 /// The operator of that name.
-pub(super) fn find(op_type: &str) -> Option<Handler> {
-    OPERATORS.iter().find(|(name, _)| *name == op_type).map(|(_, handler)| *handler)
+pub(super) fn find(domain: &str, op_type: &str) -> Option<Handler> {
+    let operators = if domain == "ai.onnx.ml" { CLASSIC } else { OPERATORS };
+    operators.iter().find(|(name, _)| *name == op_type).map(|(_, handler)| *handler)
 }
 
 /// Every supported operator.
@@ -22,6 +24,7 @@ pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("Abs", elementwise::abs),
     ("Add", elementwise::add),
     ("ArgMax", output::argmax),
+    ("ArgMin", output::argmin),
     ("AveragePool", pool::average),
     ("BatchNormalization", linear::batch_norm),
     ("Cast", shape::cast),
@@ -69,4 +72,15 @@ pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("Sum", elementwise::sum),
     ("Transpose", shape::transpose),
     ("Unsqueeze", shape::unsqueeze),
+];
+
+/// Every supported operator of `ai.onnx.ml`.
+pub(super) const CLASSIC: &[(&str, Handler)] = &[
+    ("ArrayFeatureExtractor", classic::array_feature_extractor),
+    ("LinearClassifier", classic::linear_classifier),
+    ("LinearRegressor", classic::linear_regressor),
+    ("Scaler", classic::scaler),
+    ("TreeEnsembleClassifier", classic::tree_classifier),
+    ("TreeEnsembleRegressor", classic::tree_regressor),
+    ("ZipMap", classic::zip_map),
 ];

@@ -60,7 +60,7 @@ impl Wants {
                         (small, large) = (narrow[i], wide[i]);
                     }
                     Op::Affine { .. } if values[i].sums.is_none() => small = narrow[i],
-                    Op::Relu | Op::Input => {}
+                    Op::Relu | Op::Step | Op::Input => {}
                     Op::Conv { .. } | Op::Dense { .. } | Op::Affine { .. } | Op::AvgPool { .. } | Op::Mul => {
                         large = ring_of(&values[i], narrow[i]);
                     }
@@ -132,6 +132,10 @@ impl Output<'_> {
             Op::Relu => {
                 let from = hull(&values[node.inputs[0]].spans).bits() + 1;
                 (StepOp::Relu { from: self.width(i, from)? }, from, widest.max(from))
+            }
+            Op::Step => {
+                let from = hull(&values[node.inputs[0]].spans).bits() + 1;
+                (StepOp::Step { from: self.width(i, from)? }, from, widest)
             }
             Op::MaxPool(window) => {
                 (StepOp::MaxPool(*window), narrow.max(wants.narrow[node.inputs[0]].min(narrow)), narrow)

@@ -119,23 +119,24 @@ fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f
             plain(vec![Span { lo, hi }; rows])
         }
         Op::Conv { window, groups, weights, bias } => {
-            let c = constants(&node.name, weights, bias, f)?;
+            let (c, shift) = constants(&node.name, weights, bias, f)?;
             let sums = ranges::conv(x(), window, *groups, &c.weights, &c.bias);
-            let spans = sums.iter().map(|s| s.shifted(f, 1, 2)).collect();
-            layered(&sums, spans, f, c)
+            let spans = sums.iter().map(|s| s.shifted(shift, 1, 2)).collect();
+            layered(&sums, spans, shift, c)
         }
         Op::Dense { weights, bias } => {
-            let c = constants(&node.name, weights, bias, f)?;
+            let (c, shift) = constants(&node.name, weights, bias, f)?;
             let inner = c.weights.len() / c.bias.len();
             let one_row = shapes[0].len() == 1;
             let each = if one_row { x().to_vec() } else { vec![hull(x()); inner] };
             let sums = ranges::dense(&each, &c.weights, &c.bias);
-            let spans: Vec<Span> = sums.iter().map(|s| s.shifted(f, 1, 2)).collect();
+            let spans: Vec<Span> = sums.iter().map(|s| s.shifted(shift, 1, 2)).collect();
             let spans = if one_row { spans } else { vec![hull(&spans); rows] };
-            layered(&sums, spans, f, c)
+            layered(&sums, spans, shift, c)
         }
         Op::Affine { axis, scale, shift } => affine(node, x(), *axis, scale, shift, f)?,
         Op::Relu => plain(x().iter().map(|s| Span { lo: s.lo.max(0), hi: s.hi.max(0) }).collect()),
+        Op::Step => plain(vec![Span { lo: 0, hi: 1 << f }; rows]),
         Op::MaxPool(_) => plain(x().to_vec()),
         Op::AvgPool { window, counted } => {
             let (size, out) = ([shapes[0][1], shapes[0][2]], [node.shape[1], node.shape[2]]);
@@ -190,26 +191,32 @@ fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], f:
         let constants = Some(Constants { weights: Vec::new(), bias });
         return Ok(Value { spans: spread(spans), origin: Origin::Proved, sums: None, constants, form });
     }
-    let c = constants(&node.name, scale, shift, f)?;
+    let (c, cut) = constants(&node.name, scale, shift, f)?;
     let sums: Vec<Span> = (0..scale.len())
         .map(|k| {
             let b = i128::from(c.bias[k]);
             at(k).times(i128::from(c.weights[k])).plus(Span { lo: b, hi: b })
         })
         .collect();
-    let spans = spread(sums.iter().map(|s| s.shifted(f, 1, 2)).collect());
+    let spans = spread(sums.iter().map(|s| s.shifted(cut, 1, 2)).collect());
     Ok(Value {
         spans,
         origin: Origin::Proved,
-        sums: Some((hull(&sums), f)),
+        sums: Some((hull(&sums), cut)),
         constants: Some(c),
         form: Form::Plain,
     })
 }
 
-/// Weights with f fractional bits, biases with 2f: the scale of the products.
-fn constants(name: &str, weights: &[f32], bias: &[f32], f: u32) -> Result<Constants> {
-    Ok(Constants { weights: integers(name, weights, f)?, bias: integers(name, bias, 2 * f)? })
+/// Weights with f fractional bits, or none when all are integers and the product is exact; biases at the scale of the
+/// products. The second value is what is truncated.
+fn constants(name: &str, weights: &[f32], bias: &[f32], f: u32) -> Result<(Constants, u32)> {
+    let whole = weights.iter().all(|w| w.fract() == 0.0 && w.abs() <= 65536.0);
+    let shift = if whole { 0 } else { f };
+    Ok((
+        Constants { weights: integers(name, weights, shift)?, bias: integers(name, bias, f + shift)? },
+        shift,
+    ))
 }
 
 fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Vec<i64>> {

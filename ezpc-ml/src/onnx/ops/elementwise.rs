@@ -131,6 +131,13 @@ fn binary(b: &mut Builder<'_>, c: &Call<'_, '_>, op: Op, f: fn(f32, f32) -> f32)
         return Err("the broadcasting of opset 6 is not supported".into());
     }
     match (c.value(0), c.value(1)) {
+        // 1 - sigmoid(x) = sigmoid(-x).
+        (Some(Value::Constant(k)), Some(Value::Squashed { node, sigmoid: true }))
+            if matches!(op, Op::Sub) && k.to_floats()? == [1.0] =>
+        {
+            let node = uniform(b, c, *node, -1.0, 0.0)?;
+            Ok(vec![Value::Squashed { node, sigmoid: true }])
+        }
         (Some(Value::Constant(x)), Some(Value::Constant(y))) => Ok(vec![Value::constant(fold(x, y, f)?)]),
         (Some(Value::Node(x)), Some(Value::Constant(k))) => {
             let (x, k) = (*x, Rc::clone(k));
@@ -185,43 +192,79 @@ fn fold(x: &Constant, y: &Constant, f: fn(f32, f32) -> f32) -> Result<Constant, 
 }
 
 pub(super) fn sum(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    chain(b, c, |b, c, x, y| b.push(c.name, Op::Add, &[x, y]))
+    chain(b, c, plus)
 }
 
 pub(super) fn mean(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    let total = chain(b, c, |b, c, x, y| b.push(c.name, Op::Add, &[x, y]))?;
+    let total = chain(b, c, plus)?;
     let [Value::Node(x)] = total.as_slice() else { return Ok(total) };
     one(uniform(b, c, *x, 1.0 / c.inputs.len() as f32, 0.0))
 }
 
-/// max(x, y) = y + relu(x - y).
+/// max(x, y) = x + relu(y - x).
 pub(super) fn max(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     chain(b, c, |b, c, x, y| {
-        let difference = b.push(c.name, Op::Sub, &[x, y])?;
+        let difference = match y {
+            Value::Constant(_) => {
+                let minus = uniform(b, c, x, -1.0, 0.0)?;
+                plus(b, c, minus, y)?
+            }
+            _ => {
+                let (x, y) = pair(b, c, x, y)?;
+                b.push(c.name, Op::Sub, &[y, x])?
+            }
+        };
         let above = b.push(c.name, Op::Relu, &[difference])?;
-        b.push(c.name, Op::Add, &[y, above])
+        plus(b, c, x, &Value::Node(above))
     })
 }
 
 /// min(x, y) = x - relu(x - y).
 pub(super) fn min(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     chain(b, c, |b, c, x, y| {
-        let difference = b.push(c.name, Op::Sub, &[x, y])?;
+        let difference = match y {
+            Value::Constant(k) => affine(b, c, x, None, Some(&map(k, |v| -v)?))?,
+            _ => {
+                let (x, y) = pair(b, c, x, y)?;
+                b.push(c.name, Op::Sub, &[x, y])?
+            }
+        };
         let above = b.push(c.name, Op::Relu, &[difference])?;
+        let (x, above) = matched(b, c, x, above)?;
         b.push(c.name, Op::Sub, &[x, above])
     })
 }
 
+/// x + y, where y may be constant.
+fn plus(b: &mut Builder<'_>, c: &Call<'_, '_>, x: usize, y: &Value) -> Result<usize, String> {
+    match y {
+        Value::Constant(k) => affine(b, c, x, None, Some(k)),
+        _ => {
+            let (x, y) = pair(b, c, x, y)?;
+            b.push(c.name, Op::Add, &[x, y])
+        }
+    }
+}
+
+fn pair(b: &mut Builder<'_>, c: &Call<'_, '_>, x: usize, y: &Value) -> Result<(usize, usize), String> {
+    let Value::Node(y) = y else { return Err("an input is missing".into()) };
+    matched(b, c, x, *y)
+}
+
+/// Folds all inputs from the left, computed tensors first.
 fn chain(
     b: &mut Builder<'_>,
     c: &Call<'_, '_>,
-    f: impl Fn(&mut Builder<'_>, &Call<'_, '_>, usize, usize) -> Result<usize, String>,
+    f: impl Fn(&mut Builder<'_>, &Call<'_, '_>, usize, &Value) -> Result<usize, String>,
 ) -> Out {
-    let mut all = c.data(0)?;
-    for i in 1..c.inputs.len() {
-        let next = c.data(i)?;
-        let (x, y) = matched(b, c, all, next)?;
-        all = f(b, c, x, y)?;
+    let mut inputs: Vec<&Value> = c.inputs.iter().flatten().collect();
+    inputs.sort_by_key(|v| !matches!(v, Value::Node(_)));
+    let Some((Value::Node(first), rest)) = inputs.split_first() else {
+        return Err("it has no computed input".into());
+    };
+    let mut all = *first;
+    for next in rest {
+        all = f(b, c, all, next)?;
     }
     one(Ok(all))
 }

@@ -55,6 +55,9 @@ pub(super) fn window(
     input: &[usize],
 ) -> Result<(Window, [usize; 2]), String> {
     let rank = kernel.len();
+    if !(1..=2).contains(&rank) {
+        return Err(format!("a window of {rank} dimensions, only 1 and 2 are supported"));
+    }
     if input.len() != rank {
         return Err(format!("a kernel of {kernel:?} over {input:?}"));
     }

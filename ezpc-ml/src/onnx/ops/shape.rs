@@ -27,6 +27,10 @@ pub(super) fn cast(_: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     let to = c.int("to", 1)?;
     match (c.value(0), to) {
         (Some(Value::Node(x)), 1 | 10 | 11) => Ok(vec![Value::Node(*x)]),
+        (Some(Value::Label(x)), 1 | 6 | 7 | 10 | 11) => Ok(vec![Value::Label(*x)]),
+        (Some(Value::Squashed { node, sigmoid }), 1 | 10 | 11) => {
+            Ok(vec![Value::Squashed { node: *node, sigmoid: *sigmoid }])
+        }
         (Some(Value::Constant(k)), 1 | 10 | 11) => {
             let data = Data::Floats(k.to_floats()?);
             Ok(vec![Value::constant(Constant { dims: k.dims.clone(), data })])
@@ -99,6 +103,8 @@ pub(super) fn reshape(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     let target = c.constant(1)?.symbolic()?.to_vec();
     let keep_zero = c.int("allowzero", 0)? == 0;
     match c.value(0) {
+        // A label for each sample, however it is shaped.
+        Some(Value::Label(x)) => Ok(vec![Value::Label(*x)]),
         Some(Value::Constant(k)) => {
             let dims = resolve(&target, &k.dims, k.len(), keep_zero)?;
             Ok(vec![Value::constant(Constant { dims, data: k.data.clone() })])
@@ -252,10 +258,42 @@ pub(super) fn concat(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     if (0..c.inputs.len()).all(|i| c.is_constant(i)) && !c.inputs.is_empty() {
         return concat_constants(c, along);
     }
-    let parts = (0..c.inputs.len()).map(|i| c.data(i)).collect::<Result<Vec<_>, _>>()?;
-    let rank = b.shape(*parts.first().ok_or("no inputs")?).len();
-    let axis = sample_axis(along, rank)?;
-    Ok(vec![Value::Node(b.push(c.name, Op::Concat { axis }, &parts)?)])
+    let sigmoids = c.inputs.iter().all(|v| matches!(v, Some(Value::Squashed { sigmoid: true, .. })));
+    let some = c.inputs.iter().flatten().find_map(|v| match v {
+        Value::Node(x) | Value::Squashed { node: x, .. } => Some(*x),
+        _ => None,
+    });
+    let some = some.ok_or("it has no computed input")?;
+    let axis = sample_axis(along, b.shape(some).len())?;
+    let mut parts = Vec::with_capacity(c.inputs.len());
+    for i in 0..c.inputs.len() {
+        parts.push(match c.value(i) {
+            Some(Value::Squashed { node, .. }) if sigmoids => *node,
+            Some(Value::Constant(k)) => lift(b, c, some, axis, k)?,
+            _ => c.data(i)?,
+        });
+    }
+    let node = b.push(c.name, Op::Concat { axis }, &parts)?;
+    Ok(vec![if sigmoids { Value::Squashed { node, sigmoid: true } } else { Value::Node(node) }])
+}
+
+/// A constant as a computed tensor with the axes of `like`: zeros, and the constant added.
+fn lift(
+    b: &mut Builder<'_>,
+    c: &Call<'_, '_>,
+    like: usize,
+    axis: usize,
+    k: &Constant,
+) -> Result<usize, String> {
+    let dims = k.dims.strip_prefix(&[1]).ok_or("a constant that differs between samples")?;
+    if dims.len() != b.shape(like).len() {
+        return Err(format!("a constant of shape {:?}", k.dims));
+    }
+    let zeros = b.push(c.name, Op::Take { axis, indices: vec![None; dims[axis]] }, &[like])?;
+    let flat = b.push(c.name, Op::Reshape(vec![k.len()]), &[zeros])?;
+    let filled = Op::Affine { axis: 0, scale: vec![1.0; k.len()], shift: k.to_floats()? };
+    let filled = b.push(c.name, filled, &[flat])?;
+    b.push(c.name, Op::Reshape(dims.to_vec()), &[filled])
 }
 
 /// Only vectors: what shape computations concatenate.
@@ -296,7 +334,7 @@ fn take(
             let indices = within(b.shape(*x)[at])?.into_iter().map(Some).collect();
             Ok(Value::Node(b.push(c.name, Op::Take { axis: at, indices }, &[*x])?))
         }
-        Value::Lost => Err("input 0 is missing".into()),
+        _ => Err("only supported on values, not on labels or probabilities".into()),
     }
 }
 
@@ -322,7 +360,7 @@ pub(super) fn gather(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
             dims.remove(sample_axis(at, dims.len())?);
             push_shape(b, c, x, dims)
         }
-        Value::Lost => Err("input 0 is missing".into()),
+        _ => Err("only supported on values, not on labels or probabilities".into()),
     }
 }
 
@@ -355,7 +393,7 @@ pub(super) fn slice(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
                 }
                 b.shape(*x)[sample_axis(axes[i], rank)?]
             }
-            Value::Lost => return Err("input 0 is missing".into()),
+            _ => return Err("only supported on values, not on labels or probabilities".into()),
         };
         let pick = range(starts[i], ends[i], steps[i], size as i64)?;
         if !pick.iter().copied().eq(0..size as i64) {
