@@ -5,6 +5,8 @@
 //! `X^{n / 2^t}` minus a constant; a polynomial in `X^g` is therefore constant on blocks of g values.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 
 /// Lanes of the widest kernel, whose twiddles are stored transposed.
@@ -27,6 +29,9 @@ pub(crate) struct Twiddles {
     forward_lanes: Vec<[u32; LANES]>,
     /// The first four stages of the inverse.
     inverse_lanes: Vec<[u32; LANES]>,
+    /// The same for the last, and first, three stages and 64 values.
+    forward_lanes8: Vec<[u32; 8]>,
+    inverse_lanes8: Vec<[u32; 8]>,
 }
 
 impl Twiddles {
@@ -34,7 +39,9 @@ impl Twiddles {
     pub(crate) fn new(p: u32, forward: Vec<Twiddle>, inverse: Vec<Twiddle>, scale: Twiddle) -> Self {
         let forward_lanes = lanes(&forward, [8, 4, 2, 1]);
         let inverse_lanes = lanes(&inverse, [1, 2, 4, 8]);
-        Self { p, forward, inverse, scale, forward_lanes, inverse_lanes }
+        let forward_lanes8 = lanes(&forward, [4, 2, 1]);
+        let inverse_lanes8 = lanes(&inverse, [1, 2, 4]);
+        Self { p, forward, inverse, scale, forward_lanes, inverse_lanes, forward_lanes8, inverse_lanes8 }
     }
 
     /// The number of coefficients.
@@ -49,7 +56,9 @@ impl Twiddles {
 /// g is the quotient of the lengths.
 pub(crate) fn forward(values: &mut [u32], twiddles: &Twiddles) {
     #[cfg(target_arch = "x86_64")]
-    if values.len() == twiddles.len() && avx512::forward(values, twiddles) {
+    if values.len() == twiddles.len()
+        && (avx512::forward(values, twiddles) || avx2::forward(values, twiddles))
+    {
         return;
     }
     forward_portable(values, twiddles);
@@ -58,21 +67,21 @@ pub(crate) fn forward(values: &mut [u32], twiddles: &Twiddles) {
 /// The inverse of [`forward`] on the full length.
 pub(crate) fn inverse(values: &mut [u32], twiddles: &Twiddles) {
     #[cfg(target_arch = "x86_64")]
-    if avx512::inverse(values, twiddles) {
+    if avx512::inverse(values, twiddles) || avx2::inverse(values, twiddles) {
         return;
     }
     inverse_portable(values, twiddles);
 }
 
-/// One vector of twiddles for each position of a block of 16 rows of 16 values, stage by stage.
-fn lanes(natural: &[Twiddle], lengths: [usize; 4]) -> Vec<[u32; LANES]> {
+/// One vector of twiddles for each position of a block of as many rows as it has lanes, stage by stage.
+fn lanes<const L: usize, const S: usize>(natural: &[Twiddle], lengths: [usize; S]) -> Vec<[u32; L]> {
     let n = natural.len();
-    let mut out = Vec::with_capacity(n / 256 * 30);
-    for block in 0..n / 256 {
+    let mut out = Vec::new();
+    for block in 0..n / (L * L) {
         for len in lengths {
-            let groups = LANES / (2 * len);
+            let groups = L / (2 * len);
             for group in 0..groups {
-                let at = |row: usize| natural[n / (2 * len) + (block * LANES + row) * groups + group];
+                let at = |row: usize| natural[n / (2 * len) + (block * L + row) * groups + group];
                 out.push(core::array::from_fn(|row| at(row)[0]));
                 out.push(core::array::from_fn(|row| at(row)[1]));
             }
@@ -137,4 +146,22 @@ fn mul_lazy(v: u32, w: Twiddle, p: u32) -> u32 {
 #[inline(always)]
 fn reduce(v: u32, modulus: u32) -> u32 {
     v.min(v.wrapping_sub(modulus))
+}
+
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod half {
+    //! The kernels of the narrower instruction set, which a CPU with the wider one does not choose.
+
+    use super::{Twiddles, avx2};
+
+    /// Whether the CPU has it; if so, transforms.
+    pub(crate) fn forward(values: &mut [u32], twiddles: &Twiddles) -> bool {
+        avx2::forward(values, twiddles)
+    }
+
+    /// Whether the CPU has it; if so, transforms back.
+    pub(crate) fn inverse(values: &mut [u32], twiddles: &Twiddles) -> bool {
+        avx2::inverse(values, twiddles)
+    }
 }

@@ -113,6 +113,17 @@ mod tests {
                 let mut coefficients = noise(table.modulus().p(), n, seed);
                 coefficients[..4].copy_from_slice(&[0, 1, table.modulus().p() - 1, 7]);
                 let (mut fast, mut slow) = (coefficients.clone(), coefficients.clone());
+                #[cfg(target_arch = "x86_64")]
+                {
+                    let mut half = coefficients.clone();
+                    if ntt::half::forward(&mut half, &table.twiddles) {
+                        ntt::forward_portable(&mut slow, &table.twiddles);
+                        prop_assert_eq!(&half, &slow);
+                        prop_assert!(ntt::half::inverse(&mut half, &table.twiddles));
+                        prop_assert_eq!(&half, &coefficients);
+                        slow.copy_from_slice(&coefficients);
+                    }
+                }
                 table.forward(&mut fast);
                 ntt::forward_portable(&mut slow, &table.twiddles);
                 prop_assert_eq!(&fast, &slow);
