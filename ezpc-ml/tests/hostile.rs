@@ -37,7 +37,7 @@ fn try_model(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_bytes_are_no_model(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -1,11 +1,15 @@
 //! Rewrites of the graph, each of which keeps its meaning.
 
-use super::{Graph, Op};
+use super::{Graph, Node, Op};
 
 /// All passes, until nothing changes.
 #[must_use]
 pub fn optimise(mut graph: Graph) -> Graph {
-    while fold_affine(&mut graph) | relu_after_maxpool(&mut graph) | merge_reshapes(&mut graph) {}
+    while fold_affine(&mut graph)
+        | relu_after_maxpool(&mut graph)
+        | factor_after_relu(&mut graph)
+        | merge_reshapes(&mut graph)
+    {}
     prune(graph)
 }
 
@@ -82,6 +86,18 @@ pub fn fold_affine(graph: &mut Graph) -> bool {
             changed = true;
             return changed;
         }
+        // Behind a pool there are fewer elements, and perhaps a layer that takes the factors.
+        let through_pool = match (&graph.nodes[i].op, &graph.nodes[j].op) {
+            (Op::MaxPool(_), Op::Affine { axis: 0, scale, .. }) => scale.iter().all(|&s| s >= 0.0),
+            (Op::AvgPool { window, .. }, Op::Affine { axis: 0, shift, .. }) => {
+                window.padding == [0; 4] || shift.iter().all(|&t| t == 0.0)
+            }
+            _ => false,
+        };
+        if through_pool && alone {
+            swap(graph, j, i);
+            return true;
+        }
         // A factor along the first axis moves behind a flattening, where a matrix product can take it.
         if let (Op::Reshape(to), Op::Affine { axis: 0, scale, shift }) =
             (&graph.nodes[i].op, &graph.nodes[j].op)
@@ -110,14 +126,59 @@ pub fn relu_after_maxpool(graph: &mut Graph) -> bool {
     for i in 0..graph.nodes.len() {
         let Some(&j) = graph.nodes[i].inputs.first() else { continue };
         if matches!((&graph.nodes[i].op, &graph.nodes[j].op), (Op::MaxPool(_), Op::Relu)) && uses[j] == 1 {
-            let (low, high) = graph.nodes.split_at_mut(i);
-            core::mem::swap(&mut low[j].op, &mut high[0].op);
-            core::mem::swap(&mut low[j].name, &mut high[0].name);
-            low[j].shape = high[0].shape.clone();
+            swap(graph, j, i);
             changed = true;
         }
     }
     changed
+}
+
+/// Exchanges two operations in a row, the first of which keeps the shape; nothing else may use its value.
+fn swap(graph: &mut Graph, j: usize, i: usize) {
+    let (low, high) = graph.nodes.split_at_mut(i);
+    core::mem::swap(&mut low[j].op, &mut high[0].op);
+    core::mem::swap(&mut low[j].name, &mut high[0].name);
+    low[j].shape = high[0].shape.clone();
+}
+
+/// `ReLU(γx + β) = γ ReLU(x + β/γ)` for positive γ: what is left in front is a sum, which is free, and the next layer
+/// takes the factors into its weights. nonlinear.md 2.5, batch normalisation before ReLU.
+pub fn factor_after_relu(graph: &mut Graph) -> bool {
+    let uses = graph.uses();
+    for i in 0..graph.nodes.len() {
+        let Some(&j) = graph.nodes[i].inputs.first() else { continue };
+        let (Op::Relu, Op::Affine { axis: 0, scale, shift }) = (&graph.nodes[i].op, &graph.nodes[j].op)
+        else {
+            continue;
+        };
+        // A large quotient would widen the ring, a large factor would magnify the rounding before it.
+        let mild = scale.iter().zip(shift).all(|(&s, &t)| s > 0.0 && s <= 8.0 && t.abs() <= 256.0 * s);
+        let users: Vec<&Op> = graph.nodes.iter().filter(|n| n.inputs.contains(&i)).map(|n| &n.op).collect();
+        let taken = users.iter().all(|op| match op {
+            Op::Conv { .. } => true,
+            Op::Dense { .. } => graph.nodes[i].shape.len() == 1,
+            Op::AvgPool { .. } => users.len() == 1,
+            _ => false,
+        });
+        if !mild || !taken || uses[j] != 1 || i == graph.output || scale.iter().all(|&s| s == 1.0) {
+            continue;
+        }
+        let quotients =
+            scale.iter().zip(shift).map(|(&s, &t)| (f64::from(t) / f64::from(s)) as f32).collect();
+        let after = Op::Affine { axis: 0, scale: scale.clone(), shift: vec![0.0; shift.len()] };
+        graph.nodes[j].op = Op::Affine { axis: 0, scale: vec![1.0; shift.len()], shift: quotients };
+        let node = Node { op: after, inputs: vec![i], ..graph.nodes[i].clone() };
+        graph.nodes.insert(i + 1, node);
+        for (k, node) in graph.nodes.iter_mut().enumerate().skip(i + 2) {
+            debug_assert!(k > i + 1, "operands precede their users");
+            for input in &mut node.inputs {
+                *input += usize::from(*input >= i);
+            }
+        }
+        graph.output += usize::from(graph.output > i);
+        return true;
+    }
+    false
 }
 
 /// Two changes of shape in a row are one; none at all when the shape is the old one.
@@ -251,6 +312,42 @@ mod tests {
         g.output =
             g.push("d", Op::Dense { weights: sample(24, 4).into(), bias: sample(3, 5) }, &[f]).expect("d");
         agrees(&g, &["input", "maxpool", "relu", "reshape", "dense"]);
+    }
+
+    #[test]
+    fn batch_norm_before_relu_leaves_a_sum() {
+        let positive =
+            |n: usize, seed: u64| sample(n, seed).into_iter().map(|v| v + 0.75).collect::<Vec<f32>>();
+        let mut g = Graph::new("g", "x", vec![4, 6, 6]).expect("graph");
+        let bn = g
+            .push("bn", Op::Affine { axis: 0, scale: positive(4, 1), shift: sample(4, 2) }, &[0])
+            .expect("bn");
+        let r = g.push("r", Op::Relu, &[bn]).expect("r");
+        let c = g.push("c", conv(3, [1; 4]), &[r]).expect("c");
+        let bn = Op::Affine { axis: 0, scale: positive(6, 7), shift: sample(6, 8) };
+        let both = g.push("both", Op::Concat { axis: 0 }, &[c, c]).expect("both");
+        let half =
+            g.push("half", Op::Take { axis: 0, indices: (0..6).map(Some).collect() }, &[both]).expect("half");
+        let bn = g.push("bn2", bn, &[half]).expect("bn2");
+        let r = g.push("r2", Op::Relu, &[bn]).expect("r2");
+        let whole = Op::AvgPool { window: Window::whole([6, 6]), counted: [0; 4] };
+        let p = g.push("p", whole, &[r]).expect("p");
+        let f = g.push("f", Op::Reshape(vec![6]), &[p]).expect("f");
+        g.output =
+            g.push("d", Op::Dense { weights: sample(12, 4).into(), bias: sample(2, 5) }, &[f]).expect("d");
+        agrees(
+            &g,
+            &[
+                "input", "affine", "relu", "conv", "concat", "take", "affine", "relu", "avgpool", "reshape",
+                "dense",
+            ],
+        );
+        let after = optimise(g);
+        let ones = |op: &Op| match op {
+            Op::Affine { scale, .. } => scale.iter().all(|&s| s == 1.0),
+            _ => true,
+        };
+        assert!(after.nodes.iter().all(|n| ones(&n.op)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod elementwise;
 mod linear;
 mod output;
 mod pool;
+mod resize;
 mod shape;
 
 use super::builder::{Builder, Value};
@@ -61,6 +62,7 @@ pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("ReduceSum", pool::reduce_sum),
     ("Relu", elementwise::relu),
     ("Reshape", shape::reshape),
+    ("Resize", resize::resize),
     ("Shape", shape::shape),
     ("Sigmoid", output::sigmoid),
     ("Slice", shape::slice),
@@ -72,6 +74,7 @@ pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("Sum", elementwise::sum),
     ("Transpose", shape::transpose),
     ("Unsqueeze", shape::unsqueeze),
+    ("Upsample", resize::upsample),
 ];
 
 /// Every supported operator of `ai.onnx.ml`.
