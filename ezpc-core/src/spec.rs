@@ -48,4 +48,10 @@ pub enum Trunc {
     /// Floor or floor - 1, promised `-2^{k-2} <= x < 2^{k-2}`. The cheapest: one COT and two half-rounds (T3).
     /// Outside the promise the result is wrong.
     Near,
+    /// Floor or floor - 1, promised `0 <= x < 2^{k-1}`, as after a ReLU. As cheap as `Near`, with twice its range
+    /// (T3'). Outside the promise the result is wrong.
+    NearPositive,
+    /// Floor or floor - 1, promised `x >= -2^{k-1} + 2^s - 1`: all but the smallest values. Costs a comparison of k - s
+    /// bits (T2). Outside the promise the result is wrong.
+    NearWide,
 }

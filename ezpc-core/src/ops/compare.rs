@@ -22,7 +22,7 @@ pub use method::{LinkSpeed, Method};
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped, message_len};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped};
 use crate::ops::transfer::{Lanes, low_mask};
 use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
@@ -190,20 +190,45 @@ pub(crate) async fn garble_chain(
     x: &[u64],
     pi: &[u64],
 ) {
-    let n = x.len();
-    let received = io.receive(message_len(n, shape.bits() as usize)).await;
-    let flips = LaneReader::new(&received, n, shape.bits() as usize).pull::<u64>(shape.bits());
-    let message = if shape.fits(32) {
-        garble::<u32>(cots, shape, rule, x, &flips, pi)
-    } else if shape.fits(64) {
-        garble::<u64>(cots, shape, rule, x, &flips, pi)
-    } else {
-        garble::<u128>(cots, shape, rule, x, &flips, pi)
-    };
-    io.send(&message).await;
+    let flips = io.receive(shape.message_lens(x.len())[0]).await;
+    io.send(&garbled(cots, shape, rule, x, &flips, pi)).await;
 }
 
-fn garble<T: Lane + Pad>(
+/// The evaluator's side: its shares of the carries at the boundaries `taps`.
+pub(crate) async fn evaluate_chain(
+    io: &Io,
+    cots: ReceiverCots,
+    shape: &Shape,
+    rule: Rule,
+    y: &[u64],
+    taps: &[usize],
+) -> Vec<BitVec> {
+    let (flips, evaluation) = Evaluation::new(cots, shape, rule, y);
+    io.send(&flips).await;
+    let received = io.receive(shape.message_lens(y.len())[1]).await;
+    evaluation.open(&received, taps)
+}
+
+/// The garbler's message, from the evaluator's flips.
+pub(crate) fn garbled(
+    cots: SenderCots,
+    shape: &Shape,
+    rule: Rule,
+    x: &[u64],
+    flips: &[u8],
+    pi: &[u64],
+) -> Vec<u8> {
+    let flips = LaneReader::new(flips, x.len(), shape.bits() as usize).pull::<u64>(shape.bits());
+    if shape.fits(32) {
+        garbled_in::<u32>(cots, shape, rule, x, &flips, pi)
+    } else if shape.fits(64) {
+        garbled_in::<u64>(cots, shape, rule, x, &flips, pi)
+    } else {
+        garbled_in::<u128>(cots, shape, rule, x, &flips, pi)
+    }
+}
+
+fn garbled_in<T: Lane + Pad>(
     mut cots: SenderCots,
     shape: &Shape,
     rule: Rule,
@@ -218,51 +243,66 @@ fn garble<T: Lane + Pad>(
     chain::garble(shape, rule, x, flips, pi, pads)
 }
 
-/// The evaluator's side: its shares of the carries at the boundaries `taps`.
-pub(crate) async fn evaluate_chain(
-    io: &Io,
-    cots: ReceiverCots,
-    shape: &Shape,
-    rule: Rule,
-    y: &[u64],
-    taps: &[usize],
-) -> Vec<BitVec> {
-    if shape.fits(32) {
-        evaluate::<u32>(io, cots, shape, rule, y, taps).await
-    } else if shape.fits(64) {
-        evaluate::<u64>(io, cots, shape, rule, y, taps).await
-    } else {
-        evaluate::<u128>(io, cots, shape, rule, y, taps).await
+/// The evaluator between its flips and the garbler's message.
+pub(crate) struct Evaluation {
+    shape: Shape,
+    y: Lanes,
+    pads: Pads,
+}
+
+/// The evaluator's pads, in words as wide as the shape needs.
+enum Pads {
+    Narrow(Vec<Wiped<u32>>),
+    Middle(Vec<Wiped<u64>>),
+    Wide(Vec<Wiped<u128>>),
+}
+
+impl Evaluation {
+    /// The flips of one chain per element of `y`, and what is left to do.
+    pub(crate) fn new(cots: ReceiverCots, shape: &Shape, rule: Rule, y: &[u64]) -> (Vec<u8>, Self) {
+        let mut flips: Lanes = y.iter().copied().collect();
+        let pads = if shape.fits(32) {
+            Pads::Narrow(own_pads(cots, shape, rule, &mut flips))
+        } else if shape.fits(64) {
+            Pads::Middle(own_pads(cots, shape, rule, &mut flips))
+        } else {
+            Pads::Wide(own_pads(cots, shape, rule, &mut flips))
+        };
+        let mut message = LaneWriter::new(y.len(), shape.bits() as usize);
+        message.push(shape.bits(), &flips);
+        (message.finish(), Self { shape: shape.clone(), y: y.iter().copied().collect(), pads })
+    }
+
+    /// The shares of the carries at the boundaries `taps`.
+    pub(crate) fn open(self, message: &[u8], taps: &[usize]) -> Vec<BitVec> {
+        match self.pads {
+            Pads::Narrow(pads) => chain::evaluate(&self.shape, &self.y, pads, message, taps),
+            Pads::Middle(pads) => chain::evaluate(&self.shape, &self.y, pads, message, taps),
+            Pads::Wide(pads) => chain::evaluate(&self.shape, &self.y, pads, message, taps),
+        }
     }
 }
 
-async fn evaluate<T: Lane + Pad>(
-    io: &Io,
+/// The pads of the evaluator's choices, digit by digit; turns y in `flips` into the flips.
+fn own_pads<T: Lane + Pad>(
     mut cots: ReceiverCots,
     shape: &Shape,
     rule: Rule,
-    y: &[u64],
-    taps: &[usize],
-) -> Vec<BitVec> {
-    let n = y.len();
-    let mut flips: Lanes = Lanes::new(y.to_vec());
-    // COTs in the order in which the garbler needs them, the top digit first.
+    flips: &mut [u64],
+) -> Vec<Wiped<T>> {
     let mut pads = Vec::with_capacity(shape.len());
+    // COTs in the order in which the garbler needs them, the top digit first.
     for i in (0..shape.len()).rev() {
         let m = shape.width(i) as usize;
-        let (choices, own) = cots.take(m * n).pads::<T>(m, domain(rule));
+        let (choices, own) = cots.take(m * flips.len()).pads::<T>(m, domain(rule));
         let offset = shape.offset(i);
         for (flip, choice) in flips.iter_mut().zip(choices) {
             *flip ^= u64::from(choice) << offset;
         }
         pads.push(Wiped::new(own));
     }
-    let mut message = LaneWriter::new(n, shape.bits() as usize);
     pads.reverse();
-    message.push(shape.bits(), &flips);
-    io.send(&message.finish()).await;
-    let received = io.receive(message_len(n, shape.correction_bits())).await;
-    chain::evaluate(shape, y, pads, &received, taps)
+    pads
 }
 
 const fn domain(rule: Rule) -> PadDomain {

@@ -15,14 +15,14 @@
 use crate::ops::Ctx;
 use crate::ops::compare::chain::{Rule, bit_of_each};
 use crate::ops::compare::shape::Shape;
-use crate::ops::compare::{chain_cost, evaluate_chain, garble_chain, masks};
+use crate::ops::compare::{Evaluation, garbled, masks};
 use crate::ops::lanes::{LaneReader, LaneWriter, message_len};
 use crate::ops::mux::signed_by;
 use crate::ops::transfer::{Lanes, Payload, correct_all, finish_all, lanes_of, low_mask, secret_pads};
 use crate::ot::{PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
+use crate::ring::BitVec;
 use crate::transport::cost::Cost;
-use crate::transport::machine::join;
 
 /// The public shape of a gate.
 #[derive(Clone, Debug)]
@@ -50,17 +50,33 @@ impl GateShape {
         [self.payload_bits() + 1, self.payload_bits() + 3 * self.table as usize]
     }
 
+    /// The bytes of the four messages for `n` elements.
+    pub(crate) fn message_lens(&self, n: usize) -> [usize; 4] {
+        let [flips, corrections] = self.chain.message_lens(n);
+        let [third, fourth] = self.last_bits().map(|bits| message_len(n, bits));
+        [flips + self.tables() * message_len(n, 1), corrections, third, fourth]
+    }
+
+    /// The COTs for `n` elements, by their sender.
+    pub(crate) fn cots(&self, garbler: Party, n: usize) -> Cost {
+        let of_garbler = n * (self.chain.bits() as usize + 1 + self.tables());
+        Cost::of_cots(garbler, of_garbler).then(Cost::of_cots(garbler.peer(), n))
+    }
+
     /// The cost for `n` elements.
     pub(crate) fn cost(&self, garbler: Party, n: usize) -> Cost {
-        let evaluator = garbler.peer();
-        let [third, fourth] = self.last_bits().map(|bits| message_len(n, bits));
-        let table = usize::from(self.table > 0);
-        chain_cost(garbler, &self.chain, n)
-            .beside(Cost::message(evaluator, table * message_len(n, 1)))
-            .then(Cost::of_cots(evaluator, n))
-            .then(Cost::of_cots(garbler, n * (1 + table)))
-            .then(Cost::message(evaluator, third))
-            .then(Cost::message(garbler, fourth))
+        let senders = [garbler.peer(), garbler, garbler.peer(), garbler];
+        let messages = senders.into_iter().zip(self.message_lens(n));
+        messages.fold(self.cots(garbler, n), |cost, (from, len)| cost.then(Cost::message(from, len)))
+    }
+
+    fn tables(&self) -> usize {
+        usize::from(self.table > 0)
+    }
+
+    /// Payloads with the values of one party.
+    fn with<'v>(&self, values: &'v [Lanes]) -> Vec<Payload<'v>> {
+        self.payloads.iter().zip(values).map(|(&bits, values)| (bits, &values[..])).collect()
     }
 }
 
@@ -73,127 +89,174 @@ pub(crate) struct Gated {
 }
 
 /// Gates `values`, one vector for every payload, on the sign of `u`.
-pub(crate) async fn gate(cx: Ctx, garbler: Party, shape: &GateShape, u: &[u64], values: &[&[u64]]) -> Gated {
+pub(crate) async fn gate(
+    mut cx: Ctx,
+    garbler: Party,
+    shape: &GateShape,
+    u: &[u64],
+    values: &[&[u64]],
+) -> Gated {
+    let [first, second, third, fourth] = shape.message_lens(u.len());
     if cx.party == garbler {
-        garble(cx, shape, u, values).await
+        let received = cx.io.receive(first).await;
+        let (message, state) = Garbling::new(&mut cx, shape, u, &received);
+        cx.io.send(&message).await;
+        let received = cx.io.receive(third).await;
+        let (message, gated) = state.finish(values, &received);
+        cx.io.send(&message).await;
+        gated
     } else {
-        evaluate(cx, shape, u, values).await
+        let (message, state) = Evaluating::new(&mut cx, shape, u);
+        cx.io.send(&message).await;
+        let received = cx.io.receive(second).await;
+        let (message, state) = state.open(values, &received);
+        cx.io.send(&message).await;
+        let received = cx.io.receive(fourth).await;
+        state.finish(&received)
     }
 }
 
-async fn garble(cx: Ctx, shape: &GateShape, u: &[u64], values: &[&[u64]]) -> Gated {
-    let n = u.len();
-    let Ctx { io, mut send, recv: kappa, mut rng, .. } = cx;
-    let bits = shape.chain.bits();
-    let chain_cots = send.take(n * bits as usize);
-    let choice_cots = send.take(n);
-    let top = lanes_of(&bit_of_each(u, bits));
-
-    // Message 2, with the evaluator's flips of b' of message 1.
-    let mut pi = masks(&mut rng, n);
-    let own = lanes_of(&kappa.choices());
-    let last = shape.chain.len() - 1;
-    for ((pi, kappa), top) in pi.iter_mut().zip(own.iter()).zip(top.iter()) {
-        *pi = *pi & !(1 << last) | (kappa ^ 1 ^ top) << last;
-    }
-    let mask = low_mask(bits);
-    let complement: Lanes = u.iter().map(|&v| !v & mask).collect();
-    let table_len = if shape.table > 0 { message_len(n, 1) } else { 0 };
-    let ((), top_flips) = join(
-        garble_chain(&io, chain_cots, &shape.chain, Rule::Less, &complement, &pi),
-        io.receive(table_len),
-    )
-    .await;
-
-    // Message 3.
-    let [third, fourth] = shape.last_bits();
-    let received = io.receive(message_len(n, third)).await;
-    let mut received = LaneReader::new(&received, n, third);
-    let mut payloads = finish_all(kappa, PadDomain::Mux, &own, &shape.payloads, &mut received);
-    let flips = received.pull_bits();
-
-    // Message 4.
-    let mut message = LaneWriter::new(n, fourth);
-    let signed: Vec<Lanes> = values.iter().map(|t| signed_by(&own, t)).collect();
-    let sent: Vec<Payload<'_>> =
-        shape.payloads.iter().zip(&signed).map(|(&bits, t)| (bits, &t[..])).collect();
-    let (choice_cots, table_cots) = both_uses(choice_cots, shape.table, SenderCots::twice);
-    for (i, (corrections, shares)) in
-        correct_all(choice_cots, PadDomain::Mux, Some(&flips), &sent).into_iter().enumerate()
-    {
-        message.push(shape.payloads[i], &corrections);
-        add_gated(&mut payloads[i], &shares, &own, values[i]);
-    }
-    let table = match table_cots {
-        None => Lanes::zeros(n),
-        Some(low) => {
-            let cots = low.interleave(send);
-            let top_flips = LaneReader::new(&top_flips, n, 1).pull_bits();
-            let flips = [lanes_of(&flips), lanes_of(&top_flips)];
-            garble_table(cots, shape.table, &flips, &own, &top, &mut message)
-        }
-    };
-    io.send(&message.finish()).await;
-    Gated { payloads, table }
+/// The garbler between messages 2 and 3.
+pub(crate) struct Garbling<'a> {
+    shape: &'a GateShape,
+    n: usize,
+    /// The OTs whose choices are the garbler's shares of d, and these shares.
+    kappa: ReceiverCots,
+    own: Lanes,
+    /// The top bits of u.
+    top: Lanes,
+    choice_cots: SenderCots,
+    table_cots: SenderCots,
+    top_flips: BitVec,
 }
 
-async fn evaluate(cx: Ctx, shape: &GateShape, u: &[u64], values: &[&[u64]]) -> Gated {
-    let n = u.len();
-    let Ctx { io, send, mut recv, .. } = cx;
-    let bits = shape.chain.bits();
-    let chain_cots = recv.take(n * bits as usize);
-    let choice_cots = recv.take(n);
-    let top = bit_of_each(u, bits);
-
-    // Messages 1 and 2.
-    let mut top_flips = LaneWriter::new(n, 1);
-    if shape.table > 0 {
-        top_flips.push_bits(&top.xor(&recv.choices()));
-    }
-    let top_flips = if shape.table > 0 { top_flips.finish() } else { Vec::new() };
-    let mask = low_mask(bits);
-    let low: Lanes = u.iter().map(|&v| v & mask).collect();
-    let taps = [shape.chain.len()];
-    let (carry, ()) =
-        join(evaluate_chain(&io, chain_cots, &shape.chain, Rule::Less, &low, &taps), io.send(&top_flips))
-            .await;
-    let gate = top.xor(&carry[0]);
-    let own = lanes_of(&gate);
-
-    // Message 3.
-    let [third, fourth] = shape.last_bits();
-    let mut message = LaneWriter::new(n, third);
-    let signed: Vec<Lanes> = values.iter().map(|t| signed_by(&own, t)).collect();
-    let sent: Vec<Payload<'_>> =
-        shape.payloads.iter().zip(&signed).map(|(&bits, t)| (bits, &t[..])).collect();
-    let mut payloads = Vec::with_capacity(values.len());
-    for (i, (corrections, mut shares)) in
-        correct_all(send, PadDomain::Mux, None, &sent).into_iter().enumerate()
-    {
-        message.push(shape.payloads[i], &corrections);
-        let zeros = vec![0; n];
-        add_gated(&mut shares, &zeros, &own, values[i]);
-        payloads.push(shares);
-    }
-    message.push_bits(&gate.xor(&choice_cots.choices()));
-    io.send(&message.finish()).await;
-
-    // Message 4.
-    let received = io.receive(message_len(n, fourth)).await;
-    let mut received = LaneReader::new(&received, n, fourth);
-    let (choice_cots, table_cots) = both_uses(choice_cots, shape.table, ReceiverCots::twice);
-    let shares = finish_all(choice_cots, PadDomain::Mux, &own, &shape.payloads, &mut received);
-    for (payload, share) in payloads.iter_mut().zip(&shares) {
-        payload.iter_mut().zip(share.iter()).for_each(|(p, s)| *p = p.wrapping_add(*s));
-    }
-    let table = match table_cots {
-        None => Lanes::zeros(n),
-        Some(low) => {
-            let cots = low.interleave(recv);
-            evaluate_table(cots, shape.table, &own, &lanes_of(&top), &mut received)
+impl<'a> Garbling<'a> {
+    /// Message 2, from message 1.
+    pub(crate) fn new(cx: &mut Ctx, shape: &'a GateShape, u: &[u64], received: &[u8]) -> (Vec<u8>, Self) {
+        let (n, bits) = (u.len(), shape.chain.bits());
+        let [chain_cots, choice_cots] = [bits as usize, 1].map(|count| cx.send.take(n * count));
+        let table_cots = cx.send.take(n * shape.tables());
+        let kappa = cx.recv.take(n);
+        let (own, top) = (lanes_of(&kappa.choices()), lanes_of(&bit_of_each(u, bits)));
+        let mut pi = masks(&mut cx.rng, n);
+        let last = shape.chain.len() - 1;
+        for ((pi, kappa), top) in pi.iter_mut().zip(own.iter()).zip(top.iter()) {
+            *pi = *pi & !(1 << last) | (kappa ^ 1 ^ top) << last;
         }
-    };
-    Gated { payloads, table }
+        let mask = low_mask(bits);
+        let complement: Lanes = u.iter().map(|&v| !v & mask).collect();
+        let (flips, top_flips) = received.split_at(shape.chain.message_lens(n)[0]);
+        let message = garbled(chain_cots, &shape.chain, Rule::Less, &complement, flips, &pi);
+        let top_flips =
+            if shape.table > 0 { LaneReader::new(top_flips, n, 1).pull_bits() } else { BitVec::zeros(n) };
+        (message, Self { shape, n, kappa, own, top, choice_cots, table_cots, top_flips })
+    }
+
+    /// Message 4 and the garbler's shares, from message 3.
+    pub(crate) fn finish(self, values: &[&[u64]], received: &[u8]) -> (Vec<u8>, Gated) {
+        let Self { shape, n, kappa, own, top, choice_cots, table_cots, top_flips } = self;
+        let [third, fourth] = shape.last_bits();
+        let mut received = LaneReader::new(received, n, third);
+        let mut payloads = finish_all(kappa, PadDomain::Mux, &own, &shape.payloads, &mut received);
+        let flips = received.pull_bits();
+        let mut message = LaneWriter::new(n, fourth);
+        let signed: Vec<Lanes> = values.iter().map(|t| signed_by(&own, t)).collect();
+        let (choice_cots, low) = both_uses(choice_cots, shape.table, SenderCots::twice);
+        let sent = correct_all(choice_cots, PadDomain::Mux, Some(&flips), &shape.with(&signed));
+        for (i, (corrections, shares)) in sent.into_iter().enumerate() {
+            message.push(shape.payloads[i], &corrections);
+            add_gated(&mut payloads[i], &shares, &own, values[i]);
+        }
+        let table = match low {
+            None => Lanes::zeros(n),
+            Some(low) => {
+                let flips = [lanes_of(&flips), lanes_of(&top_flips)];
+                garble_table(low.interleave(table_cots), shape.table, &flips, &own, &top, &mut message)
+            }
+        };
+        (message.finish(), Gated { payloads, table })
+    }
+}
+
+/// The evaluator between messages 1 and 2.
+pub(crate) struct Evaluating<'a> {
+    shape: &'a GateShape,
+    chain: Evaluation,
+    top: BitVec,
+    kappa: SenderCots,
+    choice_cots: ReceiverCots,
+    table_cots: ReceiverCots,
+}
+
+/// The evaluator between messages 3 and 4.
+pub(crate) struct Evaluated<'a> {
+    shape: &'a GateShape,
+    payloads: Vec<Lanes>,
+    /// Its shares of d.
+    own: Lanes,
+    top: BitVec,
+    choice_cots: ReceiverCots,
+    table_cots: ReceiverCots,
+}
+
+impl<'a> Evaluating<'a> {
+    /// Message 1.
+    pub(crate) fn new(cx: &mut Ctx, shape: &'a GateShape, u: &[u64]) -> (Vec<u8>, Self) {
+        let (n, bits) = (u.len(), shape.chain.bits());
+        let [chain_cots, choice_cots] = [bits as usize, 1].map(|count| cx.recv.take(n * count));
+        let table_cots = cx.recv.take(n * shape.tables());
+        let kappa = cx.send.take(n);
+        let (top, mask) = (bit_of_each(u, bits), low_mask(bits));
+        let low: Lanes = u.iter().map(|&v| v & mask).collect();
+        let (mut message, chain) = Evaluation::new(chain_cots, &shape.chain, Rule::Less, &low);
+        if shape.table > 0 {
+            let mut flips = LaneWriter::new(n, 1);
+            flips.push_bits(&top.xor(&table_cots.choices()));
+            message.extend(flips.finish());
+        }
+        (message, Self { shape, chain, top, kappa, choice_cots, table_cots })
+    }
+
+    /// Message 3, from message 2.
+    pub(crate) fn open(self, values: &[&[u64]], received: &[u8]) -> (Vec<u8>, Evaluated<'a>) {
+        let Self { shape, chain, top, kappa, choice_cots, table_cots } = self;
+        let carry = chain.open(received, &[shape.chain.len()]);
+        let gate = top.xor(&carry[0]);
+        let own = lanes_of(&gate);
+        let zeros = vec![0; own.len()];
+        let mut message = LaneWriter::new(own.len(), shape.last_bits()[0]);
+        let signed: Vec<Lanes> = values.iter().map(|t| signed_by(&own, t)).collect();
+        let mut payloads = Vec::with_capacity(values.len());
+        let sent = correct_all(kappa, PadDomain::Mux, None, &shape.with(&signed));
+        for (i, (corrections, mut shares)) in sent.into_iter().enumerate() {
+            message.push(shape.payloads[i], &corrections);
+            add_gated(&mut shares, &zeros, &own, values[i]);
+            payloads.push(shares);
+        }
+        message.push_bits(&gate.xor(&choice_cots.choices()));
+        (message.finish(), Evaluated { shape, payloads, own, top, choice_cots, table_cots })
+    }
+}
+
+impl Evaluated<'_> {
+    /// The evaluator's shares, from message 4.
+    pub(crate) fn finish(self, received: &[u8]) -> Gated {
+        let Self { shape, mut payloads, own, top, choice_cots, table_cots } = self;
+        let mut received = LaneReader::new(received, own.len(), shape.last_bits()[1]);
+        let (choice_cots, low) = both_uses(choice_cots, shape.table, ReceiverCots::twice);
+        let shares = finish_all(choice_cots, PadDomain::Mux, &own, &shape.payloads, &mut received);
+        for (payload, share) in payloads.iter_mut().zip(&shares) {
+            payload.iter_mut().zip(share.iter()).for_each(|(p, s)| *p = p.wrapping_add(*s));
+        }
+        let table = match low {
+            None => Lanes::zeros(own.len()),
+            Some(low) => {
+                let cots = low.interleave(table_cots);
+                evaluate_table(cots, shape.table, &own, &lanes_of(&top), &mut received)
+            }
+        };
+        Gated { payloads, table }
+    }
 }
 
 /// The OTs of v for the payloads, and again for the table: pads of two domains.

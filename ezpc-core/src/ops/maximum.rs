@@ -2,17 +2,21 @@
 //!
 //! | function | result | half-rounds |
 //! |---|---|---|
-//! | [`max`]`(cx, x, group)` | the maximum of each `group` consecutive elements | 4·ceil(log2 group) |
-//! | [`argmax`]`(cx, x, group, width)` | its index in the ring of `width`, the first of equal ones | 4·ceil(log2 group) |
+//! | [`max`]`(cx, x, group)` | the maximum of each `group` consecutive elements | 3·ceil(log2 group) + 1 |
+//! | [`argmax`]`(cx, x, group, width)` | its index in the ring of `width`, the first of equal ones | the same |
 //!
 //! max(a, b) = b + d·(a - b) with d = [a - b >= 0], one `ops::gate` a pair; an index rides along as a second
 //! payload of the same gate. Promised: differences within a group fit the signed range of the ring. The order of a
 //! group is kept from level to level and the left one wins a tie, so the first of equal maxima wins.
+//!
+//! Roles alternate from level to level: who garbled knows its share of the winners one message before its peer, and
+//! sends the flips of the next level along with it.
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
-use crate::ops::gate::{GateShape, gate};
+use crate::ops::gate::{Evaluating, Garbling, GateShape};
 use crate::ops::halves::{both_roles, both_roles_cost};
+use crate::ops::transfer::Lanes;
 use crate::party::Party;
 use crate::ring::{RingVec, Width};
 use crate::transport::cost::Cost;
@@ -65,55 +69,153 @@ fn shape(widths: &[Width]) -> GateShape {
 }
 
 fn tournament_cost(widths: &[Width], len: usize, group: usize) -> Cost {
-    if group == 0 {
+    if group < 2 {
         return Cost::none();
     }
-    let (groups, shape) = (len / group, shape(widths));
-    let (mut cost, mut size) = (Cost::none(), group);
-    while size > 1 {
-        cost = cost.then(both_roles_cost(groups * (size / 2), |garbler, n| shape.cost(garbler, n)));
-        size = size.div_ceil(2);
+    let shape = shape(widths);
+    both_roles_cost(len / group, |garbler, groups| half_cost(&shape, garbler, groups, group))
+}
+
+/// The sizes of a group at each level, down to 2.
+fn sizes(group: usize) -> impl Iterator<Item = usize> {
+    core::iter::successors(Some(group), |size| Some(size.div_ceil(2))).take_while(|size| *size > 1)
+}
+
+fn half_cost(shape: &GateShape, mut garbler: Party, groups: usize, group: usize) -> Cost {
+    let (mut cost, mut last) = (Cost::none(), None);
+    for size in sizes(group) {
+        let pairs = groups * (size / 2);
+        let [first, second, third, fourth] = shape.message_lens(pairs);
+        // The evaluator garbled the level before, and sends its first message with the last one of that.
+        cost = cost
+            .then(shape.cots(garbler, pairs))
+            .then(Cost::message(garbler.peer(), last.unwrap_or(0) + first))
+            .then(Cost::message(garbler, second))
+            .then(Cost::message(garbler.peer(), third));
+        last = Some(fourth);
+        garbler = garbler.peer();
     }
-    cost
+    cost.then(Cost::message(garbler.peer(), last.unwrap_or(0)))
 }
 
 /// The winners of every group by the first column, all columns of them.
-async fn tournament(mut cx: Ctx, mut columns: Vec<RingVec>, group: usize) -> Result<Vec<RingVec>> {
+async fn tournament(cx: Ctx, columns: Vec<RingVec>, group: usize) -> Result<Vec<RingVec>> {
+    if group == 1 {
+        return Ok(columns);
+    }
     let widths: Vec<Width> = columns.iter().map(RingVec::width).collect();
-    let (groups, shape) = (columns[0].len() / group, shape(&widths));
-    let mut size = group;
-    while size > 1 {
-        let pairs = groups * (size / 2);
-        let at = |i: usize| i / (size / 2) * size + 2 * (i % (size / 2));
-        let left: Vec<usize> = (0..pairs).map(at).collect();
-        let right: Vec<usize> = (0..pairs).map(|i| at(i) + 1).collect();
-        let cost = |garbler: Party, n| shape.cost(garbler, n);
-        let level = cx.split(both_roles_cost(pairs, cost).cots());
-        let losers: Vec<RingVec> = columns.iter().map(|c| c.gather(&right)).collect();
-        let differences: Vec<RingVec> =
-            columns.iter().zip(&losers).map(|(c, right)| c.gather(&left).sub(right)).collect();
-        let run = async |cx, garbler, range: Range<usize>| {
-            let values: Vec<&[u64]> = differences.iter().map(|d| &d.lanes()[range.clone()]).collect();
-            // A ring of one bit is compared in two: the gate needs a bit below the sign.
-            let wide: Vec<u64> = values[0].iter().map(|v| v << (2 - widths[0].bits().min(2))).collect();
-            let gated = gate(cx, garbler, &shape, &wide, &values).await;
-            Ok(gated.payloads)
-        };
-        let [a, b] = both_roles(level, pairs, cost, run).await?;
-        columns = (0..columns.len())
-            .map(|c| {
-                let gated = RingVec::new(widths[c], [&a[c][..], &b[c][..]].concat());
-                let winners = losers[c].add(&gated);
-                if size.is_multiple_of(2) {
-                    return winners;
-                }
-                let odd: Vec<usize> = (0..groups).map(|g| g * size + size - 1).collect();
-                interleave(&winners, &columns[c].gather(&odd), groups, size / 2)
-            })
-            .collect();
-        size = size.div_ceil(2);
+    let shape = shape(&widths);
+    let cost = |garbler: Party, groups| half_cost(&shape, garbler, groups, group);
+    let run = async |cx, garbler, range: Range<usize>| {
+        let members = range.start * group..range.end * group;
+        let columns = columns.iter().map(|c| c.slice(members.clone())).collect();
+        half_tournament(cx, garbler, &shape, columns, group).await
+    };
+    let [a, b] = both_roles(cx, columns[0].len() / group, cost, run).await?;
+    Ok(a.iter().zip(&b).map(|(a, b)| RingVec::concat(&[a, b])).collect())
+}
+
+async fn half_tournament(
+    mut cx: Ctx,
+    garbler: Party,
+    shape: &GateShape,
+    mut columns: Vec<RingVec>,
+    group: usize,
+) -> Result<Vec<RingVec>> {
+    let groups = columns[0].len() / group;
+    let io = cx.io.clone();
+    let mut level = Level::new(&columns, group, groups);
+    let first = shape.message_lens(level.pairs())[0];
+    // What the evaluator of the present level has begun, and what the garbler got of it.
+    let (mut begun, mut flips) = (None, Vec::new());
+    if cx.party == garbler {
+        flips = io.receive(first).await;
+    } else {
+        let (message, state) = Evaluating::new(&mut cx, shape, &level.signs());
+        io.send(&message).await;
+        begun = Some(state);
+    }
+    for size in sizes(group) {
+        let [_, second, third, fourth] = shape.message_lens(level.pairs());
+        let more = size > 2;
+        let next_pairs = groups * (size.div_ceil(2) / 2);
+        let next_first = if more { shape.message_lens(next_pairs)[0] } else { 0 };
+        let values = level.values();
+        if let Some(state) = begun.take() {
+            let received = io.receive(second).await;
+            let (message, state) = state.open(&values, &received);
+            io.send(&message).await;
+            let received = io.receive(fourth + next_first).await;
+            let gated = state.finish(&received[..fourth]);
+            flips = received[fourth..].to_vec();
+            columns = level.winners(&columns, &gated.payloads);
+            level = Level::new(&columns, size.div_ceil(2), groups);
+        } else {
+            let (message, state) = Garbling::new(&mut cx, shape, &level.signs(), &flips);
+            io.send(&message).await;
+            let received = io.receive(third).await;
+            let (mut message, gated) = state.finish(&values, &received);
+            columns = level.winners(&columns, &gated.payloads);
+            level = Level::new(&columns, size.div_ceil(2), groups);
+            if more {
+                let (flips, state) = Evaluating::new(&mut cx, shape, &level.signs());
+                message.extend(flips);
+                begun = Some(state);
+            }
+            io.send(&message).await;
+        }
     }
     Ok(columns)
+}
+
+/// One level: groups of `size` members, their neighbours as pairs.
+struct Level {
+    size: usize,
+    groups: usize,
+    /// The right members of all pairs, column by column.
+    right: Vec<RingVec>,
+    /// Left minus right.
+    differences: Vec<RingVec>,
+}
+
+impl Level {
+    fn new(columns: &[RingVec], size: usize, groups: usize) -> Self {
+        let half = size / 2;
+        let place = |i: usize| i / half * size + 2 * (i % half);
+        let left: Vec<usize> = (0..groups * half).map(place).collect();
+        let right: Vec<usize> = left.iter().map(|i| i + 1).collect();
+        let right: Vec<RingVec> = columns.iter().map(|c| c.gather(&right)).collect();
+        let differences = columns.iter().zip(&right).map(|(c, right)| c.gather(&left).sub(right)).collect();
+        Self { size, groups, right, differences }
+    }
+
+    fn pairs(&self) -> usize {
+        self.groups * (self.size / 2)
+    }
+
+    fn values(&self) -> Vec<&[u64]> {
+        self.differences.iter().map(RingVec::lanes).collect()
+    }
+
+    /// The numbers whose signs decide. A ring of one bit is compared in two: a gate needs a bit below the sign.
+    fn signs(&self) -> Lanes {
+        let decisive = &self.differences[0];
+        let shift = 2 - decisive.width().bits().min(2);
+        decisive.lanes().iter().map(|v| v << shift).collect()
+    }
+
+    /// The members of the next level.
+    fn winners(&self, columns: &[RingVec], gated: &[Lanes]) -> Vec<RingVec> {
+        let column = |((column, right), gated): ((&RingVec, &RingVec), &Lanes)| {
+            let winners = right.add(&RingVec::new(right.width(), gated.to_vec()));
+            if self.size.is_multiple_of(2) {
+                return winners;
+            }
+            let odd: Vec<usize> = (0..self.groups).map(|g| g * self.size + self.size - 1).collect();
+            interleave(&winners, &column.gather(&odd), self.groups, self.size / 2)
+        };
+        columns.iter().zip(&self.right).zip(gated).map(column).collect()
+    }
 }
 
 /// `half` winners of every group, followed by its odd one out.

@@ -9,10 +9,13 @@
 //! | `Floor` | k + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
 //! | `Logical` | k + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
 //! | `Near` | 1 | s + 1 | 2 | -2^{k-2} <= x < 2^{k-2} | -1 or 0 |
+//! | `NearPositive` | 1 | s + 1 | 2 | 0 <= x < 2^{k-1} | -1 or 0 |
+//! | `NearWide` | k - s + 1 | chain(k-s) + (s-1) | 3 | x >= -2^{k-1} + 2^s - 1 | -1 or 0 |
 //!
-//! `Near` leaves out c, and after an offset of 2^{k-2} the top bit of z is 0, so w is the or of the shares' top
-//! bits. Its error depends on the shares, so before a reveal that may show the floor only, use `Floor`. The messages
-//! reveal nothing: `PROOFS.md`, section 3.
+//! The near ones leave out c. `Near` after an offset of 2^{k-2}, and `NearPositive` as it is, have a z whose top bit is 0,
+//! so w is the or of the shares' top bits; `NearWide` takes for w the carry of the shares without their low bits. Their
+//! error depends on the shares, so before a reveal that may show the floor only, use `Floor`. The messages reveal
+//! nothing: `PROOFS.md`, section 3.
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
@@ -47,62 +50,92 @@ pub async fn trunc(cx: Ctx, x: &RingVec, shift: u32, kind: Trunc) -> Result<Ring
     let cost = |garbler, n| half_cost(garbler, width, shift, kind, n);
     let run = async |cx, garbler, range: core::ops::Range<usize>| {
         let x = &x.lanes()[range];
-        if is_near(width, shift, kind) {
-            half_near(cx, garbler, width, shift, x).await
-        } else {
-            half_exact(cx, garbler, width, shift, kind, x).await
+        match plan(width, shift, kind) {
+            Plan::Tops { offset } => half_tops(cx, garbler, width, shift, offset, x).await,
+            Plan::Chain { offset, shape, taps } => {
+                half_chain(cx, garbler, width, shift, offset, &shape, &taps, x).await
+            }
         }
     };
     let [a, b] = both_roles(cx, x.len(), cost, run).await?;
     Ok(RingVec::concat(&[&a, &b]))
 }
 
-/// The offset 2^{k-2} must be a multiple of 2^s for the cheap kind; else the exact one does it.
-fn is_near(width: Width, shift: u32, kind: Trunc) -> bool {
-    kind == Trunc::Near && shift + 2 <= width.bits()
+/// How a truncation finds the carries; the offset makes values non-negative.
+enum Plan {
+    /// The top bit after the offset is 0, so w is the or of the shares' top bits.
+    Tops { offset: u64 },
+    /// w is the first tap and c, where it counts, the second, of a chain over the top bits of the shares.
+    Chain { offset: u64, shape: Shape, taps: Vec<Tap> },
 }
 
-fn half_cost(garbler: Party, width: Width, shift: u32, kind: Trunc, n: usize) -> Cost {
-    if is_near(width, shift, kind) {
-        product_cost(garbler, shift, n)
-    } else {
-        let (shape, taps) = exact_taps(width, shift);
-        carries_to_arith_cost(garbler, &shape, &taps, n)
+fn plan(width: Width, shift: u32, kind: Trunc) -> Plan {
+    let bits = width.bits();
+    let half = 1 << (bits - 1);
+    match kind {
+        // The offset must be a multiple of 2^s; else the exact kind does it.
+        Trunc::Near if shift + 2 <= bits => Plan::Tops { offset: half / 2 },
+        Trunc::NearPositive => Plan::Tops { offset: 0 },
+        Trunc::NearWide => {
+            let shape = Shape::radix4(bits - shift, &[]);
+            let taps = vec![Tap { boundary: shape.len(), bits: shift }];
+            Plan::Chain { offset: half, shape, taps }
+        }
+        Trunc::Floor | Trunc::Logical | Trunc::Near => {
+            let shape = Shape::radix4(bits, &[shift]);
+            let out = Tap { boundary: shape.len(), bits: shift };
+            let into_shift = Tap { boundary: shape.boundary(shift), bits };
+            let offset = if kind == Trunc::Logical { 0 } else { half };
+            Plan::Chain { offset, taps: vec![out, into_shift], shape }
+        }
     }
 }
 
-fn exact_taps(width: Width, shift: u32) -> (Shape, [Tap; 2]) {
-    let shape = Shape::radix4(width.bits(), &[shift]);
-    let into_shift = Tap { boundary: shape.boundary(shift), bits: width.bits() };
-    let out = Tap { boundary: shape.len(), bits: shift };
-    (shape, [into_shift, out])
+fn half_cost(garbler: Party, width: Width, shift: u32, kind: Trunc, n: usize) -> Cost {
+    match plan(width, shift, kind) {
+        Plan::Tops { .. } => product_cost(garbler, shift, n),
+        Plan::Chain { shape, taps, .. } => carries_to_arith_cost(garbler, &shape, &taps, n),
+    }
 }
 
-async fn half_exact(
+#[allow(clippy::too_many_arguments, reason = "a plan and its operands")]
+async fn half_chain(
     cx: Ctx,
     garbler: Party,
     width: Width,
     shift: u32,
-    kind: Trunc,
+    offset: u64,
+    shape: &Shape,
+    taps: &[Tap],
+    x: &[u64],
+) -> Result<RingVec> {
+    // By the garbler alone, as every constant here.
+    let offset = if cx.party == garbler { offset } else { 0 };
+    let z: Lanes = x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect();
+    let dropped = width.bits() - shape.bits();
+    let operands: Lanes = z.iter().map(|z| z >> dropped).collect();
+    let carries = carries_to_arith(cx, garbler, shape, taps, &operands).await;
+    let wraps = z.iter().zip(carries[0].iter());
+    let mut lanes: Vec<u64> = wraps
+        .map(|(z, w)| (z >> shift).wrapping_sub(w << (width.bits() - shift)).wrapping_sub(offset >> shift))
+        .collect();
+    if let Some(carries) = carries.get(1) {
+        lanes.iter_mut().zip(carries.iter()).for_each(|(lane, c)| *lane = lane.wrapping_add(*c));
+    }
+    Ok(RingVec::new(width, lanes))
+}
+
+async fn half_tops(
+    cx: Ctx,
+    garbler: Party,
+    width: Width,
+    shift: u32,
+    offset: u64,
     x: &[u64],
 ) -> Result<RingVec> {
     let is_garbler = cx.party == garbler;
-    let (shape, taps) = exact_taps(width, shift);
-    // By the garbler alone, as every constant here.
-    let offset = if kind == Trunc::Logical || !is_garbler { 0 } else { 1 << (width.bits() - 1) };
-    let z: Lanes = x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect();
-    let carries = carries_to_arith(cx, garbler, &shape, &taps, &z).await;
-    let parts = z.iter().zip(carries[0].iter().zip(carries[1].iter()));
-    let lanes = parts.map(|(z, (c, w))| {
-        (z >> shift).wrapping_add(*c).wrapping_sub(w << (width.bits() - shift)).wrapping_sub(offset >> shift)
-    });
-    Ok(RingVec::new(width, lanes.collect()))
-}
-
-async fn half_near(cx: Ctx, garbler: Party, width: Width, shift: u32, x: &[u64]) -> Result<RingVec> {
-    let is_garbler = cx.party == garbler;
     let bits = width.bits();
-    let offset = if is_garbler { 1 << (bits - 2) } else { 0 };
+    let offset = if is_garbler { offset } else { 0 };
     let z: Lanes = x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect();
     let wrapped = both_tops(cx, is_garbler, shift, &z, bits - 1).await;
     let lanes = z.iter().zip(wrapped.iter()).map(|(z, both)| {

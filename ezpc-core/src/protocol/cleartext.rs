@@ -185,13 +185,18 @@ impl Protocol for Cleartext {
     fn trunc(&mut self, x: &RingVec, shift: u32, kind: Trunc) -> Result<RingVec> {
         let w = x.width();
         can_drop(shift, w)?;
-        if kind == Trunc::Near && shift > 0 {
-            let quarter = 1_i128 << w.bits() >> 2;
-            promised("truncation", x, |v| (-quarter..quarter).contains(&i128::from(v)))?;
-        }
+        let half = 1_i128 << w.bits() >> 1;
+        let range = match kind {
+            _ if shift == 0 => -half..half,
+            Trunc::Floor | Trunc::Logical => -half..half,
+            Trunc::Near => -half / 2..half / 2,
+            Trunc::NearPositive => 0..half,
+            Trunc::NearWide => (1 << shift) - 1 - half..half,
+        };
+        promised("truncation", x, |v| range.contains(&i128::from(v)))?;
         Ok(match kind {
-            Trunc::Floor | Trunc::Near => x.map(w, |v| w.from_signed(w.signed(v) >> shift)),
             Trunc::Logical => x.map(w, |v| v >> shift),
+            _ => x.map(w, |v| w.from_signed(w.signed(v) >> shift)),
         })
     }
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::ops::testing::{SIZES, WIDTHS, all_pairs, edge_pairs, edges, run_pair, share, sum};
 
+const KINDS: [Trunc; 5] = [Trunc::Floor, Trunc::Logical, Trunc::Near, Trunc::NearPositive, Trunc::NearWide];
+
 fn check(shares: &[RingVec; 2], shift: u32, kind: Trunc) {
     let width = shares[0].width();
     let run = async |cx: Ctx| {
@@ -15,8 +17,13 @@ fn check(shares: &[RingVec; 2], shift: u32, kind: Trunc) {
             Trunc::Floor => assert_eq!(y, width.from_signed(floor), "{x:#x} >> {shift} of {width}"),
             Trunc::Logical => assert_eq!(y, x >> shift, "{x:#x} >>> {shift} of {width}"),
             _ => {
-                let quarter = 1_i64 << width.bits().saturating_sub(2);
-                let promised = width.bits() >= 2 && (-quarter..quarter).contains(&value);
+                let half = 1_i128 << (width.bits() - 1);
+                let range = match kind {
+                    Trunc::Near => -half / 2..half / 2,
+                    Trunc::NearPositive => 0..half,
+                    _ => (1 << shift) - 1 - half..half,
+                };
+                let promised = range.contains(&i128::from(value));
                 let error = width.signed(y.wrapping_sub(width.from_signed(floor)));
                 assert!(!promised || error == 0 || error == -1, "{x:#x} / 2^{shift} of {width}: {error}");
             }
@@ -53,7 +60,7 @@ fn all_kinds_are_right_at_edges_and_for_every_size() {
     let width = Width::new(16);
     for size in SIZES {
         let values: Vec<u64> = edges(width).into_iter().cycle().take(size).collect();
-        [Trunc::Floor, Trunc::Near].into_iter().for_each(|kind| check(&share(1, width, &values), 5, kind));
+        KINDS.into_iter().for_each(|kind| check(&share(1, width, &values), 5, kind));
     }
 }
 
@@ -65,7 +72,7 @@ fn all_shares_of_a_ring_of_ten_bits_are_right() {
         let pairs = block.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
         let (x, y): (Vec<u64>, Vec<u64>) = pairs.unzip();
         let shares = [x, y].map(|v| RingVec::new(width, v));
-        [Trunc::Floor, Trunc::Near].into_iter().for_each(|kind| check(&shares, 3, kind));
+        KINDS.into_iter().for_each(|kind| check(&shares, 3, kind));
     }
 }
 
@@ -83,5 +90,8 @@ fn costs_are_the_published_ones() {
     let cost = trunc_cost(Width::W32, 12, Trunc::Near, 1024);
     assert_eq!(cost.bytes(Party::Server) + cost.bytes(Party::Client), 13 * 1024 / 8);
     assert_eq!((cost.half_rounds(), cost.cots()), (2, [512, 512]));
+    assert_eq!(trunc_cost(Width::W32, 12, Trunc::NearPositive, 1024), cost);
     assert_eq!(trunc_cost(Width::W32, 12, Trunc::Floor, 1024).half_rounds(), 3);
+    let wide = trunc_cost(Width::W32, 12, Trunc::NearWide, 1024);
+    assert_eq!((wide.half_rounds(), wide.cots()), (3, [21 * 512, 21 * 512]));
 }
