@@ -69,6 +69,12 @@ pub trait Protocol {
     ) -> Result<Self::Bool>;
 
     /// Opens a vector to the parties of `to`; `None` at a party that does not learn it. One half-round.
+    ///
+    /// Only the value is revealed when it is a function of the secrets alone. The results of [`Protocol::linear`]
+    /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::relu_trunc`] and [`Trunc::Near`] are rounded in a way
+    /// that depends on the shares or on noise: before opening one of them, keep guard bits and drop them with
+    /// [`Trunc::Floor`], or whoever learns it learns low bits of what was rounded away. Results of
+    /// [`Protocol::linear`] are not opened to the owner of its weights without that.
     fn reveal(&mut self, x: &Self::Arith, to: Reveal) -> Result<Option<RingVec>>;
 
     /// Opens a Boolean vector, as [`Protocol::reveal`].
@@ -202,6 +208,11 @@ pub trait Protocol {
     /// bits; the first of equal ones. Promised as [`Protocol::max`].
     fn argmax(&mut self, x: &Self::Arith, group: usize, width: Width) -> Result<Self::Arith> {
         provided::argmax(self, x, group, width)
+    }
+    /// Does for a layer what does not depend on its input, and says before the first input what is wrong with its
+    /// weights. Local; optional.
+    fn prepare(&mut self, _layer: &Linear<Self::Arith>) -> Result<()> {
+        Ok(())
     }
     /// A linear layer; the result is truncated and in the smaller ring, as [`LinearSpec`] says.
     fn linear(&mut self, layer: &Linear<Self::Arith>, x: &Self::Arith) -> Result<Self::Arith> {

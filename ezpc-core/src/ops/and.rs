@@ -13,6 +13,7 @@ use crate::ot::PadDomain;
 use crate::party::Party;
 use crate::ring::BitVec;
 use crate::transport::cost::Cost;
+use zeroize::Zeroizing;
 
 /// The cost of [`and`] on `len` bits.
 #[must_use]
@@ -25,9 +26,10 @@ pub fn and_cost(len: usize) -> Cost {
 pub async fn and(cx: Ctx, a: &BitVec, b: &BitVec) -> Result<BitVec> {
     let len = a.len();
     let x = cx.recv.choices();
-    let sent = cx.send.pads::<u64>(1, PadDomain::And);
+    let sent = Zeroizing::new(cx.send.pads::<u64>(1, PadDomain::And));
     let (m0, m1) = (BitVec::from_lanes(&sent[0]), BitVec::from_lanes(&sent[1]));
-    let chosen = BitVec::from_lanes(&cx.recv.pads::<u64>(1, PadDomain::And).1);
+    let chosen = Zeroizing::new(cx.recv.pads::<u64>(1, PadDomain::And).1);
+    let chosen = BitVec::from_lanes(&chosen);
     let y = m0.xor(&m1);
     let z = x.and(&y).xor(&m0).xor(&chosen);
 

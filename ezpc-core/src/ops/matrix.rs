@@ -18,6 +18,7 @@ use crate::party::Party;
 use crate::ring::RingVec;
 use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
 use crate::transport::cost::Cost;
+use zeroize::Zeroizing;
 
 /// Which weight multiplies which inputs, and where the products go.
 struct Layout {
@@ -146,15 +147,16 @@ pub async fn private(cx: Ctx, spec: &LinearSpec, weights: Option<&[i64]>, x: &Ri
     let offset = 1_i64 << spec.weight_bits;
     Ok(match weights {
         Some(weights) => {
-            let factors: Vec<u64> = weights.iter().map(|&w| (w + offset) as u64).collect();
+            let factors: Zeroizing<Vec<u64>> =
+                Zeroizing::new(weights.iter().map(|&w| (w + offset) as u64).collect());
             let cross = product_receiver(&cx.io, cx.recv, &shape, &factors).await;
-            let clear: Vec<u64> = weights.iter().map(|&w| w as u64).collect();
+            let clear: Zeroizing<Vec<u64>> = Zeroizing::new(weights.iter().map(|&w| w as u64).collect());
             layout.gather(spec, cross.lanes()).add(&local(spec, &clear, x))
         }
         None => {
-            let vectors = layout.spread(x);
-            let cross = product_sender(&cx.io, cx.send, &shape, &vectors).await;
-            let excess = RingVec::new(spec.input, vectors).scale(&[offset as u64]);
+            let vectors = RingVec::new(spec.input, layout.spread(x));
+            let cross = product_sender(&cx.io, cx.send, &shape, vectors.lanes()).await;
+            let excess = vectors.scale(&[offset as u64]);
             layout.gather(spec, cross.sub(&excess).lanes())
         }
     })

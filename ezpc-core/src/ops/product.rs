@@ -15,6 +15,7 @@ use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width, pack_lanes, packed_len, unpack_lanes};
 use crate::transport::cost::Cost;
 use crate::transport::machine::{Io, join};
+use zeroize::Zeroizing;
 
 /// A batch of products: `factors` factors, each times its own vector of `len` elements over `width`.
 #[derive(Clone, Copy, Debug)]
@@ -83,21 +84,20 @@ fn expand(pads: &[u128], width: Width, len: usize, out: &mut [u64]) {
 /// The side that knows the vectors, `factors * len` lanes; returns its shares of the products.
 pub async fn product_sender(io: &Io, cots: SenderCots, shape: &ProductShape, vectors: &[u64]) -> RingVec {
     let flips = BitVec::from_bytes(shape.cots(), &io.receive(shape.flips_len()).await);
-    let [zeros, ones]: [Vec<u128>; 2] =
-        cots.pads(1, PadDomain::Matrix).try_into().expect("two pads for a choice of one bit");
+    let pads = Zeroizing::new(cots.pads::<u128>(1, PadDomain::Matrix));
     let mut shares = vec![0_u64; shape.factors * shape.len];
-    let (mut g0, mut g1) = (vec![0; shares.len()], vec![0; shares.len()]);
+    let [mut g0, mut g1] = [(); 2].map(|()| Zeroizing::new(vec![0_u64; shape.factors * shape.len]));
     let mut message = Vec::with_capacity(shape.corrections_len());
     for b in 0..shape.bits {
-        let (mut p0, mut p1) = (zeros[shape.plane(b)].to_vec(), ones[shape.plane(b)].to_vec());
+        let [mut p0, mut p1] = [0, 1].map(|c| Zeroizing::new(pads[c][shape.plane(b)].to_vec()));
         let flips = flips.slice(shape.plane(b)).to_lanes();
-        for ((a, b), flip) in p0.iter_mut().zip(&mut p1).zip(flips) {
+        for ((a, b), flip) in p0.iter_mut().zip(p1.iter_mut()).zip(flips) {
             let swap = (*a ^ *b) & u128::from(flip).wrapping_neg();
             (*a, *b) = (*a ^ swap, *b ^ swap);
         }
         expand(&p0, shape.ring_of(b), shape.len, &mut g0);
         expand(&p1, shape.ring_of(b), shape.len, &mut g1);
-        for (((g1, g0), v), share) in g1.iter_mut().zip(&g0).zip(vectors).zip(&mut shares) {
+        for (((g1, g0), v), share) in g1.iter_mut().zip(g0.iter()).zip(vectors).zip(&mut shares) {
             *g1 = g0.wrapping_sub(*g1).wrapping_add(*v);
             *share = share.wrapping_sub(*g0 << b);
         }
@@ -109,12 +109,13 @@ pub async fn product_sender(io: &Io, cots: SenderCots, shape: &ProductShape, vec
 
 /// The side that knows the factors; returns its shares of the products.
 pub async fn product_receiver(io: &Io, cots: ReceiverCots, shape: &ProductShape, factors: &[u64]) -> RingVec {
-    let lanes: Vec<u64> = (0..shape.bits).flat_map(|b| factors.iter().map(move |w| w >> b & 1)).collect();
+    let mut lanes = Zeroizing::new(Vec::with_capacity(shape.cots()));
+    lanes.extend((0..shape.bits).flat_map(|b| factors.iter().map(move |w| w >> b & 1)));
     io.send(&cots.choices().xor(&BitVec::from_lanes(&lanes)).to_bytes()).await;
-    let (_, pads) = cots.pads::<u128>(1, PadDomain::Matrix);
+    let pads = Zeroizing::new(cots.pads::<u128>(1, PadDomain::Matrix).1);
     let received = io.receive(shape.corrections_len()).await;
     let mut shares = vec![0_u64; shape.factors * shape.len];
-    let mut chosen = vec![0; shares.len()];
+    let mut chosen = Zeroizing::new(vec![0_u64; shares.len()]);
     let (mut at, len) = (0, shape.len.max(1));
     for b in 0..shape.bits {
         expand(&pads[shape.plane(b)], shape.ring_of(b), shape.len, &mut chosen);

@@ -9,7 +9,7 @@ mod methods;
 mod output;
 pub(crate) mod schedule;
 
-use super::{Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, check};
+use super::{Linear, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, check};
 use crate::crypto::SessionId;
 use crate::crypto::{Block, Prg};
 use crate::error::Result;
@@ -228,14 +228,14 @@ impl Protocol for TwoParty {
         Some(self.party)
     }
 
-    /// The peer's share comes from a common seed: no byte, no half-round.
+    /// The peer's share comes from a common seed: no byte, no half-round. The mask is drawn before the input is
+    /// looked at, so that a refused input leaves both parties at the same place of the stream.
     fn input(&mut self, from: Party, width: Width, len: usize, values: Option<&RingVec>) -> Result<Arith> {
-        if from == self.party {
-            let values = check::input_fits(from, width, len, values)?;
-            Ok(Shared::new(values.sub(&self.masks[from.index()].ring_vec(width, len))))
-        } else {
-            Ok(Shared::new(self.masks[from.index()].ring_vec(width, len)))
+        let mask = self.masks[from.index()].ring_vec(width, len);
+        if from != self.party {
+            return Ok(Shared::new(mask));
         }
+        Ok(Shared::new(check::input_fits(from, width, len, values)?.sub(&mask)))
     }
 
     fn input_bool(
@@ -245,13 +245,12 @@ impl Protocol for TwoParty {
         len: usize,
         values: Option<&BitPlanes>,
     ) -> Result<Bool> {
-        let values = match from == self.party {
-            true => Some(check::input_fits(from, width, len, values)?),
-            false => None,
-        };
         let prg = &mut self.masks[from.index()];
         let mask = BitPlanes::new((0..width.bits()).map(|_| prg.bits(len)).collect());
-        Ok(Shared::new(values.map_or_else(|| mask.clone(), |v| v.zip(&mask, BitVec::xor))))
+        if from != self.party {
+            return Ok(Shared::new(mask));
+        }
+        Ok(Shared::new(check::input_fits(from, width, len, values)?.zip(&mask, BitVec::xor)))
     }
 
     /// One half-round, k bits an element to each party that learns it.
@@ -313,6 +312,12 @@ impl Protocol for TwoParty {
 
     fn scope(&mut self, name: &str) {
         self.channel.set_scope(name);
+    }
+
+    /// Transforms the weights at their owner, and checks that their noise fits: a refusal that depends on weights
+    /// happens before anything is sent.
+    fn prepare(&mut self, layer: &Linear<Arith>) -> Result<()> {
+        layer::prepare(layer, self.party)
     }
 
     gadget_methods!();

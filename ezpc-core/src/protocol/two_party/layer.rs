@@ -93,7 +93,10 @@ pub(super) async fn run(
             let known = values.as_deref().filter(|_| *owner == party);
             return under_keys(cx, with, layer, *owner, known, x).await;
         }
-        Operand::Private { values, .. } => matrix::private(cx, spec, values.as_deref(), x).await?,
+        Operand::Private { owner, values } => {
+            let known = values.as_deref().filter(|_| *owner == party);
+            matrix::private(cx, spec, known, x).await?
+        }
         Operand::Shared(weights) => matrix::shared(cx, spec, weights.share(), x).await?,
     };
     let sum = match bias_share(layer, party) {
@@ -106,17 +109,14 @@ pub(super) async fn run(
     Ok(sum.shift_down(spec.shift))
 }
 
-async fn under_keys(
-    cx: Ctx,
-    with: Resources<'_>,
-    layer: &Linear<Shared<RingVec>>,
-    owner: Party,
-    weights: Option<&[i64]>,
-    x: &RingVec,
-) -> Result<RingVec> {
+/// Transforms the weights of a layer that runs under keys, at their owner, once.
+pub(super) fn prepare(layer: &Linear<Shared<RingVec>>, party: Party) -> Result<()> {
+    let Operand::Private { owner, values: Some(weights) } = &*layer.weights else { return Ok(()) };
+    if *owner != party || !encrypted(layer) {
+        return Ok(());
+    }
     let prepared = prepared(layer);
-    let plan = prepared.plan.as_ref().map_err(|e| Error::usage(e.to_string()))?;
-    if let (Some(weights), None) = (weights, prepared.weights.get()) {
+    if let (Ok(plan), None) = (&prepared.plan, prepared.weights.get()) {
         let bias = match layer.bias.as_deref() {
             Some(Operand::Public(values) | Operand::Private { values: Some(values), .. }) => {
                 Some(&values[..])
@@ -125,6 +125,20 @@ async fn under_keys(
         };
         let _ = prepared.weights.set(PreparedWeights::new(plan, weights, bias)?);
     }
+    Ok(())
+}
+
+async fn under_keys(
+    cx: Ctx,
+    with: Resources<'_>,
+    layer: &Linear<Shared<RingVec>>,
+    owner: Party,
+    weights: Option<&[i64]>,
+    x: &RingVec,
+) -> Result<RingVec> {
+    prepare(layer, cx.party)?;
+    let prepared = prepared(layer);
+    let plan = prepared.plan.as_ref().map_err(|e| Error::usage(e.to_string()))?;
     let keys = with.keys.expect("a session has keys before it runs a layer that needs them");
     let weights = weights.and_then(|_| prepared.weights.get());
     let y = linear_private(cx.io, keys, plan, owner, weights, x.lanes(), cx.rng, with.threads).await?;
