@@ -1,9 +1,11 @@
 //! Products of a matrix of weights with columns of residues, one for every position of a transform.
 
+#![expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")]
+
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-use super::residues::Prime;
+use super::residues::{Prime, widest};
 
 /// Positions that are treated together.
 pub(crate) const LANES: usize = 16;
@@ -54,21 +56,51 @@ pub(crate) fn multiply_portable(
     w: Weights<'_>,
     target: &mut Target<'_>,
 ) {
+    match w {
+        Weights::Vectors(w) => by_vectors(m, x, columns, w, target),
+        Weights::Scalars(w) => by_scalars(m, x, columns, w, target),
+    }
+}
+
+widest! {
+    /// One weight a position.
+    fn by_vectors(m: Prime, x: &[[u32; LANES]], columns: usize, w: &[[u32; LANES]], target: &mut Target<'_>) {
+        run(m, x, columns, target, w, |weight, lane| weight[lane]);
+    }
+}
+
+widest! {
+    /// One weight for all positions.
+    fn by_scalars(m: Prime, x: &[[u32; LANES]], columns: usize, w: &[u32], target: &mut Target<'_>) {
+        run(m, x, columns, target, w, |weight, _| *weight);
+    }
+}
+
+/// Row by row and column by column, with the sums of one vector in registers.
+#[inline(always)]
+fn run<W>(
+    m: Prime,
+    x: &[[u32; LANES]],
+    columns: usize,
+    target: &mut Target<'_>,
+    w: &[W],
+    lane_of: impl Fn(&W, usize) -> u32,
+) {
     let inputs = x.len() / columns;
     for row in 0..target.rows {
+        let weights = &w[row / ROWS * inputs * ROWS..][..inputs * ROWS];
         for column in 0..columns {
             let mut sums = [0_u64; LANES];
-            for (k, values) in x.chunks_exact(columns).enumerate() {
-                let at = (row / ROWS * inputs + k) * ROWS + row % ROWS;
-                for (lane, (sum, &v)) in sums.iter_mut().zip(&values[column]).enumerate() {
-                    let weight = match w {
-                        Weights::Vectors(w) => w[at][lane],
-                        Weights::Scalars(w) => w[at],
-                    };
-                    *sum += u64::from(v) * u64::from(weight);
+            for (values, weights) in x.chunks_exact(columns).zip(weights.chunks_exact(ROWS)) {
+                let (values, weight) = (&values[column], &weights[row % ROWS]);
+                for lane in 0..LANES {
+                    sums[lane] += u64::from(values[lane]) * u64::from(lane_of(weight, lane));
                 }
             }
-            *target.slot(row, column) = sums.map(|sum| reduce(m, sum));
+            let slot = target.slot(row, column);
+            for (slot, sum) in slot.iter_mut().zip(sums) {
+                *slot = reduce(m, sum);
+            }
         }
     }
 }

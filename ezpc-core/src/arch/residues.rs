@@ -75,6 +75,8 @@ macro_rules! widest {
     };
 }
 
+pub(crate) use widest;
+
 widest! {
     /// `v = v · w / 2^32` mod p.
     fn mul_assign(m: Prime, v: &mut [u32], w: &[u32]) {
