@@ -306,3 +306,36 @@ fn secret_indices() {
         assert_eq!(p.reveal(&bit, Reveal::Both).expect("opens"), Some(i == 1 || i == 3));
     }
 }
+
+ezpc_core::secure_file!(mod forest;, "tests/programs/forest.ezpc");
+
+#[test]
+fn a_program_from_a_file() {
+    let at = |t: usize, i: usize, by: usize, below: u64| {
+        ((t * 31 + i * 17 + by) as u64).wrapping_mul(2_654_435_761) % below
+    };
+    let table = |len, by, below| {
+        (0..3).map(|t| (0..len).map(|i| at(t, i, by, below)).collect()).collect::<Vec<Vec<u64>>>()
+    };
+    let (feature, threshold, leaf) = (table(7, 1, 4), table(7, 2, 100), table(8, 3, 1000));
+    for person in 0..6 {
+        let x: Vec<u64> = (0..4).map(|i| at(person, i, 5, 100)).collect();
+        let vote = |t: usize| {
+            let mut place = 0;
+            for _ in 0..3 {
+                let left = x[usize::try_from(feature[t][place]).expect("small")] < threshold[t][place];
+                place = 2 * place + if left { 1 } else { 2 };
+            }
+            leaf[t][place - 7]
+        };
+        let expected: u64 = (0..3).map(vote).sum();
+        let inputs = forest::Inputs {
+            feature: Some(feature.clone()),
+            threshold: Some(threshold.clone()),
+            leaf: Some(leaf.clone()),
+            x: Some(x.clone()),
+        };
+        let got = forest::main(&mut Cleartext::new(), &inputs).expect("runs").sum;
+        assert_eq!(got, Some(expected));
+    }
+}

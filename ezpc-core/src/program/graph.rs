@@ -278,8 +278,7 @@ impl Graph {
         self.slot(Kind::Pick, width, [c, t, f])
     }
 
-    /// The interned name of a wiring: each plane of the result is a plane of the operand, 0 ([`ZERO`]) or the
-    /// complement ([`ONE`]) of 0.
+    /// The interned name of a wiring: each plane of the result is a plane of the operand or zeros ([`ZERO`]).
     pub(super) fn intern(&mut self, pattern: &[i8]) -> u32 {
         if let Some(&id) = self.pattern_ids.get(pattern) {
             return id;

@@ -4,6 +4,7 @@ mod expr;
 mod io;
 mod stmt;
 
+use crate::diag::Place;
 use crate::ir::{Function, Program, Ty, Var};
 use crate::syntax::ast::{Base, Label};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -169,7 +170,8 @@ fn io_ident() -> Ident {
 }
 
 /// A name of the program as a Rust name.
-fn ident(name: &str, span: Span) -> Ident {
+fn ident(name: &str, place: Place) -> Ident {
+    let span = place.token();
     match name {
         "self" | "Self" | "super" | "crate" | "_" => format_ident!("{name}_", span = span),
         _ if RUST_KEYWORDS.contains(&name) => Ident::new_raw(name, span),

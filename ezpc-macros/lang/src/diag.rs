@@ -2,9 +2,12 @@
 
 mod catalogue;
 
-pub use catalogue::{Code, catalogue};
+mod place;
 
-use proc_macro2::{Span, TokenStream};
+pub use catalogue::{Code, catalogue};
+pub use place::Place;
+
+use proc_macro2::TokenStream;
 use quote::quote_spanned;
 
 /// One error: where, what, and how to repair it.
@@ -13,7 +16,7 @@ pub struct Diagnostic {
     /// Its entry in the catalogue.
     pub code: Code,
     /// The smallest token that is wrong.
-    pub span: Span,
+    pub span: Place,
     /// A lower-case sentence without a full stop.
     pub message: String,
     /// What to write instead.
@@ -28,7 +31,7 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// Adds an error; the help is the catalogue's.
-    pub fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
+    pub fn report(&mut self, code: Code, span: Place, message: impl Into<String>) {
         self.report_with(code, span, message, code.help());
     }
 
@@ -36,7 +39,7 @@ impl Diagnostics {
     pub fn report_with(
         &mut self,
         code: Code,
-        span: Span,
+        span: Place,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
@@ -66,8 +69,8 @@ impl Diagnostics {
     #[must_use]
     pub fn print(&self) -> String {
         let line = |d: &Diagnostic| {
-            let at = d.span.start();
-            format!("{}:{}: {}: {}\n  help: {}\n", at.line, at.column + 1, d.code.name(), d.message, d.help)
+            let (line, column) = d.span.position();
+            format!("{line}:{column}: {}: {}\n  help: {}\n", d.code.name(), d.message, d.help)
         };
         self.all.iter().map(line).collect()
     }
@@ -75,7 +78,9 @@ impl Diagnostics {
 
 impl Diagnostic {
     fn to_tokens(&self) -> TokenStream {
-        let text = format!("{}\nhelp: {}", self.message, self.help);
-        quote_spanned!(self.span=> ::core::compile_error!(#text);)
+        let at = self.span.in_file().map(|(line, column)| format!("line {line}, column {column}: "));
+        let text = format!("{}{}\nhelp: {}", at.unwrap_or_default(), self.message, self.help);
+        let span = self.span.token();
+        quote_spanned!(span=> ::core::compile_error!(#text);)
     }
 }

@@ -2,8 +2,8 @@
 
 mod print;
 
+use crate::diag::Place;
 use crate::syntax::ast::{Base, BinaryOp, Header, Label, Role, UnaryOp};
-use proc_macro2::Span;
 
 /// A program whose names are resolved.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ pub struct Function {
     /// Its name.
     pub name: String,
     /// Where its name is.
-    pub span: Span,
+    pub span: Place,
     /// The documentation comment.
     pub docs: Vec<String>,
     /// The first variables are the parameters.
@@ -64,7 +64,7 @@ pub struct Extern {
     /// Its name.
     pub name: String,
     /// Where its name is.
-    pub span: Span,
+    pub span: Place,
     /// The types of the parameters.
     pub params: Vec<Ty>,
     /// The type of the result.
@@ -77,7 +77,7 @@ pub struct Var {
     /// Its name in the text.
     pub name: String,
     /// Where it is declared.
-    pub span: Span,
+    pub span: Place,
     /// Its type.
     pub ty: Ty,
     /// Written after its declaration.
@@ -93,7 +93,7 @@ pub struct Field {
     /// Its name.
     pub name: String,
     /// Where the statement is.
-    pub span: Span,
+    pub span: Place,
     /// Whose, or to whom.
     pub role: Role,
     /// The type of the value.
@@ -114,7 +114,7 @@ pub enum Stmt {
     /// A whole array is copied: to, from.
     Copy(Expr, Expr),
     /// A call for its effects.
-    Call(Callee, Vec<Expr>, Span),
+    Call(Callee, Vec<Expr>, Place),
     /// The variable runs from the first to below the second bound.
     For(VarId, Expr, Expr, Vec<Self>),
     /// A loop with a public guard.
@@ -148,7 +148,7 @@ pub struct Expr {
     /// Its type.
     pub ty: Ty,
     /// Where it is.
-    pub span: Span,
+    pub span: Place,
 }
 
 /// The expressions.

@@ -10,8 +10,10 @@ pub mod opt;
 pub mod sema;
 pub mod syntax;
 
-use diag::Diagnostics;
-use proc_macro2::TokenStream;
+use diag::{Code, Diagnostics, Place};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::quote;
+use std::path::Path;
 
 /// The stages of one compilation.
 #[derive(Debug)]
@@ -29,6 +31,18 @@ pub struct Compilation {
 pub fn compile(input: TokenStream) -> Compilation {
     let mut diagnostics = Diagnostics::default();
     let tree = syntax::parse(input, &mut diagnostics);
+    check(tree, diagnostics)
+}
+
+/// Runs the stages on the text of a file, whose name stands at `span`.
+#[must_use]
+pub fn compile_file(text: &str, span: Span) -> Compilation {
+    let mut diagnostics = Diagnostics::default();
+    let tree = syntax::parse_file(text, span, &mut diagnostics);
+    check(tree, diagnostics)
+}
+
+fn check(tree: syntax::ast::Program, mut diagnostics: Diagnostics) -> Compilation {
     let mut program = sema::check(&tree, &mut diagnostics);
     opt::optimise(&mut program);
     Compilation { tree, program, diagnostics }
@@ -38,7 +52,52 @@ pub fn compile(input: TokenStream) -> Compilation {
 /// them does not fail as well.
 #[must_use]
 pub fn expand(input: TokenStream) -> TokenStream {
-    let mut compilation = compile(input);
+    generate(compile(input))
+}
+
+/// The expansion of `secure_file!`: options, and the name of a file relative to `root`.
+#[must_use]
+pub fn expand_file(input: TokenStream, root: &Path) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let mut trees: Vec<TokenTree> = input.into_iter().collect();
+    let name = trees.pop().and_then(|last| match last {
+        TokenTree::Literal(literal) => Some((literal.to_string(), literal.span())),
+        _ => None,
+    });
+    let header = syntax::parse_header(trees.into_iter().collect(), &mut diagnostics);
+    let Some((name, span)) = name.filter(|n| n.0.starts_with('"')) else {
+        diagnostics.report_with(
+            Code::Syntax,
+            Place::call_site(),
+            "expected the name of a file in quotes",
+            "write `secure_file!(\"program.ezpc\")`",
+        );
+        return diagnostics.to_tokens();
+    };
+    let path = root.join(name.trim_matches('"'));
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("cannot read {}: {error}", path.display());
+            let help = "the name is relative to the package's directory";
+            diagnostics.report_with(Code::Syntax, span.into(), message, help);
+            return diagnostics.to_tokens();
+        }
+    };
+    let mut compilation = compile_file(&text, span);
+    let module = compilation.program.header.module.take();
+    compilation.program.header = syntax::ast::Header { module: header.module.or(module), ..header };
+    let mut out = diagnostics.to_tokens();
+    out.extend(generate(compilation));
+    // The compiler runs the macro again when the file changes.
+    let path = path.display().to_string();
+    out.extend(quote!(
+        const _: &[u8] = ::core::include_bytes!(#path);
+    ));
+    out
+}
+
+fn generate(mut compilation: Compilation) -> TokenStream {
     let mut out = compilation.diagnostics.to_tokens();
     if !compilation.diagnostics.is_empty() {
         for function in &mut compilation.program.functions {

@@ -8,10 +8,10 @@ mod stmt;
 
 pub(crate) use expr::wrap;
 
+use crate::diag::Place;
 use crate::diag::{Code, Diagnostics};
 use crate::ir::{self, Ty};
 use crate::syntax::ast::{self, Base, Label};
-use proc_macro2::Span;
 use std::collections::HashMap;
 
 /// Checks a program. Functions with errors come out marked as broken.
@@ -230,11 +230,11 @@ impl<'s, 'd> Body<'s, 'd> {
         }
     }
 
-    fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
+    fn report(&mut self, code: Code, span: Place, message: impl Into<String>) {
         self.sema.diagnostics.report(code, span, message);
     }
 
-    fn report_with(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    fn report_with(&mut self, code: Code, span: Place, message: impl Into<String>, help: impl Into<String>) {
         self.sema.diagnostics.report_with(code, span, message, help);
     }
 
@@ -255,7 +255,7 @@ impl<'s, 'd> Body<'s, 'd> {
     }
 
     /// A variable that no name finds.
-    fn hidden(&mut self, name: &str, span: Span, ty: Ty) -> ir::VarId {
+    fn hidden(&mut self, name: &str, span: Place, ty: Ty) -> ir::VarId {
         self.vars.push(ir::Var { name: name.to_owned(), span, ty, written: false });
         self.depths.push(self.scopes.len());
         self.vars.len() - 1
@@ -265,7 +265,7 @@ impl<'s, 'd> Body<'s, 'd> {
         self.scopes.iter().rev().find_map(|scope| scope.get(name).copied())
     }
 
-    fn unknown(&mut self, name: &str, span: Span) {
+    fn unknown(&mut self, name: &str, span: Place) {
         let mut known: Vec<&str> = self.scopes.iter().flat_map(|s| s.keys().map(String::as_str)).collect();
         known.extend(self.sema.constants.keys().map(String::as_str));
         let help =
@@ -339,7 +339,7 @@ fn default_label(base: Base) -> Label {
     }
 }
 
-fn zero(ty: Ty, span: Span) -> ir::Expr {
+fn zero(ty: Ty, span: Place) -> ir::Expr {
     let kind = if ty.base == Base::Bool {
         ir::ExprKind::Bool(false)
     } else {

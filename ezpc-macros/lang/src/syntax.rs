@@ -2,13 +2,15 @@
 
 pub mod ast;
 mod expr;
+mod file;
 mod item;
 mod print;
 mod stmt;
 mod token;
 
+use crate::diag::Place;
 use crate::diag::{Code, Diagnostics};
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use token::{Kind, Token};
 
 /// Parses the input of `secure!`. What cannot be parsed is reported and left out.
@@ -16,6 +18,24 @@ pub fn parse(input: TokenStream, diagnostics: &mut Diagnostics) -> ast::Program 
     let tokens = token::scan(input, diagnostics);
     let mut parser = Parser { tokens, at: 0, diagnostics, depth: 0 };
     parser.program()
+}
+
+/// Parses the text of a file, whose name stands at `span`.
+pub fn parse_file(text: &str, span: proc_macro2::Span, diagnostics: &mut Diagnostics) -> ast::Program {
+    let tokens = file::scan(text, span, diagnostics);
+    let mut parser = Parser { tokens, at: 0, diagnostics, depth: 0 };
+    parser.program()
+}
+
+/// Parses the options before a definition, and what is left of the tokens.
+pub fn parse_header(input: TokenStream, diagnostics: &mut Diagnostics) -> ast::Header {
+    let tokens = token::scan(input, diagnostics);
+    let mut parser = Parser { tokens, at: 0, diagnostics, depth: 0 };
+    let header = parser.header();
+    if *parser.peek() != Kind::End {
+        parser.unexpected("the name of a file");
+    }
+    header
 }
 
 /// A recursive-descent parser. `None` means that an error has been reported.
@@ -36,7 +56,7 @@ impl Parser<'_> {
         &self.tokens[(self.at + ahead).min(last)].kind
     }
 
-    fn span(&self) -> Span {
+    fn span(&self) -> Place {
         self.tokens[self.at].span
     }
 
@@ -52,14 +72,14 @@ impl Parser<'_> {
         self.peek().is(text)
     }
 
-    fn accept(&mut self, text: &str) -> Option<Span> {
+    fn accept(&mut self, text: &str) -> Option<Place> {
         if !self.is(text) {
             return None;
         }
         Some(self.next().span)
     }
 
-    fn expect(&mut self, text: &str, what: &str) -> Option<Span> {
+    fn expect(&mut self, text: &str, what: &str) -> Option<Place> {
         let found = self.accept(text);
         if found.is_none() {
             self.unexpected(&format!("`{text}` {what}"));

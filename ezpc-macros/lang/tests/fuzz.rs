@@ -122,3 +122,15 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Files may hold any text.
+    #[test]
+    fn files_never_panic(text in prop_oneof!["\\PC*", "[a-z0-9_ (){}\\[\\]*;:=<>|+/.'\"\n]{0,80}"]) {
+        let text = format!("def void main() {{ {text} }}");
+        let compilation = ezpc_lang::compile_file(&text, proc_macro2::Span::call_site());
+        let _ = (compilation.tree.to_string(), compilation.diagnostics.print());
+    }
+}

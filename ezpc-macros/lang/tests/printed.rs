@@ -145,3 +145,22 @@ fn the_path_of_the_crate_and_a_module() {
     assert!(text.contains("pub mod program {") && text.contains("my::path::private::Protocol"), "{text}");
     assert!(!text.contains("ezpc_core"), "{text}");
 }
+
+/// Programs from files have the same tree, and errors with the place in the file.
+#[test]
+fn files() {
+    let text = format!("(* It's a file. *)\n{DOT_PRODUCT}");
+    let span = proc_macro2::Span::call_site();
+    let from_file = ezpc_lang::compile_file(&text, span);
+    let tokens: TokenStream = DOT_PRODUCT.parse().expect("Rust lexes the text");
+    assert_eq!(from_file.tree.to_string(), compile(tokens).tree.to_string());
+    assert_eq!(from_file.diagnostics.print(), "");
+    let broken = ezpc_lang::compile_file("def void main() {\n  int32_al a = 1.5 +_bl 2uL;\n  b = 3 }", span);
+    let expected = "\
+2:16: unsupported: `float` is not supported yet
+  help: compute on scaled integers
+3:3: unknown-name: nothing is called `b` here
+  help: declare it before its use
+";
+    assert_eq!(broken.diagnostics.print(), expected);
+}

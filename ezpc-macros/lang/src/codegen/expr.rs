@@ -10,7 +10,7 @@ impl Codegen<'_> {
     /// An expression as a value of its own.
     pub(super) fn value(&self, scope: &Scope<'_>, expr: &Expr) -> TokenStream {
         let k = &self.k;
-        let span = expr.span;
+        let span = expr.span.token();
         let program = program_ident();
         match &expr.kind {
             ExprKind::Int { value, .. } => integer(*value, expr.ty),
@@ -63,7 +63,7 @@ impl Codegen<'_> {
                 quote_spanned!(span=> #program.mux(#label, #c, #t, #e))
             }
             ExprKind::Call(callee, args) => {
-                let call = self.call(scope, *callee, args, span);
+                let call = self.call(scope, *callee, args, expr.span);
                 quote_spanned!(span=> #call?)
             }
             ExprKind::Convert(x) => self.convert(scope, x, expr),
@@ -104,8 +104,8 @@ impl Codegen<'_> {
 
     /// A fallible operation with its line in the error.
     pub(super) fn checked(&self, expr: &Expr, operation: TokenStream) -> TokenStream {
-        let (k, line) = (&self.k, expr.span.start().line);
-        quote_spanned!(expr.span=> #k::at_line(#operation, #line)?)
+        let (k, line, span) = (&self.k, expr.span.position().0, expr.span.token());
+        quote_spanned!(span=> #k::at_line(#operation, #line)?)
     }
 
     /// A call, without `?`.
@@ -114,7 +114,7 @@ impl Codegen<'_> {
         scope: &Scope<'_>,
         callee: Callee,
         args: &[Expr],
-        span: proc_macro2::Span,
+        place: crate::diag::Place,
     ) -> TokenStream {
         let program = program_ident();
         let args: Vec<TokenStream> = args
@@ -132,15 +132,16 @@ impl Codegen<'_> {
                     let io = super::io_ident();
                     quote!(#io,)
                 });
-                (ident(name, span), io)
+                (ident(name, place), io)
             }
-            Callee::Extern(id) => (ident(&self.program.externs[id].name, span), None),
+            Callee::Extern(id) => (ident(&self.program.externs[id].name, place), None),
         };
+        let span = place.token();
         quote_spanned!(span=> #name(#program, #io #(#args),*))
     }
 
     fn unary(&self, scope: &Scope<'_>, op: UnaryOp, x: &Expr, expr: &Expr) -> TokenStream {
-        let span = expr.span;
+        let span = expr.span.token();
         let program = program_ident();
         if x.ty.public() {
             let x = self.value(scope, x);
@@ -167,7 +168,7 @@ impl Codegen<'_> {
         expr: &Expr,
     ) -> TokenStream {
         let k = &self.k;
-        let span = expr.span;
+        let span = expr.span.token();
         if x.ty.public() {
             return self.public_binary(scope, op, x, y, expr);
         }
@@ -210,7 +211,7 @@ impl Codegen<'_> {
 
     fn public_binary(&self, scope: &Scope<'_>, op: BinaryOp, x: &Expr, y: &Expr, expr: &Expr) -> TokenStream {
         let k = &self.k;
-        let span = expr.span;
+        let span = expr.span.token();
         let (x, y) = (self.value(scope, x), self.value(scope, y));
         match op {
             BinaryOp::Or => quote_spanned!(span=> ((#x) || (#y))),
@@ -237,7 +238,7 @@ impl Codegen<'_> {
     }
 
     fn convert(&self, scope: &Scope<'_>, x: &Expr, expr: &Expr) -> TokenStream {
-        let span = expr.span;
+        let span = expr.span.token();
         let program = program_ident();
         let (from, to) = (scalar_type(x.ty.base), scalar_type(expr.ty.base));
         if !x.ty.public() {

@@ -1,8 +1,8 @@
 //! What functions do besides computing their result: writing to array arguments, input and output.
 
+use crate::diag::Place;
 use crate::diag::{Code, Diagnostics};
 use crate::ir::{Callee, Expr, ExprKind, Function, Program, Stmt};
-use proc_macro2::Span;
 
 /// Marks functions that talk, and refuses calls within expressions that have effects.
 pub(super) fn check(program: &mut Program, diagnostics: &mut Diagnostics) {
@@ -55,7 +55,7 @@ struct Call {
     /// Parameters of the callee and the variables passed for them.
     arrays: Vec<(usize, usize)>,
     nested: bool,
-    span: Span,
+    span: Place,
 }
 
 impl Effects {
@@ -117,7 +117,7 @@ impl Effects {
         }
     }
 
-    fn call(&mut self, callee: Callee, args: &[Expr], nested: bool, span: Span) {
+    fn call(&mut self, callee: Callee, args: &[Expr], nested: bool, span: Place) {
         let array = |(i, arg): (usize, &Expr)| match arg.kind {
             ExprKind::Var(var) | ExprKind::Index(var, _) if arg.ty.rank > 0 => Some((i, var)),
             _ => None,

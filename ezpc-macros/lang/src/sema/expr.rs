@@ -2,9 +2,9 @@
 
 use super::{Body, default_label};
 use crate::diag::Code;
+use crate::diag::Place;
 use crate::ir::{Expr, ExprKind, Ty};
 use crate::syntax::ast::{self, Base, Label, Role, UnaryOp};
-use proc_macro2::Span;
 
 impl Body<'_, '_> {
     /// Checks an expression; `None` means that an error has been reported.
@@ -50,7 +50,7 @@ impl Body<'_, '_> {
         }
     }
 
-    fn literal(&mut self, value: u128, suffix: &str, negative: bool, span: Span) -> Option<Expr> {
+    fn literal(&mut self, value: u128, suffix: &str, negative: bool, span: Place) -> Option<Expr> {
         let (signed, bits) = match suffix {
             "u" => (false, 32),
             "l" => (true, 64),
@@ -79,7 +79,7 @@ impl Body<'_, '_> {
         Some(Expr { kind, ty: Ty::scalar(base, Label::Pl), span })
     }
 
-    fn variable(&mut self, name: &str, span: Span) -> Option<Expr> {
+    fn variable(&mut self, name: &str, span: Place) -> Option<Expr> {
         if let Some(id) = self.find(name) {
             return Some(Expr { kind: ExprKind::Var(id), ty: self.vars[id].ty, span });
         }
@@ -144,7 +144,7 @@ impl Body<'_, '_> {
         Some(arg)
     }
 
-    fn cast(&mut self, base: Base, value: &ast::Expr, span: Span) -> Option<Expr> {
+    fn cast(&mut self, base: Base, value: &ast::Expr, span: Place) -> Option<Expr> {
         let value = self.expr(value)?;
         if value.ty.rank > 0 || base == Base::Float {
             let message = format!("`{}` cannot be converted to `{base}`", value.ty);
@@ -160,7 +160,7 @@ impl Body<'_, '_> {
         Some(Expr { kind: ExprKind::Convert(Box::new(value)), ty, span })
     }
 
-    fn reveal(&mut self, role: Role, value: &ast::Expr, span: Span) -> Option<Expr> {
+    fn reveal(&mut self, role: Role, value: &ast::Expr, span: Place) -> Option<Expr> {
         let value = self.expr(value)?;
         if value.ty.rank > 0 {
             self.report(Code::RankMismatch, value.span, "an element is revealed, not an array");
@@ -242,7 +242,7 @@ impl Body<'_, '_> {
         Some(Expr { kind: ExprKind::Oblivious(Box::new(row), Box::new(at)), ty, span })
     }
 
-    fn unary(&mut self, op: UnaryOp, label: Option<Label>, value: &ast::Expr, span: Span) -> Option<Expr> {
+    fn unary(&mut self, op: UnaryOp, label: Option<Label>, value: &ast::Expr, span: Place) -> Option<Expr> {
         if let (UnaryOp::Neg, ast::ExprKind::Int(literal, suffix)) = (op, &value.kind) {
             return self.literal(*literal, suffix, true, value.span);
         }
@@ -273,7 +273,7 @@ impl Body<'_, '_> {
         Some(Expr { kind: ExprKind::Unary(op, Box::new(value)), ty, span })
     }
 
-    fn relabel(&mut self, from: Label, to: Label, value: &ast::Expr, span: Span) -> Option<Expr> {
+    fn relabel(&mut self, from: Label, to: Label, value: &ast::Expr, span: Place) -> Option<Expr> {
         let value = self.expr(value)?;
         let allowed = to != Label::Pl && to != from && from == value.ty.label && value.ty.rank == 0;
         let fits = match value.ty.base {
@@ -375,7 +375,7 @@ impl Body<'_, '_> {
         allowed: &[Label],
         public: bool,
         operator: &str,
-        span: Span,
+        span: Place,
     ) -> Option<()> {
         let Some(label) = label else { return Some(()) };
         if label == Label::Pl && !public {

@@ -4,9 +4,9 @@ use super::Body;
 use super::default_label;
 use super::expr::flexible;
 use crate::diag::Code;
+use crate::diag::Place;
 use crate::ir::{Expr, ExprKind, Ty};
 use crate::syntax::ast::{Base, BinaryOp, Label};
-use proc_macro2::Span;
 
 impl Body<'_, '_> {
     pub(super) fn binary(
@@ -15,7 +15,7 @@ impl Body<'_, '_> {
         label: Option<Label>,
         left: Expr,
         right: Expr,
-        span: Span,
+        span: Place,
     ) -> Option<Expr> {
         if left.ty.rank > 0 || right.ty.rank > 0 {
             let array = if left.ty.rank > 0 { &left } else { &right };
@@ -91,7 +91,7 @@ impl Body<'_, '_> {
         label: Option<Label>,
         left: Expr,
         right: Expr,
-        span: Span,
+        span: Place,
     ) -> Option<Expr> {
         if !right.ty.public() {
             self.report(Code::SecretSize, right.span, format!("the amount of `{}` is secret", op.text()));
@@ -110,7 +110,7 @@ impl Body<'_, '_> {
         Some(Expr { kind: ExprKind::Binary(op, label, Box::new(left), Box::new(right)), ty, span })
     }
 
-    fn power(&mut self, label: Option<Label>, left: Expr, right: Expr, span: Span) -> Option<Expr> {
+    fn power(&mut self, label: Option<Label>, left: Expr, right: Expr, span: Place) -> Option<Expr> {
         for side in [&left, &right] {
             if !side.ty.public() {
                 self.report(Code::SecretSize, side.span, "`^^` is for public values");
@@ -127,7 +127,7 @@ impl Body<'_, '_> {
         guard: Expr,
         yes: Expr,
         no: Expr,
-        span: Span,
+        span: Place,
     ) -> Option<Expr> {
         if guard.ty.base != Base::Bool || guard.ty.rank > 0 {
             let message = format!("the condition of `?` is `{}`, not bool", guard.ty);
@@ -167,7 +167,7 @@ impl Body<'_, '_> {
     }
 
     /// Two integers in one base type.
-    fn join(&mut self, left: Expr, right: Expr, operator: &str, span: Span) -> Option<(Expr, Expr)> {
+    fn join(&mut self, left: Expr, right: Expr, operator: &str, span: Place) -> Option<(Expr, Expr)> {
         let (a, b) = (left.ty, right.ty);
         if a.base == b.base {
             return Some((left, right));

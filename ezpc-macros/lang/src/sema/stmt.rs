@@ -2,9 +2,9 @@
 
 use super::Body;
 use crate::diag::Code;
+use crate::diag::Place;
 use crate::ir::{self, Expr, ExprKind, Stmt, Ty, VarId};
 use crate::syntax::ast::{self, Base, BinaryOp, Label, Role, StmtKind};
-use proc_macro2::Span;
 use std::collections::HashMap;
 
 impl Body<'_, '_> {
@@ -166,7 +166,7 @@ impl Body<'_, '_> {
     }
 
     /// Whether an expression is a place that may be written.
-    fn writable(&mut self, target: &Expr, root: Option<&str>, span: Span) -> Option<()> {
+    fn writable(&mut self, target: &Expr, root: Option<&str>, span: Place) -> Option<()> {
         let var = match &target.kind {
             ExprKind::Var(var) | ExprKind::Index(var, _) => *var,
             ExprKind::Oblivious(row, _) => match &row.kind {
@@ -290,7 +290,7 @@ impl Body<'_, '_> {
         stmts
     }
 
-    fn return_value(&mut self, value: Option<&ast::Expr>, span: Span, out: &mut Vec<Stmt>) -> Option<()> {
+    fn return_value(&mut self, value: Option<&ast::Expr>, span: Place, out: &mut Vec<Stmt>) -> Option<()> {
         let value = value.map(|v| self.expr(v));
         if self.guard.is_some() {
             self.report(Code::SecretBranch, span, "`return` in a branch on a secret value");
@@ -331,7 +331,7 @@ impl Body<'_, '_> {
         Some(())
     }
 
-    fn output(&mut self, role: Role, value: &ast::Expr, span: Span, out: &mut Vec<Stmt>) -> Option<()> {
+    fn output(&mut self, role: Role, value: &ast::Expr, span: Place, out: &mut Vec<Stmt>) -> Option<()> {
         let checked = self.expr(value)?;
         if self.guard.is_some() {
             self.report(Code::SecretBranch, span, "`output` in a branch on a secret value");
@@ -347,7 +347,7 @@ impl Body<'_, '_> {
         Some(())
     }
 
-    fn field(&self, role: Role, name: &str, span: Span, ty: Ty) -> ir::Field {
+    fn field(&self, role: Role, name: &str, span: Place, ty: Ty) -> ir::Field {
         ir::Field { name: name.to_owned(), span, role, ty, repeated: self.repeated }
     }
 }

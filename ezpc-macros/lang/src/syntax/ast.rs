@@ -1,6 +1,6 @@
 //! The syntax tree.
 
-use proc_macro2::Span;
+use crate::diag::Place;
 
 /// A program.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +52,7 @@ pub struct Function {
     /// Its body.
     pub body: Vec<Stmt>,
     /// The closing brace.
-    pub end: Span,
+    pub end: Place,
 }
 
 /// An identifier.
@@ -61,7 +61,7 @@ pub struct Name {
     /// Its text.
     pub text: String,
     /// Where it is.
-    pub span: Span,
+    pub span: Place,
 }
 
 /// The scalar types.
@@ -105,7 +105,7 @@ pub struct Type {
     /// `const`.
     pub constant: bool,
     /// The base type's token.
-    pub span: Span,
+    pub span: Place,
 }
 
 /// Whose input, or who learns an output.
@@ -125,7 +125,7 @@ pub struct Stmt {
     /// What it is.
     pub kind: StmtKind,
     /// Its first token.
-    pub span: Span,
+    pub span: Place,
 }
 
 /// The statements.
@@ -159,7 +159,7 @@ pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
     /// Its operator, or its only token.
-    pub span: Span,
+    pub span: Place,
 }
 
 /// The expressions.

@@ -4,7 +4,7 @@ use super::Parser;
 use super::ast::{Base, BinaryOp, Expr, ExprKind, Label, UnaryOp};
 use super::token::Kind;
 use crate::diag::Code;
-use proc_macro2::Span;
+use crate::diag::Place;
 
 impl Parser<'_> {
     /// The loosest expression: `guard ? yes : no`, right-associative.
@@ -142,7 +142,7 @@ impl Parser<'_> {
         }
     }
 
-    fn named(&mut self, text: &str, span: Span) -> Option<Expr> {
+    fn named(&mut self, text: &str, span: Place) -> Option<Expr> {
         if text == "true" || text == "false" {
             self.next();
             return Some(make(ExprKind::Bool(text == "true"), span));
@@ -172,7 +172,7 @@ impl Parser<'_> {
     }
 }
 
-fn make(kind: ExprKind, span: Span) -> Expr {
+fn make(kind: ExprKind, span: Place) -> Expr {
     Expr { kind, span }
 }
 

@@ -4,7 +4,8 @@ use super::Parser;
 use super::ast::{Base, Expr, Function, Header, Item, Label, Program, Role, Signature, Type};
 use super::token::Kind;
 use crate::diag::Code;
-use proc_macro2::{Span, TokenStream};
+use crate::diag::Place;
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote_spanned};
 
 impl Parser<'_> {
@@ -21,7 +22,7 @@ impl Parser<'_> {
         Program { header, items }
     }
 
-    fn header(&mut self) -> Header {
+    pub(super) fn header(&mut self) -> Header {
         let mut header = Header::default();
         loop {
             if self.is("crate") && self.peek_at(1).is("=") {
@@ -43,7 +44,7 @@ impl Parser<'_> {
     fn path(&mut self) -> Option<TokenStream> {
         let mut path = TokenStream::new();
         loop {
-            let span = self.span();
+            let span = self.span().token();
             match self.peek().clone() {
                 Kind::Punct(":") => {
                     self.next();
@@ -180,7 +181,7 @@ impl Parser<'_> {
         Some(Type { base, label, sizes, constant, span })
     }
 
-    pub(super) fn checked_label(&mut self, label: Option<&'static str>, span: Span) -> Option<Label> {
+    pub(super) fn checked_label(&mut self, label: Option<&'static str>, span: Place) -> Option<Label> {
         let label = label?;
         if let Some(known) = Label::parse(label) {
             return Some(known);

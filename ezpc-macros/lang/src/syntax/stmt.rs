@@ -4,11 +4,11 @@ use super::Parser;
 use super::ast::{BinaryOp, Stmt, StmtKind};
 use super::token::Kind;
 use crate::diag::Code;
-use proc_macro2::Span;
+use crate::diag::Place;
 
 impl Parser<'_> {
     /// `{ … }` and the span of its end.
-    pub(super) fn braces(&mut self) -> Option<(Vec<Stmt>, Span)> {
+    pub(super) fn braces(&mut self) -> Option<(Vec<Stmt>, Place)> {
         self.expect("{", "before the statements")?;
         let mut stmts = Vec::new();
         loop {

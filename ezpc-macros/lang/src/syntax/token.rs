@@ -1,12 +1,12 @@
 //! Tokens: Rust's, with comments dropped, groups opened up, and the language's operators joined.
 
-use crate::diag::{Code, Diagnostics};
-use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
+use crate::diag::{Code, Diagnostics, Place};
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
-    pub(super) span: Span,
+    pub(super) span: Place,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ impl Kind {
 pub(super) fn scan(input: TokenStream, diagnostics: &mut Diagnostics) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut work = vec![(input.into_iter(), None)];
-    let mut end = Span::call_site();
+    let mut end = Place::call_site();
     while let Some((stream, close)) = work.last_mut() {
         let Some(tree) = stream.next() else {
             if let Some((text, span)) = *close {
@@ -58,14 +58,14 @@ pub(super) fn scan(input: TokenStream, diagnostics: &mut Diagnostics) -> Vec<Tok
             work.pop();
             continue;
         };
-        end = tree.span();
+        end = tree.span().into();
         match tree {
             TokenTree::Group(group) if is_comment(&group) => {}
             TokenTree::Group(group) => {
                 let (open, close) = match group.delimiter() {
-                    Delimiter::Parenthesis => ("(", Some((")", group.span_close()))),
-                    Delimiter::Brace => ("{", Some(("}", group.span_close()))),
-                    Delimiter::Bracket => ("[", Some(("]", group.span_close()))),
+                    Delimiter::Parenthesis => ("(", Some((")", group.span_close().into()))),
+                    Delimiter::Brace => ("{", Some(("}", group.span_close().into()))),
+                    Delimiter::Bracket => ("[", Some(("]", group.span_close().into()))),
                     Delimiter::None => ("", None),
                 };
                 if let Some(doc) = take_doc(&mut tokens, &group) {
@@ -73,7 +73,7 @@ pub(super) fn scan(input: TokenStream, diagnostics: &mut Diagnostics) -> Vec<Tok
                     continue;
                 }
                 if close.is_some() {
-                    tokens.push(Token { kind: Kind::Punct(open), span: group.span_open() });
+                    tokens.push(Token { kind: Kind::Punct(open), span: group.span_open().into() });
                 }
                 work.push((group.stream().into_iter(), close));
             }
@@ -81,19 +81,19 @@ pub(super) fn scan(input: TokenStream, diagnostics: &mut Diagnostics) -> Vec<Tok
                 let text = ident.to_string();
                 let text = text.strip_prefix("r#").unwrap_or(&text).to_owned();
                 let kind = if text == "_" { Kind::Other(text) } else { Kind::Ident(text) };
-                tokens.push(Token { kind, span: ident.span() });
+                tokens.push(Token { kind, span: ident.span().into() });
             }
             TokenTree::Literal(literal) => {
-                let kind = literal_kind(&literal.to_string(), literal.span(), diagnostics);
-                tokens.push(Token { kind, span: literal.span() });
+                let kind = literal_kind(&literal.to_string(), literal.span().into(), diagnostics);
+                tokens.push(Token { kind, span: literal.span().into() });
             }
             TokenTree::Punct(first) => {
-                let mut run = vec![(first.as_char(), first.span())];
+                let mut run = vec![(first.as_char(), Place::from(first.span()))];
                 let mut joint = first.spacing() == Spacing::Joint;
                 while joint {
                     match stream.clone().next() {
                         Some(TokenTree::Punct(more)) => {
-                            run.push((more.as_char(), more.span()));
+                            run.push((more.as_char(), more.span().into()));
                             joint = more.spacing() == Spacing::Joint;
                             stream.next();
                         }
@@ -135,10 +135,10 @@ fn take_doc(tokens: &mut Vec<Token>, group: &proc_macro2::Group) -> Option<Token
     tokens.pop();
     let text = text.to_string();
     let text = text.trim_start_matches('r').trim_matches('#').trim_matches('"').replace("\\\"", "\"");
-    Some(Token { kind: Kind::Doc(text), span: group.span() })
+    Some(Token { kind: Kind::Doc(text), span: group.span().into() })
 }
 
-fn literal_kind(text: &str, span: Span, diagnostics: &mut Diagnostics) -> Kind {
+pub(super) fn literal_kind(text: &str, span: Place, diagnostics: &mut Diagnostics) -> Kind {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return Kind::Other(text.to_owned());
     }
@@ -164,7 +164,7 @@ fn literal_kind(text: &str, span: Span, diagnostics: &mut Diagnostics) -> Kind {
 }
 
 /// Cuts a run of adjacent characters into the longest operators.
-fn split(mut run: &[(char, Span)], tokens: &mut Vec<Token>) {
+pub(super) fn split(mut run: &[(char, Place)], tokens: &mut Vec<Token>) {
     while let Some(&(first, span)) = run.first() {
         let longest = OPERATORS
             .iter()
