@@ -23,7 +23,7 @@ pub mod transport;
 #[doc = include_str!("secure.md")]
 #[doc(inline)]
 pub use ezpc_macros::secure;
-/// [`secure!`] of the text in a file: `secure_file!(mod name; "program.ezpc")`.
+/// [`secure!`] of the text in a file: `secure_file! { mod name; "program.ezpc" }`.
 ///
 /// The name is relative to the package's directory. The file has the language's own lexer, so that its comments may
 /// hold what Rust cannot lex; errors name its lines and columns.

@@ -236,13 +236,24 @@ impl<'p, P: Protocol> Program<'p, P> {
     pub fn sub<T: Scalar>(&self, label: Label, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
         self.record(|g| g.difference(label, x.id(), y.id()))
     }
-    /// x * y.
+    /// x * y; of fixed-point values the floor, for products below 2^31 in magnitude.
     pub fn mul<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
-        self.record(|g| g.product(x.id(), y.id()))
+        self.record(|g| {
+            let product = g.product(x.id(), y.id());
+            g.truncate(product, T::FRACTION)
+        })
     }
-    /// The quotient truncated toward zero; all ones when y is zero.
+    /// The quotient truncated toward zero; all ones when y is zero. Of fixed-point values for dividends below 2^31
+    /// in magnitude.
     pub fn div<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
-        self.record(|g| g.divide(x.id(), y.id(), T::SIGNED)[0])
+        self.record(|g| {
+            let by = g.constant_value(y.id()).filter(|v| T::FRACTION > 0 && v.is_power_of_two());
+            if let Some(by) = by.map(u64::trailing_zeros).filter(|&by| by >= T::FRACTION) {
+                return g.truncate(x.id(), by - T::FRACTION);
+            }
+            let x = g.shift_left(x.id(), T::FRACTION);
+            g.divide(x, y.id(), T::SIGNED)[0]
+        })
     }
     /// The remainder with the sign of x; x when y is zero.
     pub fn rem<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {

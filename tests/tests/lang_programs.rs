@@ -307,7 +307,7 @@ fn secret_indices() {
     }
 }
 
-ezpc_core::secure_file!(mod forest;, "tests/programs/forest.ezpc");
+ezpc_core::secure_file! { mod forest; "tests/programs/forest.ezpc" }
 
 #[test]
 fn a_program_from_a_file() {
@@ -338,4 +338,49 @@ fn a_program_from_a_file() {
         let got = forest::main(&mut Cleartext::new(), &inputs).expect("runs").sum;
         assert_eq!(got, Some(expected));
     }
+}
+
+secure! {
+    mod fractions;
+
+    def float_fl plus_one(float_fl a) { float one = 1.0; return a + one; }
+
+    def void main() {
+        input(SERVER, w, float_fl[5]);
+        input(SERVER, b, float_fl);
+        input(CLIENT, x, float_fl[5]);
+        float_fl acc = 0.0;
+        for i = [0:5] { acc = acc + (w[i] * x[i]); };
+        output(CLIENT, acc > b ? true : false);
+        output(ALL, acc);
+        output(ALL, plus_one(10.0));
+        float_fl[10] yy;
+        float_fl y = 1.0;
+        yy[0] = y;
+        int32_pl i = 1;
+        while (i < 10) { y = y/2.0; yy[i] = yy[i-1] + y; i = i + 1; };
+        output(ALL, yy);
+        output(ALL, acc / w[1]);
+        output(ALL, -acc / 3.0);
+        float_pl pi = 3.14;
+        float_pl euler = 2.718;
+        output(ALL, pi > euler ? 20 : 30);
+    }
+}
+
+#[test]
+fn fractions_are_fixed_point() {
+    let ramp: Vec<f64> = (1..=5).map(f64::from).collect();
+    let inputs = fractions::Inputs { w: Some(ramp.clone()), b: Some(100.0), x: Some(ramp) };
+    let out = fractions::main(&mut Cleartext::new(), &inputs).expect("runs");
+    let close = |got: f64, want: f64| assert!((got - want).abs() <= 1.0 / 65536.0, "{got} is not {want}");
+    assert_eq!(out.output, Some(false));
+    close(out.acc, 55.0);
+    close(out.output_2, 11.0);
+    for (i, &y) in out.yy.iter().enumerate() {
+        close(y, 2.0 - 0.5f64.powi(i32::try_from(i).expect("small")));
+    }
+    close(out.output_3, 27.5);
+    close(out.output_4, -55.0 / 3.0);
+    assert_eq!(out.output_5, 20);
 }

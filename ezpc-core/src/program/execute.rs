@@ -5,7 +5,7 @@ use super::plan::{Group, Key, Plan};
 use super::shared::Id;
 use crate::error::Result;
 use crate::party::Party;
-use crate::protocol::{Op, Protocol, Reveal, ShareVec, Signedness, Val};
+use crate::protocol::{Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 
 /// Computed share vectors; slots point into them.
@@ -223,6 +223,7 @@ impl<P: Protocol> Store<P> {
             Kind::Mux => Op::Mux(boolean(0, Width::W1), arith(1, own), arith(2, own)),
             Kind::ExtendSigned => Op::Extend(arith(0, operand()), own, Signedness::Signed),
             Kind::ExtendUnsigned => Op::Extend(arith(0, operand()), own, Signedness::Unsigned),
+            Kind::Trunc => Op::Trunc(arith(0, own), parameter, Trunc::Floor),
             Kind::And => Op::And(boolean(0, own), boolean(1, own)),
             Kind::Or => Op::Or(boolean(0, own), boolean(1, own)),
             Kind::AddBool => Op::AddBool(boolean(0, own), boolean(1, own)),

@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Mux,
     ExtendSigned,
     ExtendUnsigned,
+    /// The floor of a division by 2^s.
+    Trunc,
     // Boolean, local.
     Xor,
     Rewire,
@@ -75,7 +77,8 @@ impl Kind {
             | Self::Select
             | Self::Mux
             | Self::ExtendSigned
-            | Self::ExtendUnsigned => Domain::Arith,
+            | Self::ExtendUnsigned
+            | Self::Trunc => Domain::Arith,
             _ => Domain::Bool,
         }
     }
@@ -112,6 +115,7 @@ impl Kind {
             | Self::B2a
             | Self::ExtendSigned
             | Self::ExtendUnsigned
+            | Self::Trunc
             | Self::Rewire
             | Self::AndConst
             | Self::A2b

@@ -266,7 +266,7 @@ impl Planner<'_> {
             (level, order) = (level + 1, 0);
         }
         let parameter = match node.kind {
-            Kind::Rewire => args[1],
+            Kind::Rewire | Kind::Trunc => args[1],
             Kind::InputArith | Kind::InputBool => args[0] & 1,
             Kind::Reduce | Kind::ExtendSigned | Kind::ExtendUnsigned => self.graph.width(args[0]),
             Kind::Msb | Kind::LessSigned | Kind::LessUnsigned | Kind::Equal => self.graph.width(args[0]),

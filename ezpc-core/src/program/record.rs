@@ -356,6 +356,22 @@ impl Graph {
         self.rewire(x, &pattern)
     }
 
+    /// The floor of a signed value divided by 2^`by`, on the shares it is on.
+    pub(super) fn truncate(&mut self, x: Id, by: u32) -> Id {
+        let width = self.width(x);
+        if by == 0 {
+            return x;
+        }
+        if let Some(value) = self.constant_value(x) {
+            return self.constant(width, (Width::new(width).signed(value) >> by).cast_unsigned());
+        }
+        if self.is_bool(x) {
+            return self.shift_right(x, by, true);
+        }
+        let x = self.arith(x);
+        self.push(Kind::Trunc, width, [x, by, 0])
+    }
+
     fn map_pick(&mut self, x: Id, width: u32, f: impl Fn(u64) -> u64) -> Id {
         let [c, t, e] = self.node(x).args;
         let (t, e) = (f(self.value(t)), f(self.value(e)));

@@ -6,6 +6,8 @@ use crate::ring::Width;
 pub trait Scalar: Copy + sealed::Sealed + 'static {
     /// The number of bits.
     const BITS: u32;
+    /// How many of the bits are a fraction.
+    const FRACTION: u32 = 0;
     /// Whether values are read as two's complement.
     const SIGNED: bool;
     /// The ring element that represents the value.
@@ -45,6 +47,27 @@ macro_rules! integers {
 
 integers!(u8: 8 false, u16: 16 false, u32: 32 false, u64: 64 false);
 integers!(i8: 8 true, i16: 16 true, i32: 32 true, i64: 64 true);
+
+impl sealed::Sealed for f64 {}
+/// Fixed point of 64 bits, 16 of them fraction: what a secret `float` is. Values beyond ±2^47 saturate.
+#[allow(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "rounding to the fixed-point format"
+)]
+impl Scalar for f64 {
+    const BITS: u32 = 64;
+    const FRACTION: u32 = 16;
+    const SIGNED: bool = true;
+    fn to_lane(self) -> u64 {
+        (self * (1u64 << Self::FRACTION) as Self).round() as i64 as u64
+    }
+    fn from_lane(lane: u64) -> Self {
+        lane as i64 as Self / (1u64 << Self::FRACTION) as Self
+    }
+}
 
 impl sealed::Sealed for bool {}
 impl Scalar for bool {

@@ -135,7 +135,7 @@ impl Codegen<'_> {
         match (written, fallback) {
             (Some(Label::Al), _) => quote!(#k::Label::Arith),
             (Some(Label::Bl), _) => quote!(#k::Label::Bool),
-            (_, Label::Al) => quote!(#k::Label::PreferArith),
+            (_, Label::Al | Label::Fl) => quote!(#k::Label::PreferArith),
             _ => quote!(#k::Label::PreferBool),
         }
     }
@@ -149,9 +149,7 @@ fn scalar_type(base: Base) -> TokenStream {
         Base::Float => "f64".to_owned(),
     };
     let name = Ident::new(&name, Span::call_site());
-    match base {
-        Base::Bool | Base::Int { .. } | Base::Float => quote!(::core::primitive::#name),
-    }
+    quote!(::core::primitive::#name)
 }
 
 /// A local name that no name of the user's text can refer to.

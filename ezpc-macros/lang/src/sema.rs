@@ -112,14 +112,6 @@ impl Sema<'_> {
 
     /// A type as written, with its default label.
     fn ty(&mut self, ty: &ast::Type) -> Ty {
-        if ty.base == Base::Float {
-            self.diagnostics.report_with(
-                Code::Unsupported,
-                ty.span,
-                "`float` is not supported yet",
-                "compute on scaled integers",
-            );
-        }
         let label = ty.label.unwrap_or_else(|| default_label(ty.base));
         let fits = match ty.base {
             Base::Int { .. } => label != Label::Fl,
@@ -148,7 +140,14 @@ impl Sema<'_> {
         let mut body = Body::new(self, None);
         let value = body.expr(value).and_then(|value| body.coerce(value, ty)).map(crate::opt::fold);
         let value = match value {
-            Some(value) if matches!(value.kind, ir::ExprKind::Int { .. } | ir::ExprKind::Bool(_)) => value,
+            Some(value)
+                if matches!(
+                    value.kind,
+                    ir::ExprKind::Int { .. } | ir::ExprKind::Bool(_) | ir::ExprKind::Float(_)
+                ) =>
+            {
+                value
+            }
             Some(value) => {
                 let message = format!("the value of `{}` is not a constant", name.text);
                 self.diagnostics.report(Code::BadConstant, value.span, message);
@@ -340,10 +339,10 @@ fn default_label(base: Base) -> Label {
 }
 
 fn zero(ty: Ty, span: Place) -> ir::Expr {
-    let kind = if ty.base == Base::Bool {
-        ir::ExprKind::Bool(false)
-    } else {
-        ir::ExprKind::Int { value: 0, flexible: false }
+    let kind = match ty.base {
+        Base::Bool => ir::ExprKind::Bool(false),
+        Base::Float => ir::ExprKind::Float(0.0),
+        Base::Int { .. } => ir::ExprKind::Int { value: 0, flexible: false },
     };
     ir::Expr { kind, ty, span }
 }

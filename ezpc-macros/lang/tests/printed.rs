@@ -155,10 +155,10 @@ fn files() {
     let tokens: TokenStream = DOT_PRODUCT.parse().expect("Rust lexes the text");
     assert_eq!(from_file.tree.to_string(), compile(tokens).tree.to_string());
     assert_eq!(from_file.diagnostics.print(), "");
-    let broken = ezpc_lang::compile_file("def void main() {\n  int32_al a = 1.5 +_bl 2uL;\n  b = 3 }", span);
+    let broken = ezpc_lang::compile_file("def void main() {\n  int32_al a = 1.5 + 2uL;\n  b = 3 }", span);
     let expected = "\
-2:16: unsupported: `float` is not supported yet
-  help: compute on scaled integers
+2:20: bad-operand: `+` on `float` and `uint64`
+  help: both sides are numbers of one type; `float` has `+ - * /` and comparisons
 3:3: unknown-name: nothing is called `b` here
   help: declare it before its use
 ";

@@ -37,6 +37,7 @@ fn what_ezpc_accepts() {
         "uint8_al a = 200; uint16_al b = uint16(a); bool_bl c = bool(a);",
         "int32_al a = 1; int32_pl b = reveal(ALL, a); while (b < 3) { b = b + 1; }",
         "int32_al[3] a; int32_bl[3] b; a = b; int32_al[3] c = a;",
+        "float_pl p = 3.5; float a = p * -2.0; bool_bl c = a < 1.5 / a; float_fl d = c ? a : p; output(ALL, d);",
     ];
     for text in accepted {
         assert_eq!(body(text), Vec::<&str>::new(), "{text}");
@@ -86,7 +87,11 @@ fn what_ezpc_rejects() {
         ("int32_pl a = 1; a << 3;", "syntax"),
         ("1 = 2;", "syntax"),
         ("int32_pl a = 1 << 32;", "type-mismatch"),
-        ("float x = 1.0;", "unsupported"),
+        ("int32_al a = 1; int32_pl b = reveal(CLIENT, a);", "unsupported"),
+        ("float a = 1.0; int32_al b = 2; float c = a * b;", "bad-operand"),
+        ("float a = 1.0; float b = a % a;", "bad-operand"),
+        ("float_al a = 1.0;", "bad-label"),
+        ("float a = 1;", "type-mismatch"),
         ("int32_al a = 1 int32_al b = 2;", "syntax"),
         ("return 1;", "bad-return"),
         ("main(1);", "argument-count"),
@@ -136,7 +141,7 @@ fn all_errors_at_once() {
 #[test]
 fn no_cascades() {
     assert_eq!(body("int32_al a = nobody; int32_al b = a + 1; output(ALL, b);"), ["unknown-name"]);
-    assert_eq!(body("float x = 1.0; output(ALL, x);"), ["unsupported", "unsupported"]);
+    assert_eq!(body("bool_al x = true; output(ALL, x && true);"), ["bad-label"]);
     assert_eq!(body("for i = [0 3] { }; int32_al a = 1;"), ["syntax"]);
 }
 

@@ -144,8 +144,10 @@ impl Codegen<'_> {
         let span = expr.span.token();
         let program = program_ident();
         if x.ty.public() {
+            let float = x.ty.base == Base::Float;
             let x = self.value(scope, x);
             return match op {
+                UnaryOp::Neg if float => quote_spanned!(span=> (-(#x))),
                 UnaryOp::Not | UnaryOp::Invert => quote_spanned!(span=> (!(#x))),
                 UnaryOp::Neg => quote_spanned!(span=> (#x).wrapping_neg()),
             };
@@ -212,8 +214,13 @@ impl Codegen<'_> {
     fn public_binary(&self, scope: &Scope<'_>, op: BinaryOp, x: &Expr, y: &Expr, expr: &Expr) -> TokenStream {
         let k = &self.k;
         let span = expr.span.token();
+        let float = x.ty.base == Base::Float;
         let (x, y) = (self.value(scope, x), self.value(scope, y));
         match op {
+            BinaryOp::Add if float => quote_spanned!(span=> ((#x) + (#y))),
+            BinaryOp::Sub if float => quote_spanned!(span=> ((#x) - (#y))),
+            BinaryOp::Mul if float => quote_spanned!(span=> ((#x) * (#y))),
+            BinaryOp::Div if float => quote_spanned!(span=> ((#x) / (#y))),
             BinaryOp::Or => quote_spanned!(span=> ((#x) || (#y))),
             BinaryOp::And => quote_spanned!(span=> ((#x) && (#y))),
             BinaryOp::BoolXor | BinaryOp::BitXor => quote_spanned!(span=> ((#x) ^ (#y))),

@@ -12,14 +12,12 @@ impl Body<'_, '_> {
         let span = expr.span;
         match &expr.kind {
             ast::ExprKind::Int(value, suffix) => self.literal(*value, suffix, false, span),
-            ast::ExprKind::Float(_) => {
-                self.report_with(
-                    Code::Unsupported,
-                    span,
-                    "`float` is not supported yet",
-                    "compute on scaled integers",
-                );
-                None
+            ast::ExprKind::Float(text) => {
+                let Ok(value) = text.parse() else {
+                    self.report(Code::Syntax, span, format!("`{text}` is no number"));
+                    return None;
+                };
+                Some(Expr { kind: ExprKind::Float(value), ty: Ty::scalar(Base::Float, Label::Pl), span })
             }
             ast::ExprKind::Bool(value) => {
                 Some(Expr { kind: ExprKind::Bool(*value), ty: Ty::scalar(Base::Bool, Label::Pl), span })
@@ -146,7 +144,7 @@ impl Body<'_, '_> {
 
     fn cast(&mut self, base: Base, value: &ast::Expr, span: Place) -> Option<Expr> {
         let value = self.expr(value)?;
-        if value.ty.rank > 0 || base == Base::Float {
+        if value.ty.rank > 0 || base == Base::Float || value.ty.base == Base::Float {
             let message = format!("`{}` cannot be converted to `{base}`", value.ty);
             self.report(Code::TypeMismatch, value.span, message);
             return None;
@@ -249,20 +247,21 @@ impl Body<'_, '_> {
         let value = self.expr(value)?;
         let fits = match op {
             UnaryOp::Not => value.ty.base == Base::Bool,
-            UnaryOp::Invert | UnaryOp::Neg => value.ty.integer(),
+            UnaryOp::Invert => value.ty.integer(),
+            UnaryOp::Neg => value.ty.base != Base::Bool,
         };
         if !fits || value.ty.rank > 0 {
             let help = match op {
                 UnaryOp::Not => "`!` is for bool; integers have `~`",
                 UnaryOp::Invert => "`~` is for integers; bool has `!`",
-                UnaryOp::Neg => "`-` is for integers",
+                UnaryOp::Neg => "`-` is for numbers",
             };
             let message = format!("`{}` cannot be applied to `{}`", op.text(), value.ty);
             self.report_with(Code::BadOperand, span, message, help);
             return None;
         }
         let allowed = match op {
-            UnaryOp::Neg => [Label::Al, Label::Bl].as_slice(),
+            UnaryOp::Neg => [Label::Al, Label::Bl, Label::Fl].as_slice(),
             _ => &[Label::Bl],
         };
         self.operator_label(label, allowed, value.ty.public(), op.text(), span)?;
@@ -332,6 +331,9 @@ impl Body<'_, '_> {
             let message = format!("`{}` where `{base}` is needed", value.ty.base);
             let help = match base {
                 Base::Bool => "write a comparison, as `x != 0`",
+                _ if Base::Float == base || Base::Float == value.ty.base => {
+                    "integers and `float` do not mix: write `1.0`"
+                }
                 _ => "write `c ? 1 : 0`",
             };
             self.report_with(Code::TypeMismatch, span, message, help);

@@ -27,7 +27,12 @@ impl Body<'_, '_> {
         let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
         let both_bool = left.ty.base == Base::Bool && right.ty.base == Base::Bool;
         let both_int = left.ty.integer() && right.ty.integer();
-        if !(if logical { both_bool } else { both_int || equality && both_bool }) {
+        let both_float = left.ty.base == Base::Float && right.ty.base == Base::Float;
+        let on_floats = equality
+            || matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div)
+            || matches!(op, BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge);
+        let fits = both_int || equality && both_bool || both_float && on_floats;
+        if !(if logical { both_bool } else { fits }) {
             let message = format!("`{}` on `{}` and `{}`", op.text(), left.ty.base, right.ty.base);
             let help = match op {
                 BinaryOp::BitAnd if both_bool => "for bool write `&&`",
@@ -37,13 +42,14 @@ impl Body<'_, '_> {
                 BinaryOp::Or if both_int => "for integers write `|`",
                 BinaryOp::BoolXor if both_int => "for integers write `^`",
                 _ if logical => "both sides are bool",
-                _ => "both sides are integers of one type",
+                _ => "both sides are numbers of one type; `float` has `+ - * /` and comparisons",
             };
             self.report_with(Code::BadOperand, span, message, help);
             return None;
         }
         let public = left.ty.public() && right.ty.public();
         let allowed: &[Label] = match op {
+            _ if both_float => &[Label::Fl],
             BinaryOp::Add | BinaryOp::Sub | BinaryOp::Div | BinaryOp::Rem => &[Label::Al, Label::Bl],
             BinaryOp::Mul => &[Label::Al],
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq | BinaryOp::Ne => {
@@ -67,6 +73,7 @@ impl Body<'_, '_> {
         let operand = match (public, op) {
             (true, _) => Label::Pl,
             (false, _) if both_bool => Label::Bl,
+            (false, _) if both_float => Label::Fl,
             (false, BinaryOp::Mul) => Label::Al,
             (false, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Div | BinaryOp::Rem) => {
                 label.unwrap_or_else(|| joint_label(left.ty.label, right.ty.label))
@@ -152,6 +159,8 @@ impl Body<'_, '_> {
             if both_public { Label::Pl } else { joint_label(yes.ty.label, no.ty.label) }
         } else if base == Base::Bool {
             Label::Bl
+        } else if base == Base::Float {
+            Label::Fl
         } else {
             label.unwrap_or(Label::Bl)
         };
