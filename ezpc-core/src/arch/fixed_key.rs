@@ -1,4 +1,6 @@
-//! Hashing with fixed-key AES-128, π_K(x) ^ x, of slices and of the levels of GGM trees.
+//! AES-128 of slices: encryption, and hashing π_K(x) ^ x of slices and of the levels of GGM trees.
+//!
+//! Constant time in keys and blocks.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -18,7 +20,7 @@ impl Patch {
     pub(crate) const NONE: Self = Self { places: [[u64::MAX; GROUP]; 2], values: [[0; GROUP]; 2] };
 }
 
-/// π_K for one public key K, with the kernels this machine has for it.
+/// π_K for one key K, with the kernels this machine has for it. Round keys are wiped when dropped.
 #[derive(Clone)]
 pub(crate) struct FixedKey(Kind);
 
@@ -86,10 +88,23 @@ impl FixedKey {
         all
     }
 
+    /// Replaces every x by π(x).
+    #[inline]
+    pub(crate) fn encrypt(&self, blocks: &mut [u128]) {
+        dispatch!(self, encrypt(blocks));
+    }
+
     /// Replaces every x by π(x) ^ x.
     #[inline]
     pub(crate) fn hash(&self, blocks: &mut [u128]) {
         dispatch!(self, hash(blocks));
+    }
+
+    /// `outputs[i] = H(inputs[i] ^ offset)`.
+    #[inline]
+    pub(crate) fn hash_offset(&self, inputs: &[u128], offset: u128, outputs: &mut [u128]) {
+        assert!(inputs.len() == outputs.len(), "one output an input");
+        dispatch!(self, hash_offset(inputs, offset, outputs));
     }
 
     /// Replaces the first `nodes` nodes x of every tree, after `patch`, by H(σ(x)) and the next `nodes` nodes by
@@ -156,6 +171,13 @@ mod tests {
             let outputs = FixedKey::all(77).into_iter().map(|cipher| {
                 let mut blocks = input.clone();
                 cipher.hash(&mut blocks);
+                let shifted: Vec<u128> = input.iter().map(|x| x ^ 99).collect();
+                let mut outputs = vec![0; len];
+                cipher.hash_offset(&shifted, 99, &mut outputs);
+                assert_eq!(outputs, blocks);
+                let mut permuted = input.clone();
+                cipher.encrypt(&mut permuted);
+                assert!(permuted.iter().zip(&input).zip(&blocks).all(|((p, x), h)| p ^ x == *h));
                 blocks
             });
             let outputs: Vec<_> = outputs.collect();

@@ -1,27 +1,24 @@
 //! AES-128 on blocks, encryption only.
 
 use super::Block;
-use aes::Aes128Enc;
-use aes::cipher::array::Array;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use crate::arch::fixed_key::FixedKey;
 
-/// Blocks handed to the cipher at once; what the widest back end of the `aes` crate keeps in flight.
+/// Blocks handed to the cipher at once.
 pub(crate) const BATCH: usize = 64;
 
 /// AES-128 under one key; the round keys are wiped when dropped.
 #[derive(Clone)]
-pub(crate) struct Aes(Aes128Enc);
+pub(crate) struct Aes(FixedKey);
 
 impl Aes {
     /// The key schedule of `key`.
     pub(crate) fn new(key: Block) -> Self {
-        Self(Aes128Enc::new(&Array::from(key.to_bytes())))
+        Self(FixedKey::new(key.bits()))
     }
 
     /// Encrypts every block in place.
     pub(crate) fn encrypt(&self, blocks: &mut [Block]) {
-        let bytes: &mut [[u8; 16]] = bytemuck::must_cast_slice_mut(blocks);
-        self.0.encrypt_blocks(Array::cast_slice_from_core_mut(bytes));
+        self.0.encrypt(bytemuck::must_cast_slice_mut(blocks));
     }
 }
 

@@ -23,6 +23,15 @@ impl Mmo {
         self.0.hash(bytemuck::must_cast_slice_mut(blocks));
     }
 
+    /// The hashes of `inputs[i] ^ offset`.
+    ///
+    /// # Panics
+    /// When there are not as many outputs as inputs.
+    pub fn hash_offset(&self, inputs: &[Block], offset: Block, outputs: &mut [Block]) {
+        let outputs = bytemuck::must_cast_slice_mut(outputs);
+        self.0.hash_offset(bytemuck::must_cast_slice(inputs), offset.bits(), outputs);
+    }
+
     /// The hash of one block; batches are several times faster a block.
     #[must_use]
     pub fn hash_one(&self, block: Block) -> Block {

@@ -3,6 +3,7 @@
 use super::ferret::{self, Leaves, Matrix};
 use super::{PadDomain, ideal, softspoken};
 use crate::arch::fixed_key::{FixedKey, Patch};
+use crate::arch::transpose::transpose;
 use crate::crypto::{Aes, Block, Mmo, Prg, SessionId};
 use crate::party::Party;
 use core::mem;
@@ -67,6 +68,14 @@ fn rates() {
             fixed.patch(black_box(&mut leaves), black_box(&Patch::NONE));
         }
     });
+    let mut square = [5_u128; 128];
+    time("transpose, per column", 128 * sets, || {
+        for _ in 0..sets {
+            transpose(black_box(&mut square));
+        }
+    });
+    let mut bytes = vec![0_u8; 1 << 16];
+    time("prg, per 16 bytes", 1 << 12, || rng.fill_bytes(&mut bytes));
     let n = 1 << 17;
     let (_, corrections) = time("softspoken receiver", n, || receiver.extend(n));
     time("softspoken sender", n, || sender.extend(n, &corrections));

@@ -9,6 +9,7 @@
 use super::cots::Batch;
 use super::domain::COTS_PER_KEY;
 use super::{PadDomain, ReceiverCots, SenderCots};
+use crate::arch::vector::{Kernel, vectorize};
 use crate::crypto::{Block, Mmo};
 use core::ops::Range;
 use zeroize::Zeroize;
@@ -26,24 +27,28 @@ pub trait Pad: Copy + Default + sealed::Sealed {
 }
 
 impl Pad for u32 {
+    #[inline(always)]
     fn from_block(block: Block) -> Self {
         block.bits() as Self
     }
 }
 
 impl Pad for u64 {
+    #[inline(always)]
     fn from_block(block: Block) -> Self {
         block.bits() as Self
     }
 }
 
 impl Pad for u128 {
+    #[inline(always)]
     fn from_block(block: Block) -> Self {
         block.bits()
     }
 }
 
 impl Pad for Block {
+    #[inline(always)]
     fn from_block(block: Block) -> Self {
         block
     }
@@ -73,13 +78,8 @@ impl SenderCots {
         for_each_batch(&self.batch, m, slots, domain, |hash, keys, range| {
             for (digit, &offset) in offsets.iter().enumerate() {
                 let buffer = &mut buffer[..range.len()];
-                for (block, &mut key) in buffer.iter_mut().zip(keys.iter_mut()) {
-                    *block = key ^ offset;
-                }
-                hash.hash_blocks(buffer);
-                for (pad, &block) in pads[digit][range.clone()].iter_mut().zip(&*buffer) {
-                    *pad = T::from_block(block);
-                }
+                hash.hash_offset(keys, offset, buffer);
+                vectorize(Narrow { blocks: buffer, pads: &mut pads[digit][range.clone()] });
             }
         });
         buffer.zeroize();
@@ -99,11 +99,26 @@ impl ReceiverCots {
         let mut pads = vec![T::default(); slots];
         for_each_batch(&self.batch, m, slots, domain, |hash, macs, range| {
             hash.hash_blocks(macs);
-            for (pad, &block) in pads[range].iter_mut().zip(&*macs) {
-                *pad = T::from_block(block);
-            }
+            vectorize(Narrow { blocks: macs, pads: &mut pads[range] });
         });
         (digits, pads)
+    }
+}
+
+/// Pads from hashes.
+struct Narrow<'a, T> {
+    blocks: &'a [Block],
+    pads: &'a mut [T],
+}
+
+impl<T: Pad> Kernel for Narrow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (pad, &block) in self.pads.iter_mut().zip(self.blocks) {
+            *pad = T::from_block(block);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The kernels on the `aes` crate.
+//! The kernels on the `aes` crate, which wipes its round keys.
 
 use super::{GROUP, Patch};
 use aes::Aes128Enc;
@@ -18,17 +18,28 @@ impl Cipher {
     }
 }
 
+pub(super) fn encrypt(cipher: &Cipher, blocks: &mut [u128]) {
+    let bytes: &mut [[u8; 16]] = bytemuck::must_cast_slice_mut(blocks);
+    cipher.0.encrypt_blocks(Array::cast_slice_from_core_mut(bytes));
+}
+
 pub(super) fn hash(cipher: &Cipher, blocks: &mut [u128]) {
     let mut inputs = [0; BATCH];
     for batch in blocks.chunks_mut(BATCH) {
         let inputs = &mut inputs[..batch.len()];
         inputs.copy_from_slice(batch);
-        let bytes: &mut [[u8; 16]] = bytemuck::must_cast_slice_mut(batch);
-        cipher.0.encrypt_blocks(Array::cast_slice_from_core_mut(bytes));
+        encrypt(cipher, batch);
         for (output, &input) in batch.iter_mut().zip(&*inputs) {
             *output ^= input;
         }
     }
+}
+
+pub(super) fn hash_offset(cipher: &Cipher, inputs: &[u128], offset: u128, outputs: &mut [u128]) {
+    for (output, &input) in outputs.iter_mut().zip(inputs) {
+        *output = input ^ offset;
+    }
+    hash(cipher, outputs);
 }
 
 pub(super) fn expand(cipher: &Cipher, left: &mut [u128], right: &mut [u128], patch: &Patch) -> [u128; GROUP] {

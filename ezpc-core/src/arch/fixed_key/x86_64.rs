@@ -6,10 +6,17 @@ use bytemuck::{must_cast, must_cast_mut, must_cast_ref};
 use core::arch::x86_64::{
     __m128i, _mm_aeskeygenassist_si128, _mm_shuffle_epi32, _mm_slli_si128, _mm_xor_si128,
 };
+use zeroize::Zeroize;
 
-/// The round keys of a public key.
+/// The round keys of a key; wiped when dropped.
 #[derive(Clone)]
 pub(super) struct Schedule([__m128i; 11]);
+
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl Schedule {
     /// The schedule, where the processor has AES instructions.
@@ -92,10 +99,10 @@ macro_rules! kernels {
                 must_cast(*blocks)
             }
 
-            /// π(x) ^ x, N vectors in flight.
+            /// π(x) ^ x, or π(x) without the feed-forward, N vectors in flight.
             #[inline]
             #[target_feature(enable = $features)]
-            fn mmo<const N: usize>(keys: &Keys, inputs: &[Vector; N]) -> [Vector; N] {
+            fn permute<const N: usize, const FEED: bool>(keys: &Keys, inputs: &[Vector; N]) -> [Vector; N] {
                 let mut state = *inputs;
                 for x in &mut state {
                     *x = primitives::xor(*x, keys[0]);
@@ -106,13 +113,21 @@ macro_rules! kernels {
                     }
                 }
                 for (x, input) in state.iter_mut().zip(inputs) {
-                    *x = primitives::last_round(*x, primitives::xor(keys[10], *input));
+                    let last = if FEED { primitives::xor(keys[10], *input) } else { keys[10] };
+                    *x = primitives::last_round(*x, last);
                 }
                 state
             }
 
+            #[inline]
             #[target_feature(enable = $features)]
-            pub(in super::super) fn hash(schedule: &Schedule, blocks: &mut [u128]) {
+            fn mmo<const N: usize>(keys: &Keys, inputs: &[Vector; N]) -> [Vector; N] {
+                permute::<N, true>(keys, inputs)
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn each<const FEED: bool>(schedule: &Schedule, blocks: &mut [u128]) {
                 let keys = keys(schedule);
                 let (vectors, rest) = blocks.as_chunks_mut::<BLOCKS>();
                 let (flights, single) = vectors.as_chunks_mut::<FLIGHT>();
@@ -121,21 +136,67 @@ macro_rules! kernels {
                     for (input, blocks) in inputs.iter_mut().zip(&*flight) {
                         *input = load(blocks);
                     }
-                    let outputs = mmo(&keys, &inputs);
+                    let outputs = permute::<FLIGHT, FEED>(&keys, &inputs);
                     for (blocks, output) in flight.iter_mut().zip(outputs) {
                         *blocks = must_cast(output);
                     }
                 }
                 for blocks in single {
-                    let [output] = mmo(&keys, &[load(blocks)]);
+                    let [output] = permute::<1, FEED>(&keys, &[load(blocks)]);
                     *blocks = must_cast(output);
                 }
                 if !rest.is_empty() {
                     let mut padded = [0; BLOCKS];
                     padded[..rest.len()].copy_from_slice(rest);
-                    let [output] = mmo(&keys, &[load(&padded)]);
+                    let [output] = permute::<1, FEED>(&keys, &[load(&padded)]);
                     let padded: [u128; BLOCKS] = must_cast(output);
                     rest.copy_from_slice(&padded[..rest.len()]);
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn hash(schedule: &Schedule, blocks: &mut [u128]) {
+                each::<true>(schedule, blocks);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn encrypt(schedule: &Schedule, blocks: &mut [u128]) {
+                each::<false>(schedule, blocks);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn hash_offset(
+                schedule: &Schedule,
+                inputs: &[u128],
+                offset: u128,
+                outputs: &mut [u128],
+            ) {
+                let keys = keys(schedule);
+                let offset = primitives::broadcast(must_cast(offset));
+                let (inputs, inputs_rest) = inputs.as_chunks::<BLOCKS>();
+                let (outputs, outputs_rest) = outputs.as_chunks_mut::<BLOCKS>();
+                let (inputs, inputs_single) = inputs.as_chunks::<FLIGHT>();
+                let (outputs, outputs_single) = outputs.as_chunks_mut::<FLIGHT>();
+                for (inputs, outputs) in inputs.iter().zip(outputs) {
+                    let mut vectors = [primitives::zero(); FLIGHT];
+                    for (vector, blocks) in vectors.iter_mut().zip(inputs) {
+                        *vector = primitives::xor(load(blocks), offset);
+                    }
+                    let hashes = mmo(&keys, &vectors);
+                    for (blocks, hash) in outputs.iter_mut().zip(hashes) {
+                        *blocks = must_cast(hash);
+                    }
+                }
+                for (input, output) in inputs_single.iter().zip(outputs_single) {
+                    let [hash] = mmo(&keys, &[primitives::xor(load(input), offset)]);
+                    *output = must_cast(hash);
+                }
+                if !inputs_rest.is_empty() {
+                    let mut padded = [0; BLOCKS];
+                    padded[..inputs_rest.len()].copy_from_slice(inputs_rest);
+                    let [hash] = mmo(&keys, &[primitives::xor(load(&padded), offset)]);
+                    let hash: [u128; BLOCKS] = must_cast(hash);
+                    outputs_rest.copy_from_slice(&hash[..inputs_rest.len()]);
                 }
             }
 
