@@ -17,13 +17,13 @@ use ezpc_core::{Party, Protocol, Result};
 use ezpc_examples::model::{ModelArgs, load_samples, parse_count};
 use ezpc_examples::{Common, Connection, Example, Report, Ui};
 use ezpc_ml::card::Card;
-use ezpc_ml::fixed;
 use ezpc_ml::graph::Decision;
 use ezpc_ml::graph::compile::{Model, Weights};
 use ezpc_ml::graph::exec::{Executor, Watch, batch_size};
 use ezpc_ml::kernels::pool;
-use ezpc_ml::npy::{Array, Elements};
+use ezpc_ml::npy::{Array, Elements, write_whole};
 use ezpc_ml::validate::{class_width, encode_samples};
+use ezpc_ml::{csv, fixed};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,11 +36,11 @@ struct Infer {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// The client's samples, .npy of [N, …].
+    /// The client's samples, .npy of [N, …] or a .csv table.
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_images.npy"))]
     input: PathBuf,
 
-    /// Where the client writes the outputs, .npy: float32, or int64 for a model that ends in an argmax.
+    /// Where the client writes the outputs: .csv, or .npy of float32, or of int64 for a model that ends in an argmax.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -106,6 +106,11 @@ impl Infer {
 
     fn save(&self, outputs: Option<&Array>) -> Result<()> {
         match (&self.output, outputs) {
+            (Some(path), Some(array)) if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) => {
+                let columns = (array.len() / array.shape[0].max(1)).max(1);
+                let names: Vec<String> = (0..columns).map(|i| format!("output{i}")).collect();
+                write_whole(path, csv::write(&names, &array.to_f64()).as_bytes())
+            }
             (Some(path), Some(array)) => array.save(path),
             _ => Ok(()),
         }
@@ -113,7 +118,7 @@ impl Infer {
 
     fn cleartext(&self) -> Result<usize> {
         let model = self.model.compile()?;
-        let samples = load_samples(&self.input)?;
+        let samples = load_samples(&self.input, self.model.normalise.as_deref())?;
         let input = encode_samples(&model.card, &samples)?;
         let count = samples.shape[0];
         let shape = [count, self.batch(&model.card, count)];
@@ -156,7 +161,7 @@ impl Example for Infer {
     fn load(&self, party: Party) -> Result<Input> {
         Ok(match party {
             Party::Server => Input::Vendor(Box::new(self.model.compile()?)),
-            Party::Client => Input::Client(load_samples(&self.input)?),
+            Party::Client => Input::Client(load_samples(&self.input, self.model.normalise.as_deref())?),
         })
     }
 

@@ -16,7 +16,7 @@
 use clap::{Parser, ValueEnum};
 use core::ops::ControlFlow;
 use ezpc_core::{Error, Party, Result};
-use ezpc_examples::model::{ModelArgs, load_samples, parse_count};
+use ezpc_examples::model::{ModelArgs, load_array, load_samples, parse_count};
 use ezpc_examples::{Common, Connection, Example, Report, Ui};
 use ezpc_ml::graph::compile::Model;
 use ezpc_ml::npy::Array;
@@ -33,11 +33,11 @@ struct Validate {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// The client's samples, .npy of [N, …].
+    /// The client's samples, .npy of [N, …] or a .csv table.
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_images.npy"))]
     images: PathBuf,
 
-    /// The client's labels, .npy of [N].
+    /// The client's labels, .npy of [N] or a .csv table of one column.
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_labels.npy"))]
     labels: PathBuf,
 
@@ -77,7 +77,10 @@ impl Example for Validate {
         Ok(match party {
             Party::Server => Input::Vendor(Box::new(self.model.compile()?)),
             Party::Client => {
-                let (samples, labels) = (load_samples(&self.images)?, Array::load(&self.labels)?);
+                let (samples, labels) = (
+                    load_samples(&self.images, self.model.normalise.as_deref())?,
+                    load_array(&self.labels, None)?,
+                );
                 if labels.len() != samples.shape[0] {
                     let (n, place) = (samples.shape[0], self.labels.display());
                     return Err(Error::usage(format!("{place}: {} labels for {n} samples", labels.len())));

@@ -5,6 +5,7 @@ use clap::Args;
 use ezpc_core::protocol::TwoParty;
 use ezpc_core::{Error, Result};
 use ezpc_ml::card::{Card, Limits};
+use ezpc_ml::csv::{Normalisation, Table};
 use ezpc_ml::graph::compile::{Calibration, Model, Options, calibrate, compile};
 use ezpc_ml::graph::passes;
 use ezpc_ml::npy::Array;
@@ -33,6 +34,10 @@ pub struct ModelArgs {
     /// Sample inputs, .npy: bounds that cannot be proved are taken from them, and reported (vendor).
     #[arg(long, value_name = "FILE")]
     pub calibrate: Option<PathBuf>,
+
+    /// What the client does to the columns of a .csv table: lines of name,mean,deviation (client).
+    #[arg(long, value_name = "FILE")]
+    pub normalise: Option<PathBuf>,
 
     /// Show the model card: all that the client learns of the model.
     #[arg(long)]
@@ -120,13 +125,32 @@ impl ModelArgs {
 }
 
 fn calibration(graph: &ezpc_ml::graph::Graph, path: &Path) -> Result<Calibration> {
-    let samples = Array::load(path)?;
+    let samples = load_array(path, None)?;
     calibrate(graph, &samples.to_f64()).map_err(|e| e.context(&path.display().to_string()))
 }
 
-/// Reads an array of samples and checks what needs no model: there are some, and all are finite.
-pub fn load_samples(path: &Path) -> Result<Array> {
-    let samples = Array::load(path)?;
+/// Reads a .csv table or a .npy array.
+pub fn load_array(path: &Path, normalise: Option<&Path>) -> Result<Array> {
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+        let mut table = Table::load(path)?;
+        if let Some(rules) = normalise {
+            table
+                .normalise(&Normalisation::load(rules)?)
+                .map_err(|e| e.context(&path.display().to_string()))?;
+        }
+        return Ok(table.into_array());
+    }
+    match normalise {
+        None => Array::load(path),
+        Some(_) => {
+            Err(Error::usage("--normalise goes with samples in a .csv table, whose columns have names"))
+        }
+    }
+}
+
+/// Reads samples and checks what needs no model: there are some, and all are finite.
+pub fn load_samples(path: &Path, normalise: Option<&Path>) -> Result<Array> {
+    let samples = load_array(path, normalise)?;
     let place = path.display().to_string();
     if samples.shape.len() < 2 || samples.is_empty() {
         return Err(Error::usage(format!("{place}: samples of shape {:?}", samples.shape)));

@@ -78,6 +78,40 @@ fn inference_agrees_with_the_oracle() {
 }
 
 #[test]
+fn tables_are_normalised_on_the_way_in() {
+    let folder = std::env::temp_dir().join(format!("ezpc-csv-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let [model, features, labels] = cancer().map(PathBuf::from);
+    let load = |path: &Path| ezpc_ml::npy::Array::load(path).expect("an example array").to_f64();
+    // The standardised features once more as raw ones: x · 3 + 5.
+    let columns: Vec<String> = (0..30).map(|i| format!("f{i}")).collect();
+    let raw: Vec<f64> = load(&features).iter().map(|v| v * 3.0 + 5.0).collect();
+    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("a file");
+    write("x.csv", ezpc_ml::csv::write(&columns, &raw));
+    write("y.csv", ezpc_ml::csv::write(&["label".to_owned()], &load(&labels)));
+    write("rules.csv", columns.iter().map(|c| format!("{c},5,3\n")).collect());
+    let output = example(
+        "validate",
+        &[
+            "--json",
+            "--model",
+            &model.display().to_string(),
+            "--images",
+            &path("x.csv"),
+            "--labels",
+            &path("y.csv"),
+            "--normalise",
+            &path("rules.csv"),
+            "--reveal",
+            "accuracy",
+        ],
+    );
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+    assert_eq!(json(&output)["correct"], 166);
+}
+
+#[test]
 fn bad_files_are_one_line_and_leave_nothing_behind() {
     let output = std::env::temp_dir().join(format!("ezpc-bad-{}.npy", std::process::id()));
     let path = output.display().to_string();

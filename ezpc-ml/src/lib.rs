@@ -7,9 +7,10 @@
 //! | [`card`] | the public description from which the data owner's side runs |
 //! | [`kernels`], [`tensor`], [`fixed`] | layers on tensors of shares |
 //! | [`validate`] | is the model good enough? the count of correct answers stays shared |
-//! | [`npy`] | arrays in and out |
+//! | [`npy`], [`csv`] | arrays and tables in and out |
 
 pub mod card;
+pub mod csv;
 pub mod fixed;
 pub mod graph;
 pub mod kernels;
