@@ -23,6 +23,36 @@ pub(crate) fn vectorize<K: Kernel>(kernel: K) -> K::Output {
     }
 }
 
+/// A way to run a kernel, for tests that compare them all.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Portable,
+    Widest,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+#[cfg(test)]
+impl Way {
+    pub(crate) const ALL: &[Self] = &[
+        Self::Portable,
+        Self::Widest,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+    ];
+
+    /// Runs a kernel this way, or as plain loops where the CPU cannot.
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self {
+            Self::Portable => kernel.run(),
+            Self::Widest => vectorize(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => x86_64::with_avx2(kernel),
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     #![expect(unsafe_code, reason = "calls behind a run-time check of the CPU")]
@@ -37,7 +67,13 @@ mod x86_64 {
         {
             // SAFETY: the CPU has the instructions, checked above.
             unsafe { avx512(kernel) }
-        } else if is_x86_feature_detected!("avx2") {
+        } else {
+            with_avx2(kernel)
+        }
+    }
+
+    pub(super) fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
+        if is_x86_feature_detected!("avx2") {
             // SAFETY: the CPU has the instructions, checked above.
             unsafe { avx2(kernel) }
         } else {

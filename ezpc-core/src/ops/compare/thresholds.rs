@@ -1,7 +1,7 @@
 //! One number against several public thresholds, for the OTs of one comparison.
 //!
 //! With z0 + z1 = x' + w·2^k, where x' in `0..2^k` orders like x, and a threshold t of the same range, modulo 2^{k+1}
-//! x' - t = (z_G - t) + z_E - w·2^k, whose bit k is [x' < t] = [z_G < t] ^ w ^ c_t: c_t is the carry of
+//! x' - t = (z_G - t) + z_E - w·2^k, whose bit k is `[x' < t] = [z_G < t] ^ w ^ c_t`: c_t is the carry of
 //! (z_G - t mod 2^k) + z_E, and w is c_0. The evaluator's input is z_E in all of these chains, so T thresholds are
 //! T + 1 chains over the same OTs and flips, each with its own slice of the 128-bit pads and its own masks.
 //! A pad that is used up is followed by one of a second domain, and then by fresh OTs.

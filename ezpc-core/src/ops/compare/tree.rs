@@ -1,6 +1,6 @@
 //! Comparison by a tree of ANDs over 2-bit digits: fewer bits than the chain, more OTs and more half-rounds.
 //!
-//! The leaf of digit i is [x_i < y_i] and [x_i = y_i], XOR-shared, from a 1-of-4 OT with 2-bit messages; slot 0's
+//! The leaf of digit i is `[x_i < y_i]` and `[x_i = y_i]`, XOR-shared, from a 1-of-4 OT with 2-bit messages; slot 0's
 //! message is defined by its pad. Two neighbours merge into lt = lt_hi ^ eq_hi·lt_lo and eq = eq_hi·eq_lo: one
 //! random OT each way with 2-bit pads is a pair of bit triples with the common operand eq_hi. The lowest digit needs
 //! no equality, and neither does what it merges into. After Garay, Schoenmakers and Villegas (PKC 2007), with

@@ -2,6 +2,7 @@
 //! bijection, and at every boundary the pointer xor pi is the carry.
 
 use super::*;
+use crate::arch::vector::Way;
 use crate::ring::Width;
 
 /// The carry at bit position `bit`.
@@ -299,6 +300,53 @@ fn carries_are_right_for_every_length() {
         }
     }
     check_values::<u64>(&Shape::new(vec![4, 3, 4, 1, 2]), Rule::Less, 6);
+}
+
+/// Every instruction set computes the same garbled digits, labels and selections.
+#[test]
+fn vector_widths_agree() {
+    fn check<T: Lane + PartialEq + core::fmt::Debug, const S: usize>(index: usize, n: usize) {
+        let run = |way: Way| {
+            let mut next = stream(n as u64);
+            let mut lanes = || -> Wiped<T> { (0..n).map(|_| T::from_u64(next())).collect() };
+            let (x, flips, pi) = (lanes(), lanes(), lanes());
+            let (mut zero, mut difference) = (lanes(), lanes());
+            let pads: Vec<Wiped<T>> = (0..S).map(|_| lanes()).collect();
+            let mut corrections = vec![vec![T::ZERO; n]; 1 << MAX_DIGIT];
+            way.run(GarbleDigit::<T, S>(Digit {
+                rule: Rule::Less,
+                offset: 3,
+                index,
+                label_bits: 9,
+                x: &x,
+                flips: &flips,
+                pi: &pi,
+                pads: &pads,
+                zero: &mut zero,
+                difference: &mut difference,
+                corrections: &mut corrections,
+            }));
+            let (width, slot) = (S.trailing_zeros(), T::ONE);
+            let sum = &mut corrections[0];
+            way.run(Select { sum, correction: &pads[0], y: &x, offset: 3, width, slot });
+            way.run(Step {
+                label: &mut difference,
+                ciphertexts: &pads[1],
+                label_bits: 9,
+                lowest: index == 0,
+            });
+            (corrections, zero.to_vec(), difference.to_vec())
+        };
+        let expected = run(Way::Portable);
+        Way::ALL.iter().for_each(|&way| assert_eq!(run(way), expected, "{way:?}, {S} slots, {n} lanes"));
+    }
+    for (index, n) in [(0, 200), (4, 200), (4, 64), (1, 5)] {
+        check::<u32, 2>(index, n);
+        check::<u32, 4>(index, n);
+        check::<u64, 4>(index, n);
+        check::<u64, 16>(index, n);
+        check::<u128, 8>(index, n);
+    }
 }
 
 /// Nanoseconds per comparison without the OTs' hashing; the smallest of several runs.
