@@ -1,4 +1,4 @@
-//! Silent COTs from the learning-parity-with-noise assumption: 3 bits of traffic each.
+//! Silent COTs from the learning-parity-with-noise assumption: 4 bits of traffic each.
 //!
 //! Yang, Weng, Lan, Zhang, Wang, "Ferret: Fast Extension for Correlated OT with Small Communication"
 //! (<https://eprint.iacr.org/2020/924>) with the correlated GGM trees of Guo, Yang, Wang, Zhang, Xie, Liu, Zhao,
@@ -12,10 +12,8 @@
 //! # Deviations
 //! - The matrix is drawn once a session from both parties' nonces and serves both directions and all rounds.
 //! - `k` is small, so that the table of base COTs stays in a core's second-level cache.
-//! - Trees have 3·2^7 leaves: of the four nodes of level 2 the last is dropped. The leaves of a tree then XOR to
-//!   Δ ^ dropped instead of Δ, and the receiver, to whom the dropped node is known, adds it where it needs Δ.
 //! - The left node of level 1 *is* a base COT's key (adjusted by the receiver's flip), which makes the first of
-//!   the nine corrections of a tree zero; it is not sent.
+//!   the eight corrections of a tree zero; it is not sent.
 //! - The hash key of the trees is fresh for every round and direction, which bounds the multi-target loss.
 //! - lsb(Δ) = 1 and the leaves' least significant bits are cleared, so a mac's least significant bit is its choice.
 //!

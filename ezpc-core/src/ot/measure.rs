@@ -63,7 +63,7 @@ fn rates() {
             black_box(fixed.expand(black_box(&mut buffer), 3, black_box(&Patch::NONE)));
         }
     });
-    time("patch, per node", sets * 384 * 4, || {
+    time("patch, per node", sets * 256 * 4, || {
         for _ in 0..sets {
             fixed.patch(black_box(&mut leaves), black_box(&Patch::NONE));
         }

@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 pub enum CotEngine {
     /// SoftSpoken OT extension: 31 bits a COT, one half-round.
     SoftSpoken,
-    /// Ferret: 3 bits a COT, two half-rounds for every 447,232 of a direction. The first COTs come from
+    /// Ferret: 4 bits a COT, two half-rounds for every 284,672 of a direction. The first COTs come from
     /// SoftSpoken, and a direction that never needs many stays with it.
     Ferret,
 }
