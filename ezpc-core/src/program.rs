@@ -9,6 +9,7 @@
 //! converted at most once in each direction.
 
 mod array;
+mod compare;
 mod divide;
 mod execute;
 mod graph;

@@ -109,16 +109,16 @@ impl Graph {
     }
 
     /// Whether the value has a version on arithmetic shares or costs little to get there.
-    fn is_arith(&self, x: Id) -> bool {
+    pub(super) fn is_arith(&self, x: Id) -> bool {
         self.kind(x).domain() == Domain::Arith || self.twin(x, Domain::Arith).is_some()
     }
 
-    fn is_bool(&self, x: Id) -> bool {
+    pub(super) fn is_bool(&self, x: Id) -> bool {
         self.kind(x).domain() == Domain::Bool
     }
 
     /// The domain of an operation on `x` and `y`.
-    fn on_arith(&self, label: Label, x: Id, y: Id) -> bool {
+    pub(super) fn on_arith(&self, label: Label, x: Id, y: Id) -> bool {
         match label {
             Label::Arith => true,
             Label::Bool => false,
@@ -140,7 +140,7 @@ impl Graph {
         self.constant_value(id).expect("the branches of a pick are public")
     }
 
-    fn mask(&self, x: Id) -> u64 {
+    pub(super) fn mask(&self, x: Id) -> u64 {
         Width::new(self.width(x)).mask()
     }
 
@@ -408,151 +408,6 @@ impl Graph {
             return self.push(Kind::Reduce, width, [x, 0, 0]);
         }
         self.push(if signed { Kind::ExtendSigned } else { Kind::ExtendUnsigned }, width, [x, 0, 0])
-    }
-
-    // ---- comparison --------------------------------------------------------------------------------------
-
-    pub(super) fn less_than(&mut self, x: Id, y: Id, signed: bool) -> Id {
-        let width = self.width(x);
-        let order = |v: u64| {
-            let v = if signed { Width::new(width).signed(v).cast_unsigned() ^ 1 << 63 } else { v };
-            u128::from(v)
-        };
-        match (self.constant_value(x), self.constant_value(y)) {
-            (Some(a), Some(b)) => return self.constant(1, u64::from(order(a) < order(b))),
-            (None, Some(0)) if signed => return self.sign(x),
-            (None, Some(0)) => return self.constant(1, 0),
-            (Some(0), None) if !signed => {
-                let zero = self.equal(y, x);
-                return self.invert(zero);
-            }
-            (Some(a), None) if signed && a == self.mask(x) => {
-                let negative = self.sign(y);
-                return self.invert(negative);
-            }
-            _ if x == y => return self.constant(1, 0),
-            _ => {}
-        }
-        if width == 1 {
-            // Unsigned bits: 0 < 1.
-            let (x, y) = (self.boolean(x), self.boolean(y));
-            let not = self.invert(x);
-            return self.and(not, y);
-        }
-        let (x, y) = (self.arith(x), self.arith(y));
-        self.push(if signed { Kind::LessSigned } else { Kind::LessUnsigned }, 1, [x, y, 0])
-    }
-
-    /// Whether a signed value is negative.
-    fn sign(&mut self, x: Id) -> Id {
-        let top = self.width(x) - 1;
-        if self.is_bool(x) || self.twin(x, Domain::Bool).is_some() || self.kind(x) == Kind::Pick {
-            let x = self.boolean(x);
-            return self.bit(x, top);
-        }
-        let x = self.arith(x);
-        self.push(Kind::Msb, 1, [x, 0, 0])
-    }
-
-    pub(super) fn equal(&mut self, x: Id, y: Id) -> Id {
-        match (self.constant_value(x), self.constant_value(y)) {
-            (Some(a), Some(b)) => return self.constant(1, u64::from(a == b)),
-            _ if x == y => return self.constant(1, 1),
-            _ => {}
-        }
-        let boolean = |graph: &Self, x: Id| graph.is_bool(x) || graph.twin(x, Domain::Bool).is_some();
-        let fits = |graph: &Self, x: Id| boolean(graph, x) || graph.kind(x).domain() == Domain::Either;
-        if fits(self, x) && fits(self, y) && (boolean(self, x) || boolean(self, y) || self.width(x) == 1) {
-            let (x, y) = (self.boolean(x), self.boolean(y));
-            let differ = self.xor(x, y);
-            let same = self.invert(differ);
-            return self.all_ones(same);
-        }
-        let (x, y) = (self.arith(x), self.arith(y));
-        self.push(Kind::Equal, 1, [x, y, 0])
-    }
-
-    /// Whether every bit of a Boolean word is set: a tree over its planes.
-    fn all_ones(&mut self, mut x: Id) -> Id {
-        while self.width(x) > 1 {
-            let width = self.width(x);
-            let half = width / 2;
-            let low: Vec<i8> = (0..half).map(plane).collect();
-            let high: Vec<i8> = (half..2 * half).map(plane).collect();
-            let (a, b) = (self.rewire(x, &low), self.rewire(x, &high));
-            let both = self.and(a, b);
-            // An odd plane is paired with plane 0 of what remains.
-            x = if width % 2 == 1 {
-                let odd = self.bit(x, width - 1);
-                let first = self.bit(both, 0);
-                let joined = self.and(odd, first);
-                if half == 1 {
-                    return joined;
-                }
-                let rest: Vec<i8> = (1..half).map(plane).collect();
-                let rest = self.rewire(both, &rest);
-                let rest = self.all_ones(rest);
-                return self.and(joined, rest);
-            } else {
-                both
-            };
-        }
-        x
-    }
-
-    // ---- selection ---------------------------------------------------------------------------------------
-
-    pub(super) fn mux(&mut self, label: Label, c: Id, t: Id, f: Id) -> Id {
-        let width = self.width(t);
-        if let Some(c) = self.constant_value(c) {
-            return if c == 1 { t } else { f };
-        }
-        if t == f {
-            return t;
-        }
-        let c = self.boolean(c);
-        if width == 1 {
-            return self.choose_bit(c, t, f);
-        }
-        match (self.constant_value(t), self.constant_value(f)) {
-            (Some(a), Some(b)) if a == b => return t,
-            (Some(_), Some(_)) => return self.pick(width, c, t, f),
-            _ => {}
-        }
-        if self.on_arith(label, t, f) {
-            let (t, f) = (self.arith(t), self.arith(f));
-            if self.constant_value(f) == Some(0) {
-                return self.push(Kind::Select, width, [c, t, 0]);
-            }
-            if self.constant_value(t) == Some(0) {
-                let not = self.invert(c);
-                return self.push(Kind::Select, width, [not, f, 0]);
-            }
-            return self.push(Kind::Mux, width, [c, t, f]);
-        }
-        let (t, f) = (self.boolean(t), self.boolean(f));
-        self.push(Kind::MuxBool, width, [c, t, f])
-    }
-
-    fn choose_bit(&mut self, c: Id, t: Id, f: Id) -> Id {
-        let (t, f) = (self.boolean(t), self.boolean(f));
-        match (self.constant_value(t), self.constant_value(f)) {
-            (Some(1), Some(_)) => c,
-            (Some(_), Some(_)) => self.invert(c),
-            (Some(1), None) => self.or(c, f),
-            (Some(_), None) => {
-                let not = self.invert(c);
-                self.and(not, f)
-            }
-            (None, Some(0)) => self.and(c, t),
-            (None, Some(_)) => {
-                let not = self.invert(c);
-                self.or(not, t)
-            }
-            (None, None) if c == t => self.or(c, f),
-            (None, None) if c == f => self.and(c, t),
-            (None, None) => self.push(Kind::MuxBool, 1, [c, t, f]),
-        }
     }
 }
 
