@@ -78,6 +78,35 @@ fn inference_agrees_with_the_oracle() {
 }
 
 #[test]
+fn a_convolutional_network_agrees_with_the_oracle_image_by_image() {
+    let folder = std::env::temp_dir().join(format!("ezpc-digits-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let load = |name: &str| ezpc_ml::npy::Array::load(Path::new(name)).expect("an array").to_f64();
+    let count = 16;
+    let mut images = load(&data("digits_images.npy"));
+    images.truncate(count * 64);
+    let images =
+        ezpc_ml::npy::Array { shape: vec![count, 1, 8, 8], data: ezpc_ml::npy::Elements::Float64(images) };
+    images.save(&folder.join("images.npy")).expect("a file");
+    let [secure, oracle] = ["two-party", "cleartext"].map(|backend| {
+        let output = path(&format!("{backend}.npy"));
+        let args = ["--json", "--input", &path("images.npy"), "--backend", backend, "--output", &output];
+        json(&example("infer", &args));
+        load(&output)
+    });
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+    let labels = load(&data("digits_onnxruntime_labels.npy"));
+    for (i, (a, b)) in secure.chunks(10).zip(oracle.chunks(10)).enumerate() {
+        // Three layers, each at most two units of 2^-12 apart, weighted by what follows.
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.02), "image {i}");
+        let best = (0..10).rev().max_by(|&x, &y| a[x].total_cmp(&a[y])).expect("a class");
+        assert_eq!(best as f64, labels[i], "image {i}");
+    }
+    assert_eq!(secure.len(), 10 * count);
+}
+
+#[test]
 fn tables_are_normalised_on_the_way_in() {
     let folder = std::env::temp_dir().join(format!("ezpc-csv-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
