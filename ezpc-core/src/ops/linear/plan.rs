@@ -72,6 +72,13 @@ impl LinearPlan {
         Ok(Self { spec: *spec, precision, geometry, piece })
     }
 
+    /// The plan with messages of so many tiles.
+    #[cfg(test)]
+    pub(super) fn with_piece(mut self, tiles: usize) -> Self {
+        self.piece = tiles;
+        self
+    }
+
     /// The layer.
     #[must_use]
     pub const fn spec(&self) -> &LinearSpec {

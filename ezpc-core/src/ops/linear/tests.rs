@@ -209,6 +209,21 @@ fn sums_at_the_edge_of_the_promise() {
     }
 }
 
+/// Layers whose polynomials would take too much memory at once travel in pieces, up and down at the same time.
+#[test]
+fn pieces_follow_one_another() {
+    let conv = ConvSpec { batch: 5, ..square([3, 5], 40, 3, 1) };
+    let mut case = Case::new(LinearKind::Conv(conv), 37, 12, 10, 14, 5);
+    let tiles = case.plan.geometry().tiles.len();
+    assert!(tiles >= 5);
+    for piece in [1, 2, tiles] {
+        case.plan = case.plan.with_piece(piece);
+        assert_eq!(linear_private_cost(&case.plan, Party::Server).half_rounds(), tiles.div_ceil(piece) + 1);
+        let errors = case.errors(&case.run(&keys(), Party::Server, 1, 3));
+        assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
+    }
+}
+
 #[test]
 fn threads_change_nothing() {
     let case = Case::new(LinearKind::Conv(square([10, 9], 12, 3, 1)), 37, 12, 10, 14, 5);
