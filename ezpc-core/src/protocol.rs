@@ -226,6 +226,12 @@ pub trait Protocol {
         ops.iter().map(|op| op::run(self, op)).collect()
     }
 
+    /// Fails unless the peer gives the same `public` bytes; `what` is the subject of the message. A back end that
+    /// plays both parties has nobody to ask.
+    fn agree(&mut self, _what: &str, _public: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
     /// Attributes what follows to the named scope (a layer, a function) in the statistics, until the next call.
     fn scope(&mut self, _name: &str) {}
 }

@@ -9,7 +9,7 @@
 //!
 //! Every comparison is the carry out of an addition of the two shares: with n-bit x0 and x1 known to one party
 //! each, x0 + x1 >= 2^n exactly when 2^n - 1 - x0 < x1, which `compare::chain` computes for the garbler's left and the
-//! evaluator's right side. The messages reveal nothing: `PROOFS.md`, sections 1 and 2.
+//! evaluator's right side. The messages reveal nothing: SECURITY.md, Proofs, sections 1 and 2.
 
 pub(crate) mod chain;
 mod method;

@@ -9,7 +9,7 @@
 //!
 //! b0 ^ b1 = b0 + b1 - 2·b0·b1: one product mod 2^{k-1} of a bit each party knows. The top bit of a word needs no
 //! product at all. Digits are the parties' own digits xor the carry into them, so all of them are taps of one chain
-//! with 1-bit digits. The messages reveal nothing: `ops::transfer` and `PROOFS.md`, section 1.
+//! with 1-bit digits. The messages reveal nothing: `ops::transfer` and SECURITY.md, Proofs, section 1.
 
 use crate::error::Result;
 use crate::ops::Ctx;

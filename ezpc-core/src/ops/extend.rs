@@ -6,7 +6,7 @@
 //! | [`extend_near`]`(cx, x, width, signedness)` | 1 | k' - k + 1 | 2 | half the range: below |
 //!
 //! x = x0 + x1 - w·2^k over the integers, with w the carry out of bit k - 1, so w is needed mod 2^{k'-k}. Signed
-//! values become unsigned ones by an offset. The messages reveal nothing: `PROOFS.md`, section 3.
+//! values become unsigned ones by an offset. The messages reveal nothing: SECURITY.md, Proofs, section 3.
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;

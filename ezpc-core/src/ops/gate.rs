@@ -5,7 +5,7 @@
 //! the results are shares of d·(t0 + t1). If asked for, also d·a·b' over one more ring, from a 1-of-4 OT: for
 //! t_i = u_i read as a signed number, d·(t0 + t1) + 2^b·d·a·b' is the value of d·u over the integers.
 //!
-//! Messages, G garbler and E evaluator; PROOFS.md, section 4, shows that they reveal nothing:
+//! Messages, G garbler and E evaluator; SECURITY.md, Proofs, section 4, shows that they reveal nothing:
 //! 1. E → G: the flips of the chain, and of b' for the table.
 //! 2. G → E: the chain. G's share of d is its random choice κ of an OT that E sends, its share of the carry being
 //!    κ ^ 1 ^ a. Now E has its share v of d.

@@ -8,7 +8,7 @@
 //! Both parties drop the s low bits of their shares and keep the next b bits: u_i = (x_i >> s) mod 2^b. Then
 //! u0 + u1 is floor(x / 2^s) or one less, mod 2^b, and within the promise its sign is that of the true quotient. A gate
 //! on b bits instead of the whole ring yields d·(u0 + u1 + 2^b·a·b'), both u_i read as signed, in any ring: see `ops::gate`
-//! and `PROOFS.md`, section 4, for the error. Leaving out the last term is wrong for a constant share of inputs.
+//! and SECURITY.md, Proofs, section 4, for the error. Leaving out the last term is wrong for a constant share of inputs.
 //!
 //! Bits for b - 1 = 20 and a result of 32 bits: 21 + 310 + 33 + 65 = 429, with 23 COTs.
 

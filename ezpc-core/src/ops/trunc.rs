@@ -15,7 +15,7 @@
 //! The near ones leave out c. `Near` after an offset of 2^{k-2}, and `NearPositive` as it is, have a z whose top bit is 0,
 //! so w is the or of the shares' top bits; `NearWide` takes for w the carry of the shares without their low bits. Their
 //! error depends on the shares, so before a reveal that may show the floor only, use `Floor`. The messages reveal
-//! nothing: `PROOFS.md`, section 3.
+//! nothing: SECURITY.md, Proofs, section 3.
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;

@@ -3,7 +3,7 @@
 //! A party that garbles a chain may choose its share of a tapped carry as it likes, as long as it is uniform to
 //! the evaluator: it takes its random choice κ of an OT in which the evaluator is the sender. Then the
 //! product of both shares needs no flips, and the carry κ ^ v = κ + v - 2·κ·v reaches Z_{2^k} with k - 1 more bits
-//! in one more half-round. `PROOFS.md`, section 3.
+//! in one more half-round. SECURITY.md, Proofs, section 3.
 
 use crate::ops::Ctx;
 use crate::ops::compare::chain::{Rule, mask_shares};

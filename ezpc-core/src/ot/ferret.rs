@@ -23,7 +23,7 @@
 //! of the left nodes under a base COT's key; the receiver learns the sum of the nodes beside its path, as it
 //! must, and nothing about the node on its path, by the circular correlation robustness of the hash.
 //!
-//! Security: regular LPN over F_2 with these parameters (the estimates are in `estimators/README.md`), locality 10.
+//! Security: regular LPN over F_2 with these parameters (the estimates are in SECURITY.md), locality 10.
 
 mod lpn;
 mod tree;

@@ -79,11 +79,6 @@ impl TwoParty {
         Self::setup(channel, *session.as_bytes(), config.cots, config.threads, rng)
     }
 
-    /// Fails unless the peer gives the same `public` bytes; `what` is the subject of the message.
-    pub fn agree(&mut self, what: &str, public: &[u8]) -> Result<()> {
-        handshake::agree(self.channel(), what, public)
-    }
-
     /// Swaps public data whose length the peer does not know; takes at most `limit` bytes.
     pub fn exchange_public(&mut self, what: &str, mine: Vec<u8>, limit: usize) -> Result<Vec<u8>> {
         handshake::exchange_public(self.channel(), what, mine, limit)

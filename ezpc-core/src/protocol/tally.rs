@@ -3,13 +3,14 @@
 
 use super::two_party::needs_keys;
 use super::two_party::schedule::{self, Demand};
-use super::{Cleartext, Config, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, op};
+use super::{Cleartext, Config, Linear, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, op};
 use crate::error::Result;
 use crate::he::he_setup_cost;
 use crate::ot::PoolState;
 use crate::party::Party;
 use crate::ring::{BitPlanes, RingVec, Width, packed_len};
 use crate::transport::cost::Cost;
+use crate::transport::handshake;
 use crate::transport::stats::Phase;
 use std::collections::BTreeMap;
 
@@ -200,6 +201,16 @@ impl<P: Protocol> Protocol for Tally<P> {
 
     fn join_planes(&self, planes: &[&P::Bool]) -> P::Bool {
         self.inner.join_planes(planes)
+    }
+
+    fn agree(&mut self, what: &str, public: &[u8]) -> Result<()> {
+        let cost = handshake::agree_cost();
+        self.count(Phase::Setup, &cost, cost.half_rounds());
+        self.inner.agree(what, public)
+    }
+
+    fn prepare(&mut self, layer: &Linear<P::Arith>) -> Result<()> {
+        self.inner.prepare(layer)
     }
 
     fn scope(&mut self, name: &str) {

@@ -22,7 +22,7 @@ use crate::sharing::Shared;
 use crate::transport::cost::Cost;
 use crate::transport::machine::{Machine, join_all};
 use crate::transport::stats::{Phase, Stats};
-use crate::transport::{Channel, driver};
+use crate::transport::{Channel, driver, handshake};
 use layer::Resources;
 pub(super) use methods::gadget_methods;
 use output::Output;
@@ -308,6 +308,14 @@ impl Protocol for TwoParty {
 
     fn join_planes(&self, planes: &[&Bool]) -> Bool {
         Shared::new(BitPlanes::stack(&planes.iter().map(|p| p.share()).collect::<Vec<_>>()))
+    }
+
+    /// One half-round of 32 bytes each way, counted as setup.
+    fn agree(&mut self, what: &str, public: &[u8]) -> Result<()> {
+        self.channel.set_phase(Phase::Setup);
+        handshake::agree(&mut self.channel, what, public)?;
+        self.channel.set_phase(Phase::Online);
+        Ok(())
     }
 
     fn scope(&mut self, name: &str) {

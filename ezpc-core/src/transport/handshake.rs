@@ -4,6 +4,7 @@
 //! Everything here is public. Authentication is the business of the transport.
 
 use super::Channel;
+use super::cost::Cost;
 use crate::error::{Error, Result};
 use crate::party::Party;
 use core::fmt;
@@ -149,6 +150,12 @@ pub fn agree(channel: &mut Channel, what: &str, public: &[u8]) -> Result<()> {
         return Ok(());
     }
     Err(Error::handshake(format!("{what} differs: {} here, {} there", short(&mine), short(&theirs))))
+}
+
+/// The cost of [`agree`].
+#[must_use]
+pub fn agree_cost() -> Cost {
+    Cost::level(32, 32)
 }
 
 /// Swaps public data whose length the peer does not know, such as a model card: at most `limit` bytes from the

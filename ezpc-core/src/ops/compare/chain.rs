@@ -1,5 +1,5 @@
 //! The carry chain: comparison of two private numbers with information-theoretic garbling of the recurrence
-//! `c' = val(y, c)` over digits. Pure computation; `PROOFS.md` has the proof.
+//! `c' = val(y, c)` over digits. Pure computation; SECURITY.md, Proofs has the proof.
 //!
 //! The garbler holds x, the evaluator y, and both hold the ends of one 1-of-2^m random OT per digit. The wire
 //! between two digits carries one bit c; its label under the value b is a string whose lowest bit, the pointer,

@@ -7,7 +7,7 @@
 //! A pad that is used up is followed by one of a second domain, and then by fresh OTs.
 //!
 //! Cost per element over Z_{2^k}: k COTs for as many chains as fit in 256 bits of pads, 2 half-rounds. Section 1.5 of
-//! `PROOFS.md` says why slices and masks must not be shared.
+//! SECURITY.md, Proofs says why slices and masks must not be shared.
 
 use super::chain::{self, Rule};
 use super::shape::Shape;

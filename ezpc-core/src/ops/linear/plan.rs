@@ -36,6 +36,8 @@ const SLACK: u32 = 4;
 const MORE: u32 = 6;
 /// The widest result that set A serves.
 const SMALL_OUTPUT: u32 = 29;
+/// The widest exact result: beyond it a wrong last bit is more likely than 2^-40 for any weights.
+const EXACT_OUTPUT: u32 = 44;
 /// Bits kept of c0 and c1 when the result is exact.
 const EXACT: [u32; 2] = [84, 88];
 /// Memory for the polynomials of a piece.
@@ -138,9 +140,12 @@ impl LinearPlan {
 fn precision(spec: &LinearSpec) -> Result<Precision> {
     let out = spec.output().bits();
     if spec.shift == 0 {
-        let slack = EXACT[0].checked_sub(out).filter(|&slack| slack >= 20);
-        let slack =
-            slack.ok_or_else(|| Error::usage("an exact linear layer takes inputs of at most 64 bits"))?;
+        if out > EXACT_OUTPUT {
+            return Err(Error::usage(format!(
+                "an exact linear layer under encryption takes rings of at most {EXACT_OUTPUT} bits, not {out}"
+            )));
+        }
+        let slack = EXACT[0] - out;
         return Ok(Precision { set: RingSet::Large, kept0: EXACT[0], kept1: EXACT[1], slack });
     }
     let set = if out <= SMALL_OUTPUT { RingSet::Small } else { RingSet::Large };

@@ -1,4 +1,4 @@
-//! The lemma of `PROOFS.md`, checked: for every x and y the map from (all pads, pi) to the evaluator's view is a
+//! The lemma of SECURITY.md, Proofs, checked: for every x and y the map from (all pads, pi) to the evaluator's view is a
 //! bijection, and at every boundary the pointer xor pi is the carry.
 
 use super::*;
