@@ -15,7 +15,7 @@
 
 use clap::{Parser, ValueEnum};
 use core::ops::ControlFlow;
-use ezpc_core::{Error, Party, Result};
+use ezpc_core::{Error, Party, Protocol, Result};
 use ezpc_examples::model::{ModelArgs, load_array, load_samples, parse_count};
 use ezpc_examples::{Common, Connection, Example, Report, Ui};
 use ezpc_ml::graph::compile::Model;
