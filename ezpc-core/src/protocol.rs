@@ -161,6 +161,7 @@ pub trait Protocol {
     }
     /// `x < y` where the caller promises that the signed difference fits: `-2^{k-1} <= x - y < 2^{k-1}`.
     fn less_than_near(&mut self, x: &Self::Arith, y: &Self::Arith) -> Result<Self::Bool> {
+        check::same_shape("comparison", x, y)?;
         let difference = self.sub(x, y);
         self.msb(&difference)
     }

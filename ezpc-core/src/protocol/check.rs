@@ -71,7 +71,7 @@ pub(crate) fn whole_groups(len: usize, group: usize) -> Result<()> {
 
 /// Reports a fused truncation whose significant bits are not in the ring.
 pub(crate) fn can_relu_trunc(shift: u32, bits: u32, width: Width) -> Result<()> {
-    if bits < 2 || shift + bits > width.bits() {
+    if bits < 2 || shift.saturating_add(bits) > width.bits() {
         return Err(Error::usage(format!("{bits} bits above the lowest {shift} of a ring of {width}")));
     }
     Ok(())
@@ -79,7 +79,7 @@ pub(crate) fn can_relu_trunc(shift: u32, bits: u32, width: Width) -> Result<()> 
 
 /// Reports a ring that is too small for the index of a maximum.
 pub(crate) fn index_fits(group: usize, width: Width) -> Result<()> {
-    if group as u64 - 1 > width.mask() {
+    if group == 0 || group as u64 - 1 > width.mask() {
         return Err(Error::usage(format!("an index below {group} does not fit {width}")));
     }
     Ok(())

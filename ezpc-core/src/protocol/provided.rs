@@ -1,6 +1,8 @@
 //! The provided operations of [`Protocol`], built from the required ones; correct for every back end, fast in none.
 
-use super::check::{can_drop, can_extend, can_relu_trunc, index_fits, whole_groups};
+use super::check::{
+    can_drop, can_extend, can_relu_trunc, index_fits, one_plane, same_len, same_shape, whole_groups,
+};
 use super::{ConvSpec, Linear, LinearKind, MatMulSpec, Operand, Protocol, ShareVec, Signedness, Trunc};
 use crate::error::Result;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
@@ -20,6 +22,7 @@ pub(super) fn not<P: Protocol + ?Sized>(p: &P, x: &P::Bool) -> P::Bool {
 }
 
 pub(super) fn or<P: Protocol + ?Sized>(p: &mut P, x: &P::Bool, y: &P::Bool) -> Result<P::Bool> {
+    same_shape("or", x, y)?;
     let both = p.and(x, y)?;
     Ok(p.xor(&p.xor(x, y), &both))
 }
@@ -35,6 +38,9 @@ pub(super) fn mux_bool<P: Protocol + ?Sized>(
     t: &P::Bool,
     f: &P::Bool,
 ) -> Result<P::Bool> {
+    one_plane("choice", c)?;
+    same_shape("choice", t, f)?;
+    same_len("choice", c.len(), t.len())?;
     let difference = p.xor(t, f);
     let chosen = p.and(&spread(p, c, t), &difference)?;
     Ok(p.xor(f, &chosen))
@@ -42,6 +48,7 @@ pub(super) fn mux_bool<P: Protocol + ?Sized>(
 
 /// Carries by a Kogge-Stone prefix: ceil(log2 k) + 1 levels of ANDs.
 pub(super) fn add_bool<P: Protocol + ?Sized>(p: &mut P, x: &P::Bool, y: &P::Bool) -> Result<P::Bool> {
+    same_shape("sum", x, y)?;
     let k = x.width().bits() as usize;
     let half = p.xor(x, y);
     let mut generate = p.and(x, y)?;
@@ -99,6 +106,7 @@ pub(super) fn less_than<P: Protocol + ?Sized>(
     y: &P::Arith,
     s: Signedness,
 ) -> Result<P::Bool> {
+    same_shape("comparison", x, y)?;
     let n = x.len();
     let z = p.sub(x, y);
     let signs = p.msb(&P::Arith::concat(&[&z, x, y]))?;
@@ -113,6 +121,7 @@ pub(super) fn less_than<P: Protocol + ?Sized>(
 
 /// No digit of the difference is set.
 pub(super) fn equal<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, y: &P::Arith) -> Result<P::Bool> {
+    same_shape("comparison", x, y)?;
     let digits = p.a2b(&p.sub(x, y))?;
     let mut zero = p.not(&digits);
     while zero.width().bits() > 1 {
@@ -126,6 +135,8 @@ pub(super) fn equal<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, y: &P::Arith)
 }
 
 pub(super) fn select<P: Protocol + ?Sized>(p: &mut P, c: &P::Bool, x: &P::Arith) -> Result<P::Arith> {
+    one_plane("choice", c)?;
+    same_len("choice", c.len(), x.len())?;
     let bit = p.bit_to_arith(c, x.width())?;
     p.mul(&bit, x)
 }
@@ -136,6 +147,7 @@ pub(super) fn mux<P: Protocol + ?Sized>(
     t: &P::Arith,
     f: &P::Arith,
 ) -> Result<P::Arith> {
+    same_shape("choice", t, f)?;
     let difference = p.sub(t, f);
     let chosen = p.select(c, &difference)?;
     Ok(p.add(f, &chosen))
@@ -186,6 +198,7 @@ pub(super) fn extend<P: Protocol + ?Sized>(
 }
 
 pub(super) fn relu<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, width: Width) -> Result<P::Arith> {
+    can_extend(x.width(), width)?;
     let wide = p.extend(x, width, Signedness::Signed)?;
     let negative = p.msb(x)?;
     p.select(&p.not(&negative), &wide)

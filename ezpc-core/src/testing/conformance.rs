@@ -3,7 +3,7 @@
 //! Both parties of a two-party back end run the suite on their own side; inputs come from both of them in turn
 //! and every result is opened to both. A mismatch panics with the operation, the shape and the element.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::party::Party;
 use crate::protocol::{
     Cleartext, ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Reveal, ShareVec,
@@ -16,7 +16,7 @@ const WIDTHS: [u32; 14] = [1, 2, 7, 8, 13, 16, 20, 31, 32, 33, 37, 41, 63, 64];
 /// The batch sizes of the suite.
 const SIZES: [usize; 8] = [0, 1, 7, 8, 9, 1023, 1024, 1025];
 
-/// Runs the whole suite: all operations x widths x edge values x batch sizes.
+/// Runs the whole suite: all operations x widths x edge values, with three of the batch sizes at each width.
 pub fn conformance<P: Protocol>(p: &mut P) -> Result<()> {
     for (i, bits) in WIDTHS.into_iter().enumerate() {
         // Every size meets every kind of width over the run; the full product would only repeat itself.
@@ -24,7 +24,46 @@ pub fn conformance<P: Protocol>(p: &mut P) -> Result<()> {
             conformance_at(p, Width::new(bits), size)?;
         }
     }
+    refusals(p)?;
     linear(p)
+}
+
+/// Operands that do not fit together are usage errors at both parties, and nothing is sent.
+fn refusals<P: Protocol>(p: &mut P) -> Result<()> {
+    let mut suite = Suite { p };
+    let (short, long) = (edge_values(Width::new(8), 3, 1), edge_values(Width::new(8), 4, 1));
+    let x = suite.input(Party::Server, &short)?;
+    let y = suite.input(Party::Client, &long)?;
+    let z = suite.input(Party::Client, &edge_values(Width::new(9), 3, 1))?;
+    let b = suite.input_bool(Party::Client, &short)?;
+    let c = suite.input_bool(Party::Client, &long)?;
+    let p = suite.p;
+    let eight = Width::new(8);
+    let refused = [
+        p.mul(&x, &y).err(),
+        p.mul(&x, &z).err(),
+        p.less_than(&x, &y, Signedness::Signed).err(),
+        p.less_than_near(&x, &z).err(),
+        p.equal(&x, &y).err(),
+        p.and(&b, &c).err(),
+        p.or(&b, &c).err(),
+        p.add_bool(&b, &c).err(),
+        p.mux_bool(&b, &b, &b).err(),
+        p.mux(&b, &x, &x).err(),
+        p.select(&b, &x).err(),
+        p.bit_to_arith(&b, eight).err(),
+        p.trunc(&x, 8, Trunc::Floor).err(),
+        p.extend(&x, Width::new(7), Signedness::Signed).err(),
+        p.relu(&x, Width::new(7)).err(),
+        p.relu_trunc(&x, 4, 5, eight).err(),
+        p.relu_trunc(&x, u32::MAX, 5, eight).err(),
+        p.max(&x, 2).err(),
+        p.argmax(&x, 0, eight).err(),
+    ];
+    for (i, error) in refused.into_iter().enumerate() {
+        assert_eq!(error.map(|e| e.kind()), Some(ErrorKind::Usage), "refusal {i}");
+    }
+    Ok(())
 }
 
 /// Runs every elementwise operation on `size` elements over Z_{2^k}.

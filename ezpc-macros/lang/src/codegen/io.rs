@@ -66,7 +66,9 @@ impl Codegen<'_> {
             quote!(#name: #value)
         });
         let io = talks.then(|| quote!(&mut io));
+        let shape = fingerprint(&self.program.to_string());
         quote! {
+            #k::Protocol::agree(protocol, "the program", #shape.as_bytes())?;
             let program = #k::Program::new(protocol);
             let mut io = __EzpcIo { inputs, taken: [0; #count], #(#slots),* };
             __ezpc_main(&program, #io)?;
@@ -109,4 +111,15 @@ impl Codegen<'_> {
 /// The name of the slot that collects an output.
 pub(super) fn slot(field: usize) -> String {
     format!("output_{field}")
+}
+
+/// Names the typed program, public constants and all: FNV-1a over its printed form, from both ends. Both parties
+/// compare it before the first input; it detects differences, not forgeries.
+fn fingerprint(text: &str) -> String {
+    let fnv = |bytes: &mut dyn Iterator<Item = u8>| {
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        })
+    };
+    format!("{:x}-{:016x}{:016x}", text.len(), fnv(&mut text.bytes()), fnv(&mut text.bytes().rev()))
 }
