@@ -4,14 +4,13 @@ use ezpc_tests::{Source, sources};
 
 /// `ezpc-core`'s modules from left to right; a module names only modules to its left. Those of one row are of
 /// one level and do not name each other, unless a row says so.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 11] = [
     &["party", "error", "secret", "ring", "spec"],
     &["arch"],
     &["crypto"],
     &["transport"],
     &["base_ot"],
     &["ot", "he"],
-    &["correlation"],
     &["sharing"],
     &["ops"],
     &["protocol"],
@@ -78,11 +77,10 @@ fn unsafe_code_is_under_arch() {
 #[test]
 fn randomness_is_passed_in() {
     for source in sources("ezpc-core/src").iter().chain(&sources("ezpc-ml/src")) {
-        let at_the_door = source.path.starts_with("ezpc-core/src/protocol/session");
         let session = source.path == std::path::Path::new("ezpc-core/src/protocol/session.rs");
         for ambient in ["getrandom", "SysRng", "thread_rng", "from_entropy", "from_os_rng"] {
             assert!(
-                at_the_door || session || !source.code.contains(ambient),
+                session || !source.code.contains(ambient),
                 "{} draws randomness from its surroundings ({ambient})",
                 source.path.display()
             );
@@ -96,7 +94,35 @@ fn libraries_do_not_read_their_environment() {
         for ambient in ["std::env::var", "env::var(", "static mut", "thread_local!"] {
             assert!(!source.code.contains(ambient), "{} uses {ambient}", source.path.display());
         }
+        let global = source.code.lines().find(|line| {
+            let item = line.trim_start().trim_start_matches("pub").trim_start_matches("(crate)").trim_start();
+            item.starts_with("static ")
+                && ["Mutex", "RwLock", "Atomic", "Cell<"].iter().any(|c| item.contains(c))
+        });
+        assert_eq!(global, None, "{} has global state", source.path.display());
     }
+}
+
+/// Protocols are machines without I/O; only what drives them holds a channel.
+#[test]
+fn protocols_do_not_see_a_channel() {
+    for source in sources("ezpc-core/src") {
+        let drives = source.path.starts_with("ezpc-core/src/transport")
+            || ["two_party.rs", "session.rs", "transport.rs"].iter().any(|name| source.path.ends_with(name));
+        let channel = named(&source.code, "Channel").any(str::is_empty);
+        assert!(drives || !channel, "{} names Channel", source.path.display());
+    }
+}
+
+/// What `secure!` expands to names `private` alone, and `private` names programs and the trait.
+#[test]
+fn generated_code_reaches_the_parties_only_through_programs() {
+    let private = sources("ezpc-core/src").into_iter().find(|s| s.path.ends_with("private.rs"));
+    let private = private.expect("what macro output may name").code;
+    for module in named(&private, "crate::") {
+        assert!(["error", "party", "program", "protocol"].contains(&module), "private names crate::{module}");
+    }
+    assert!(!private.contains("TwoParty"));
 }
 
 #[test]

@@ -225,10 +225,10 @@ mod tests {
     #[test]
     fn rounds_cost_the_delay_and_bytes_the_bandwidth() {
         let delayed = measure(Link::new(1 << 40, Duration::from_millis(5)), 10, 1);
-        assert!((50..5000).contains(&delayed.as_millis()), "{delayed:?}");
+        assert!(delayed.as_millis() >= 50, "{delayed:?}");
         // 1 MiB at 80 Mbit/s.
         let narrow = measure(Link::new(80_000_000, Duration::ZERO), 1, 1 << 20);
-        assert!((100..5000).contains(&narrow.as_millis()), "{narrow:?}");
+        assert!(narrow.as_millis() >= 100, "{narrow:?}");
     }
 
     #[test]

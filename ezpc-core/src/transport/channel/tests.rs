@@ -127,7 +127,7 @@ fn statistics_are_exact_per_phase_and_scope() {
         assert_eq!(counts(stats.phase(Phase::Setup)), (5, 5, 1));
         assert_eq!(counts(stats.phase(Phase::Offline)), (0, 0, 0));
         assert_eq!(counts(stats.scope("layer")), (15, 15, 2));
-        assert!((0.005..5.0).contains(&stats.scope("layer").seconds));
+        assert!(stats.scope("layer").seconds >= 0.005);
         assert!(stats.phase(Phase::Setup).seconds > 0.0);
         Ok(())
     });
