@@ -17,6 +17,7 @@
 
 use super::COT_BATCH;
 use crate::arch::transpose::transpose;
+use crate::arch::vector::{Kernel, vectorize};
 use crate::crypto::{Aes, Block, Mmo, SessionId};
 use crate::party::Party;
 use zeroize::{Zeroize, Zeroizing};
@@ -237,19 +238,35 @@ impl Leaves {
 
     /// Sets row b to the sum of the r_x with bit b of x set, and returns Σ r_x. The leaves are used up.
     fn fold(&mut self, rows: &mut [[Block; STRIDE]]) -> &mut [Block; COLUMNS] {
-        for (b, row) in rows.iter_mut().enumerate().rev() {
-            let (low, high) = self.0[..2 << b].split_at_mut(1 << b);
-            let sum: &mut [Block; COLUMNS] = row.first_chunk_mut().expect("a row has more blocks");
-            sum.fill(Block::ZERO);
-            for (low, high) in low.iter_mut().zip(high) {
-                xor_into(sum, high);
-                xor_into(low, high);
-            }
-        }
+        vectorize(Fold { leaves: &mut self.0, rows });
         &mut self.0[0]
     }
 }
 
+/// See [`Leaves::fold`].
+struct Fold<'a> {
+    leaves: &'a mut [[Block; COLUMNS]],
+    rows: &'a mut [[Block; STRIDE]],
+}
+
+impl Kernel for Fold<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (b, row) in self.rows.iter_mut().enumerate().rev() {
+            let (low, high) = self.leaves[..2 << b].split_at_mut(1 << b);
+            let mut sum = [Block::ZERO; COLUMNS];
+            for (low, high) in low.iter_mut().zip(high) {
+                xor_into(&mut sum, high);
+                xor_into(low, high);
+            }
+            row[..COLUMNS].copy_from_slice(&sum);
+        }
+    }
+}
+
+#[inline(always)]
 fn xor_into(sum: &mut [Block; COLUMNS], other: &[Block; COLUMNS]) {
     let sum: &mut [u64] = bytemuck::must_cast_slice_mut(sum);
     for (sum, &other) in sum.iter_mut().zip(bytemuck::must_cast_slice::<_, u64>(other)) {

@@ -35,7 +35,7 @@ impl Scratch {
     }
 }
 
-/// Grows a group of trees whose level 1 is (keys[0], keys[0] ^ Δ) and returns the corrections: for every
+/// Grows a group of trees whose level 1 is the first keys and these plus Δ, and returns the corrections: for every
 /// further level, its key XOR its left nodes.
 pub(super) fn grow(
     hash: &FixedKey,
