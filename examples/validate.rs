@@ -15,7 +15,7 @@
 
 use clap::{Parser, ValueEnum};
 use core::ops::ControlFlow;
-use ezpc_core::{Error, Party, Protocol, Result};
+use ezpc_core::{Error, Party, Result};
 use ezpc_examples::model::{ModelArgs, load_array, load_samples, parse_count};
 use ezpc_examples::{Common, Connection, Example, Report, Ui};
 use ezpc_ml::graph::compile::Model;
@@ -48,10 +48,6 @@ struct Validate {
     /// What is opened; `accuracy` only when both parties say so.
     #[arg(long, value_enum, default_value_t = Reveal::Verdict)]
     reveal: Reveal,
-
-    /// How many verdicts the data owner gives on one data set: many thresholds would locate the count.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1))]
-    max_verdicts: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -110,8 +106,6 @@ impl Example for Validate {
         let mut request =
             Request::new(&card, parse_count(&public)?, self.threshold.clone(), self.model.memory_bytes());
         request.opens = opens;
-        request.max_verdicts = self.max_verdicts;
-        p.agree("the validation's public shape", request.shape(&card).as_bytes())?;
 
         let progress = ui.progress((card.steps.len() * request.samples.div_ceil(request.batch)) as u64);
         let weights = model.map(|m| &m.weights);

@@ -8,7 +8,6 @@
 
 mod args;
 mod connect;
-mod files;
 pub mod model;
 mod peer;
 mod report;
@@ -16,7 +15,6 @@ mod ui;
 
 pub use args::{Common, Role};
 pub use connect::Connection;
-pub use files::save;
 pub use report::{Report, peak_rss_bytes, reset_peak_rss};
 pub use ui::Ui;
 

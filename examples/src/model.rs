@@ -26,10 +26,9 @@ pub struct ModelArgs {
     #[arg(long, value_name = "BITS", default_value_t = 12)]
     pub frac_bits: u32,
 
-    /// The range of input values that the model takes (vendor); others are refused at the client. By default 0,1 for
-    /// the digits and -16,16 for other models.
-    #[arg(long, value_name = "LOW,HIGH", value_parser = range, allow_hyphen_values = true)]
-    pub input_range: Option<[f64; 2]>,
+    /// The range of input values that the model takes (vendor); others are refused at the client.
+    #[arg(long, value_name = "LOW,HIGH", default_value = "0,1", value_parser = range, allow_hyphen_values = true)]
+    pub input_range: [f64; 2],
 
     /// Sample inputs, .npy: bounds that cannot be proved are taken from them, and reported (vendor).
     #[arg(long, value_name = "FILE")]
@@ -73,10 +72,9 @@ impl ModelArgs {
         }
         let graph = passes::optimise(import.graph);
         let calibration = self.calibrate.as_deref().map(|path| calibration(&graph, path)).transpose()?;
-        let usual = if self.model == Path::new(DIGITS) { [0.0, 1.0] } else { [-16.0, 16.0] };
         let options = Options {
             frac_bits: self.frac_bits,
-            input_range: self.input_range.unwrap_or(usual),
+            input_range: self.input_range,
             calibration,
             ..Options::default()
         };

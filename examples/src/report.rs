@@ -169,7 +169,6 @@ fn rounded(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
-/// The peak memory of this process so far; 0 where the system does not tell.
 /// The most memory this process had since its start or [`reset_peak_rss`]; 0 where the system does not say.
 #[must_use]
 pub fn peak_rss_bytes() -> u64 {

@@ -24,6 +24,9 @@ fn json(output: &Output) -> Value {
     serde_json::from_str(text.lines().last().expect("a line")).expect("one JSON object")
 }
 
+/// Standardised features are not between 0 and 1.
+const CANCER_RANGE: &str = "--input-range=-16,16";
+
 fn cancer() -> [String; 3] {
     [data("cancer_mlp.onnx"), data("cancer_features.npy"), data("cancer_labels.npy")]
 }
@@ -35,7 +38,7 @@ fn a_model_is_validated_between_two_processes() {
     for (threshold, reveal, verdict, correct) in
         [("0.98", "verdict", true, Value::Null), ("0.99", "accuracy", false, Value::from(166))]
     {
-        let args = ["--json", "--model", &model, "--images", &images, "--labels", &labels];
+        let args = ["--json", "--model", &model, CANCER_RANGE, "--images", &images, "--labels", &labels];
         let output =
             example("validate", &[&args[..], &["--threshold", threshold, "--reveal", reveal]].concat());
         let json = json(&output);
@@ -58,6 +61,7 @@ fn inference_agrees_with_the_oracle() {
             "--json",
             "--model",
             &model,
+            CANCER_RANGE,
             "--input",
             &input,
             "--backend",
@@ -126,6 +130,7 @@ fn tables_are_normalised_on_the_way_in() {
             "--json",
             "--model",
             &model.display().to_string(),
+            CANCER_RANGE,
             "--images",
             &path("x.csv"),
             "--labels",

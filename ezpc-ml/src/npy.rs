@@ -2,6 +2,7 @@
 
 use crate::onnx::read_bounded;
 use ezpc_core::{Error, Result};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The largest array file that is read.
@@ -167,8 +168,13 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut temporary = name.to_os_string();
     temporary.push(format!(".{}.part", std::process::id()));
     let temporary: PathBuf = path.with_file_name(temporary);
-    let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|e| {
+    let write = || {
+        let mut file = std::fs::File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    write().map_err(|e| {
         let _ = std::fs::remove_file(&temporary);
         Error::io(path.display().to_string(), e)
     })
@@ -308,6 +314,17 @@ mod tests {
                 0
             );
         }
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_file_that_cannot_be_written() {
+        let folder = std::env::temp_dir().join(format!("ezpc-npy-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("taken/inside")).expect("a temporary folder");
+        write_whole(&folder.join("file"), b"content").expect("it can be written");
+        assert_eq!(std::fs::read(folder.join("file")).expect("it was written"), b"content");
+        write_whole(&folder.join("taken"), b"content").expect_err("a folder is there");
+        assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 2);
+        std::fs::remove_dir_all(folder).expect("it is ours");
     }
 
     #[test]

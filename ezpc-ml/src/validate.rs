@@ -144,7 +144,8 @@ pub struct Outcome {
     pub correct: Option<u64>,
 }
 
-/// The main job. `weights` and `data` are `Some` exactly where they are known.
+/// The main job: what [`count_correct`] does, and the verdict. `weights` and `data` are `Some` exactly where they are
+/// known.
 pub fn validate<P: Protocol>(
     p: &mut P,
     card: &Card,
@@ -169,7 +170,8 @@ pub struct Correct<A> {
     verdicts_left: u32,
 }
 
-/// Runs all samples and counts the correct answers; nothing is opened.
+/// Runs all samples and counts the correct answers; nothing is opened. Fails before the first sample unless both
+/// parties have the same card and request.
 pub fn count_correct<P: Protocol>(
     p: &mut P,
     card: &Card,
@@ -188,6 +190,8 @@ pub fn count_correct<P: Protocol>(
     let width = count_width(n);
     let size = card.input_len();
     let mut executor = Executor::new(p, card, weights)?;
+    p.agree("the validation's public shape", request.shape(card).as_bytes())?;
+    executor.prepare(p, request.batch.min(n))?;
     let mut total = p.public(&RingVec::zeros(width, 1));
     for start in (0..n).step_by(request.batch) {
         let batch = request.batch.min(n - start);

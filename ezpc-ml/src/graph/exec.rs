@@ -62,6 +62,20 @@ impl<'m, P: Protocol> Executor<'m, P> {
         })
     }
 
+    /// Prepares all layers with weights for batches of `batch` samples, so that weights that cannot be used are
+    /// refused before the first sample. A batch of another size prepares its layers when it runs.
+    pub fn prepare(&mut self, p: &mut P, batch: usize) -> Result<()> {
+        let card = self.card;
+        for (i, step) in card.steps.iter().enumerate() {
+            if self.spec(i, batch).is_some() {
+                self.layer(i, batch)
+                    .and_then(|layer| p.prepare(layer))
+                    .map_err(|e| e.context(&format!("layer `{}`", step.name)))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The result of `batch` samples. `input` is `Some` exactly where it is known: at the client, and in a back
     /// end that plays both parties.
     pub fn run(
@@ -117,18 +131,9 @@ impl<'m, P: Protocol> Executor<'m, P> {
                 let values = input.map(|v| RingVec::from_signed(step.width, v));
                 Tensor::new(batch, &step.shape, p.input(Party::Client, step.width, len, values.as_ref())?)?
             }
-            StepOp::Conv { window, groups, outputs, scale } => {
-                let spec = linear::conv_spec(batch, arg(0).shape(), window, *groups, *outputs, scale);
-                linear::conv2d(p, self.layer(i, batch, spec)?, arg(0))?
-            }
-            StepOp::Dense { outputs, scale } => {
-                let spec = linear::dense_spec(batch, arg(0).shape(), *outputs, scale);
-                linear::matmul(p, self.layer(i, batch, spec)?, arg(0))?
-            }
-            StepOp::Affine { axis, scale } => {
-                let spec = linear::affine_spec(batch, arg(0).shape(), *axis, scale);
-                linear::affine(p, self.layer(i, batch, spec)?, arg(0))?
-            }
+            StepOp::Conv { .. } => linear::conv2d(p, self.layer(i, batch)?, arg(0))?,
+            StepOp::Dense { .. } => linear::matmul(p, self.layer(i, batch)?, arg(0))?,
+            StepOp::Affine { .. } => linear::affine(p, self.layer(i, batch)?, arg(0))?,
             StepOp::Shift { axis } => {
                 let shift = self.shared_constants(p, i, step, *axis)?;
                 let inner: usize = step.shape[axis + 1..].iter().product();
@@ -167,8 +172,23 @@ impl<'m, P: Protocol> Executor<'m, P> {
         })
     }
 
-    fn layer(&mut self, i: usize, batch: usize, spec: LinearSpec) -> Result<&Linear<P::Arith>> {
+    /// The shape of a layer with weights for `batch` samples; `None` for other steps.
+    fn spec(&self, i: usize, batch: usize) -> Option<LinearSpec> {
+        let step = &self.card.steps[i];
+        let shape = || self.card.steps[step.args[0]].shape.as_slice();
+        match &step.op {
+            StepOp::Conv { window, groups, outputs, scale } => {
+                Some(linear::conv_spec(batch, shape(), window, *groups, *outputs, scale))
+            }
+            StepOp::Dense { outputs, scale } => Some(linear::dense_spec(batch, shape(), *outputs, scale)),
+            StepOp::Affine { axis, scale } => Some(linear::affine_spec(batch, shape(), *axis, scale)),
+            _ => None,
+        }
+    }
+
+    fn layer(&mut self, i: usize, batch: usize) -> Result<&Linear<P::Arith>> {
         use std::collections::hash_map::Entry;
+        let spec = self.spec(i, batch).ok_or_else(|| Error::usage("a step without weights"))?;
         Ok(match self.layers.entry((i, batch)) {
             Entry::Occupied(layer) => layer.into_mut(),
             Entry::Vacant(place) => {
