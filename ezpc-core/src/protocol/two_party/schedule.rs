@@ -11,6 +11,9 @@ use core::ops::Range;
 /// so that the windows of packed bits start at whole words.
 pub(crate) const WINDOW: usize = 4096;
 
+/// COTs of a window, at most, so that they and their pads stay in the second-level cache.
+const WINDOW_COTS: usize = 1 << 15;
+
 /// COTs made at a time, at least: a small program is not stopped at every operation.
 const REFILL_LEAST: usize = 1 << 14;
 
@@ -75,9 +78,10 @@ pub(crate) fn bundles<A: ShareVec, B: ShareVec>(ops: &[Op<A, B>]) -> impl Iterat
     let mut parts = ops.iter().enumerate().flat_map(|(op, of)| windows(op, of)).peekable();
     core::iter::from_fn(move || {
         let mut bundle = Bundle::default();
-        while let Some((part, elements)) =
-            parts.next_if(|(_, elements)| bundle.parts.is_empty() || bundle.elements + elements <= WINDOW)
-        {
+        while let Some((part, elements)) = parts.next_if(|(part, elements)| {
+            let cots = total(&bundle.cost) + total(&part.cost);
+            bundle.parts.is_empty() || bundle.elements + elements <= WINDOW && cots <= WINDOW_COTS
+        }) {
             bundle.cost = bundle.cost.beside(part.cost.clone());
             bundle.elements += elements;
             bundle.parts.push(part);
@@ -86,9 +90,16 @@ pub(crate) fn bundles<A: ShareVec, B: ShareVec>(ops: &[Op<A, B>]) -> impl Iterat
     })
 }
 
+fn total(cost: &Cost) -> usize {
+    cost.cots().iter().sum()
+}
+
 fn windows<A: ShareVec, B: ShareVec>(index: usize, op: &Op<A, B>) -> impl Iterator<Item = (Part, usize)> {
     let (units, unit_len) = (op.units(), op.unit_len().max(1));
-    let step = (WINDOW / unit_len).max(1);
+    // As many units as fit both bounds: whole words of bits, or what fits of groups that are longer than that.
+    let by_cots = WINDOW_COTS * 64 / total(&gadget::cost(op, 64)).max(1);
+    let most = (WINDOW / unit_len).max(1);
+    let step = if most >= 64 { by_cots.clamp(64, most) / 64 * 64 } else { most };
     (0..units).step_by(step).map(move |start| {
         let units = start..(start + step).min(units);
         let len = units.len();
