@@ -1,6 +1,6 @@
 //! The main job between two real parties: right image by image, and nothing but the verdict is opened.
 
-use ezpc_core::protocol::{Cleartext, Protocol, Reveal, ShareVec, Tally, TwoParty};
+use ezpc_core::protocol::{Cleartext, Protocol, Reveal, Tally, TwoParty};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::testing::run_two;
 use ezpc_core::transport::Phase;

@@ -117,7 +117,7 @@ impl TwoParty {
     fn make_keys(&mut self) -> Result<()> {
         self.channel.set_phase(Phase::Setup);
         let mut rng = self.rng.fork("keys");
-        let (party, session, keys) = (self.party, self.session.clone(), &mut self.keys);
+        let (party, session, keys) = (self.party, self.session, &mut self.keys);
         let machine = Machine::new(|io| {
             let rng = &mut rng;
             async move {
