@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 /// This party's secret keys and the peer's public ones, for one session.
 ///
 /// Public polynomials come from the session's name and a counter that both parties advance alike: a layer
-/// [reserves](HeKeys::reserve) as many as it needs, and none is used twice.
+/// reserves as many as it needs, and none is used twice.
 pub struct HeKeys {
     session: SessionId,
     party: Party,

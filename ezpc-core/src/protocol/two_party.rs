@@ -1,6 +1,6 @@
 //! The two-party protocol: semi-honest, over one channel, arithmetic and Boolean shares.
 //!
-//! Operations become machines over windows ([`schedule`]), which run in flight while the pool of correlated OTs
+//! Operations become machines over windows (`schedule`), which run in flight while the pool of correlated OTs
 //! is refilled between them. See SECURITY.md for what each message reveals.
 
 pub(crate) mod gadget;
