@@ -6,24 +6,25 @@
 //! cargo run --release --example infer -- --backend cleartext --output oracle.npy
 //! ```
 //!
+//! Numbers are opened with half of the fractional bits of `--frac-bits`: the others show how layers rounded, which depends
+//! on shares (SECURITY.md, rounded values).
+//!
 //! With `--backend cleartext` one process computes the same fixed-point program without any protection: the oracle
 //! to compare with.
 
 use clap::{Parser, ValueEnum};
 use core::ops::ControlFlow;
-use ezpc_core::protocol::{Cleartext, Reveal, ShareVec};
-use ezpc_core::ring::RingVec;
-use ezpc_core::{Party, Protocol, Result};
+use ezpc_core::protocol::Cleartext;
+use ezpc_core::{Party, Result};
 use ezpc_examples::model::{ModelArgs, load_samples, parse_count};
 use ezpc_examples::{Common, Connection, Example, Report, Ui};
 use ezpc_ml::card::Card;
-use ezpc_ml::graph::Decision;
-use ezpc_ml::graph::compile::{Model, Weights};
-use ezpc_ml::graph::exec::{Executor, Watch, batch_size};
-use ezpc_ml::kernels::pool;
-use ezpc_ml::npy::{Array, Elements, write_whole};
-use ezpc_ml::validate::{class_width, encode_samples};
-use ezpc_ml::{csv, fixed};
+use ezpc_ml::csv;
+use ezpc_ml::graph::compile::Model;
+use ezpc_ml::graph::exec::{batch_size, unwatched};
+use ezpc_ml::infer::infer;
+use ezpc_ml::npy::{Array, write_whole};
+use ezpc_ml::validate::encode_samples;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -68,37 +69,6 @@ enum Input {
 }
 
 impl Infer {
-    /// Runs all samples; the outputs, at the client.
-    fn outputs<P: Protocol>(
-        &self,
-        p: &mut P,
-        card: &Card,
-        weights: Option<&Weights>,
-        samples: Option<&[i64]>,
-        [count, batch]: [usize; 2],
-        watch: &mut Watch<'_>,
-    ) -> Result<Option<Array>> {
-        let size = card.input_len();
-        let mut executor = Executor::new(p, card, weights)?;
-        let mut outputs = Vec::with_capacity(count * card.output_len());
-        let mut mine = false;
-        for start in (0..count).step_by(batch) {
-            let now = batch.min(count - start);
-            let part = samples.map(|s| &s[start * size..(start + now) * size]);
-            let y = executor.run(p, now, part, watch, [start, count])?;
-            let y = match card.decision {
-                Decision::ArgMax => pool::argmax(p, &y, class_width(card))?,
-                _ => y.into_data(),
-            };
-            if let Some(values) = p.reveal(&y, Reveal::To(Party::Client))? {
-                mine = true;
-                outputs.extend(in_units(card, &values));
-            }
-            debug_assert!(ShareVec::len(&y) > 0, "a batch has samples");
-        }
-        Ok(mine.then(|| array(card, count, &outputs)))
-    }
-
     fn batch(&self, card: &Card, count: usize) -> usize {
         let most = batch_size(card, count, self.model.memory_bytes());
         self.batch.map_or(most, |b| (b as usize).min(count))
@@ -123,31 +93,9 @@ impl Infer {
         let count = samples.shape[0];
         let shape = [count, self.batch(&model.card, count)];
         let mut p = Cleartext::new();
-        let outputs =
-            self.outputs(&mut p, &model.card, Some(&model.weights), Some(&input), shape, &mut |_| {
-                ControlFlow::Continue(())
-            })?;
+        let outputs = infer(&mut p, &model.card, Some(&model.weights), Some(&input), shape, &mut unwatched)?;
         self.save(outputs.as_ref())?;
         Ok(count)
-    }
-}
-
-/// Indices are not negative, values are signed.
-fn in_units(card: &Card, values: &RingVec) -> Vec<i64> {
-    match card.decision {
-        Decision::ArgMax => values.lanes().iter().map(|&v| v as i64).collect(),
-        _ => values.to_signed(),
-    }
-}
-
-fn array(card: &Card, count: usize, outputs: &[i64]) -> Array {
-    match card.decision {
-        Decision::ArgMax => Array { shape: vec![count], data: Elements::Int64(outputs.to_vec()) },
-        _ => {
-            let shape = [&[count], card.steps[card.output].shape.as_slice()].concat();
-            let values = outputs.iter().map(|&v| fixed::decode(v, card.frac_bits) as f32).collect();
-            Array { shape, data: Elements::Float32(values) }
-        }
     }
 }
 
@@ -178,16 +126,13 @@ impl Example for Infer {
         };
         let count = parse_count(&public)?;
         let batch = self.batch(&card, count);
-        let shape = format!("infer card={} samples={count} batch={batch}", card.sha256_hex());
-        p.agree("the inference's public shape", shape.as_bytes())?;
         let progress = ui.progress((card.steps.len() * count.div_ceil(batch)) as u64);
         let weights = model.map(|m| &m.weights);
-        let outputs =
-            self.outputs(&mut p, &card, weights, samples.as_deref(), [count, batch], &mut |at| {
-                progress.set_message(at.name.to_owned());
-                progress.inc(1);
-                ControlFlow::Continue(())
-            })?;
+        let outputs = infer(&mut p, &card, weights, samples.as_deref(), [count, batch], &mut |at| {
+            progress.set_message(at.name.to_owned());
+            progress.inc(1);
+            ControlFlow::Continue(())
+        })?;
         let report = Report::new(p.stats())
             .line(format!("{count} samples, {} outputs each", card.output_len()))
             .field("samples", count)

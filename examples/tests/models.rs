@@ -77,8 +77,12 @@ fn inference_agrees_with_the_oracle() {
     std::fs::remove_dir_all(&folder).expect("it is ours");
     let largest = outputs[0].iter().zip(&outputs[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert_eq!(outputs[0].len(), 2 * 169);
-    // Three layers, each at most two units of 2^-12 apart, weighted by what follows.
-    assert!(largest < 0.02, "{largest}");
+    // Opened in units of 2^-6: a difference in rounding shows as one unit, rarely.
+    assert!(largest <= 1.0 / 64.0, "{largest}");
+    assert!(
+        outputs.iter().flatten().all(|v| (v * 64.0 - 0.5).fract() == 0.0),
+        "no finer than what is opened"
+    );
 }
 
 #[test]
@@ -102,8 +106,8 @@ fn a_convolutional_network_agrees_with_the_oracle_image_by_image() {
     std::fs::remove_dir_all(&folder).expect("it is ours");
     let labels = load(&data("digits_onnxruntime_labels.npy"));
     for (i, (a, b)) in secure.chunks(10).zip(oracle.chunks(10)).enumerate() {
-        // Three layers, each at most two units of 2^-12 apart, weighted by what follows.
-        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.02), "image {i}");
+        // Opened in units of 2^-6: a difference in rounding shows as one unit, rarely.
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1.0 / 64.0), "image {i}");
         let best = (0..10).rev().max_by(|&x, &y| a[x].total_cmp(&a[y])).expect("a class");
         assert_eq!(best as f64, labels[i], "image {i}");
     }

@@ -7,12 +7,14 @@
 //! | [`card`] | the public description from which the data owner's side runs |
 //! | [`kernels`], [`tensor`], [`fixed`] | layers on tensors of shares |
 //! | [`validate`] | is the model good enough? the count of correct answers stays shared |
+//! | [`infer`] | the client learns the outputs, without the bits that depend on rounding |
 //! | [`npy`], [`csv`] | arrays and tables in and out |
 
 pub mod card;
 pub mod csv;
 pub mod fixed;
 pub mod graph;
+pub mod infer;
 pub mod kernels;
 pub mod npy;
 pub mod onnx;

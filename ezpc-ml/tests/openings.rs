@@ -7,6 +7,7 @@ use ezpc_core::{Party, Result};
 use ezpc_ml::graph::compile::{Options, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
 use ezpc_ml::graph::passes;
+use ezpc_ml::infer::{guard_bits, infer};
 use ezpc_ml::npy::Array;
 use ezpc_ml::onnx;
 use ezpc_ml::validate::{Data, Opens, Request, encode_samples, validate};
@@ -96,6 +97,29 @@ fn a_validation_opens_one_bit() {
             assert_eq!(p.opened, [(1, Reveal::Both), (9, Reveal::Both)]);
         }
     }
+}
+
+#[test]
+fn an_inference_drops_half_of_the_fraction_before_it_opens() {
+    let model = model("digits_cnn.onnx", [0.0, 1.0]);
+    let (card, images) = (&model.card, array("digits_images.npy"));
+    let count = 3;
+    let input = &encode_samples(card, &images).expect("in range")[..count * card.input_len()];
+    // Half of 12 fractional bits.
+    assert_eq!(guard_bits(card), 6);
+    let mut executor = Executor::new(&Cleartext::new(), card, Some(&model.weights)).expect("an executor");
+    let y =
+        executor.run(&mut Cleartext::new(), count, Some(input), &mut unwatched, [0, count]).expect("runs");
+    let exact = y.data().to_signed();
+    let mut p = Openings::default();
+    let opened = infer(&mut p, card, Some(&model.weights), Some(input), [count, 2], &mut unwatched)
+        .expect("runs")
+        .expect("opened here");
+    assert_eq!(opened.shape, [count, 10]);
+    for (value, exact) in opened.to_f64().into_iter().zip(exact) {
+        assert_eq!(value, ((exact >> 6) as f64 + 0.5) / 64.0);
+    }
+    assert!(p.opened.iter().all(|(_, to)| *to == Reveal::To(Party::Client)), "{:?}", p.opened);
 }
 
 #[test]
