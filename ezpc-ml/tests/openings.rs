@@ -1,7 +1,7 @@
 //! What a validation opens: one bit to both, or that bit and the count. Runs on a back end that has nothing but
 //! the required methods, so it also checks the executor against the provided operations.
 
-use ezpc_core::protocol::{Cleartext, Protocol, Reveal, ShareVec};
+use ezpc_core::protocol::{Cleartext, Linear, Protocol, Reveal, ShareVec};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::{Party, Result};
 use ezpc_ml::graph::compile::{Options, compile};
@@ -18,6 +18,10 @@ use std::path::PathBuf;
 struct Openings {
     inner: Cleartext,
     opened: Vec<(usize, Reveal)>,
+    agreed: Vec<String>,
+    prepared: usize,
+    /// Runs an executor alone, which leaves that to its caller.
+    bare: bool,
 }
 
 #[rustfmt::skip]
@@ -34,8 +38,18 @@ impl Protocol for Openings {
         self.inner.reveal_bool(x, to)
     }
 
+    fn agree(&mut self, _: &str, public: &[u8]) -> Result<()> {
+        self.agreed.push(String::from_utf8_lossy(public).into_owned());
+        Ok(())
+    }
+    fn prepare(&mut self, _: &Linear<RingVec>) -> Result<()> {
+        self.prepared += 1;
+        Ok(())
+    }
+
     fn party(&self) -> Option<Party> { self.inner.party() }
     fn input(&mut self, from: Party, width: Width, len: usize, values: Option<&RingVec>) -> Result<RingVec> {
+        assert!(self.agreed.len() == 1 && self.prepared > 0 || self.bare, "an input before the parties agree");
         self.inner.input(from, width, len, values)
     }
     fn input_bool(&mut self, from: Party, width: Width, len: usize, values: Option<&BitPlanes>) -> Result<BitPlanes> {
@@ -87,6 +101,8 @@ fn a_validation_opens_one_bit() {
         let weights = Some(&model.weights);
         let outcome =
             validate(&mut p, &model.card, weights, Some(&data), &request, &mut unwatched).expect("runs");
+        assert_eq!(p.agreed, [request.shape(&model.card)]);
+        assert_eq!(p.prepared, 3, "one a layer");
         assert_eq!(outcome.verdict, verdict);
         if opens == Opens::Verdict {
             assert_eq!(outcome.correct, None);
@@ -140,5 +156,8 @@ fn the_provided_operations_compute_the_same_network() {
         let opened = p.reveal(y.data(), Reveal::Both).expect("opens").expect("to both");
         opened.into_lanes()
     }
-    assert_eq!(run(Openings::default(), &model, input, count), run(Cleartext::new(), &model, input, count));
+    assert_eq!(
+        run(Openings { bare: true, ..Openings::default() }, &model, input, count),
+        run(Cleartext::new(), &model, input, count)
+    );
 }
