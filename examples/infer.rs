@@ -12,6 +12,11 @@
 //! With `--backend cleartext` one process computes the same fixed-point program without any protection: the oracle
 //! to compare with.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use clap::{Parser, ValueEnum};
 use core::ops::ControlFlow;
 use ezpc_core::protocol::Cleartext;

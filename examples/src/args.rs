@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// Which party a process is.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
     /// The server here, and the client in a second process on this machine.

@@ -9,6 +9,11 @@
 //! Two half-rounds, 32 bytes from the sender, then 32 bytes a transfer from the receiver. What they reveal:
 //! `A = aG` is a uniform point; `B_i = b_i·G + c_i·A` is uniform whatever `c_i` is.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::crypto::{Block, Kdf, SessionId};
 use crate::error::{Error, Result};
 use crate::party::Party;

@@ -1,5 +1,10 @@
 //! Fixed point: real numbers as integers in units of 2^-f, and the checks at the door.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use ezpc_core::{Error, Result};
 
 /// The most fractional bits: keeps sums of products within 64 bits.

@@ -1,5 +1,10 @@
 //! NumPy's array files: float32, float64 and int64 in C order, versions 1 to 3.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::onnx::read_bounded;
 use ezpc_core::{Error, Result};
 use std::io::Write;

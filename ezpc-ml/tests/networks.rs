@@ -1,5 +1,10 @@
 //! The example networks under the cleartext oracle, against what onnxruntime answered.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use core::ops::ControlFlow;
 use ezpc_core::protocol::Cleartext;
 use ezpc_core::{ErrorKind, Protocol};

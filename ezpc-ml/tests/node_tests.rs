@@ -1,6 +1,11 @@
 //! ONNX's own backend node tests under the cleartext oracle. `nodes/prepare.py` writes the cases; `nodes/list.txt` is
 //! what this test found, and may only grow: every case passes or is refused for the reason that stands there.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use ezpc_core::Result;
 use ezpc_core::protocol::Cleartext;
 use ezpc_ml::fixed;

@@ -1,5 +1,10 @@
 //! Programs in the language over the real protocol, against the cleartext oracle; and their predicted cost.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use ezpc_core::program::{Array, Program};
 use ezpc_core::protocol::{Cleartext, Protocol, Reveal, Tally};
 use ezpc_core::testing::run_two;

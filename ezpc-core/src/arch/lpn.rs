@@ -1,5 +1,10 @@
 //! Adding ten blocks of a table, at public places, to every block of a slice.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 /// Blocks of the table: 512 KiB, to stay in a core's second-level cache.
 pub(crate) const TABLE: usize = 1 << 15;
 

@@ -1,5 +1,9 @@
 //! Products of a matrix of weights with columns of residues, one for every position of a transform.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
 #![expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")]
 
 #[cfg(target_arch = "x86_64")]

@@ -3,6 +3,11 @@
 //! Each loop is written once; the compiler vectorises it for every instruction set, so that all give the same
 //! results.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
 #![expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")]
 
 /// A prime below 2^26 with the constants of Montgomery arithmetic.

@@ -5,6 +5,12 @@
 //! other decrypts `z = w0 + round((w1 s) 2^(k0 - k1)) = V - r + noise` and takes `ceil(z / 2^slack)`. Together they
 //! hold an unbiased stochastic rounding of `(V + noise) / 2^slack`. linear.md 0.1.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::codec::{BitReader, BitWriter, bits_len};
 use super::encrypt::{PublicKey, SecretKey};
 use super::ring::RingSet;

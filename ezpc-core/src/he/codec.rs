@@ -1,5 +1,10 @@
 //! Residues and kept bits on the wire.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 /// Bits of a residue: primes are below 2^26.
 const RESIDUE_BITS: u32 = 26;
 

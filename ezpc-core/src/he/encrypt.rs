@@ -1,5 +1,10 @@
 //! Keys and ciphertexts.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::codec;
 use super::ring::{Ring, RingSet};
 use super::sample::{self, Noise};

@@ -1,5 +1,11 @@
 //! Arithmetic modulo a prime below 2^26, in Montgomery form with R = 2^32.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::arch::residues::Prime;
 
 /// A prime p < 2^26 with p = 1 mod 4096, and what is needed to compute modulo it.

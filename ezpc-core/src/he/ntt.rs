@@ -1,5 +1,10 @@
 //! Tables of the negacyclic transforms, computed once.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::modulus::Modulus;
 use crate::arch::ntt::{self, Twiddle, Twiddles};
 

@@ -1,5 +1,11 @@
 //! The rings Z_Q\[X\]/(X^N + 1) with Q a product of primes, elements as residues limb after limb.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::modulus::Modulus;
 use super::ntt::Ntt;
 use crate::arch::residues::{Pair, Prime};

@@ -1,5 +1,10 @@
 //! Secrets and errors, sampled in constant time.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::ring::Ring;
 use crate::arch::residues::{binomial, small_residues};
 use crate::crypto::{Block, Prg};

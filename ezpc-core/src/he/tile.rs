@@ -6,6 +6,11 @@
 //! `(m·c_n + c_n - 1)·area + i` of XW, whenever `c_n · m_w · area <= N`. The other coefficients mix channels and
 //! must not leave the party that computes them. linear.md 2.2; brute-forced below.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 #[cfg(test)]
 pub(crate) mod plain;
 mod plan;

@@ -5,6 +5,10 @@
 //! that all lanes of a vector register shift by the same amount; the remaining elements follow as one plain
 //! bit string. A message takes exactly `ceil(n * sum of widths / 8)` bytes.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
 #![allow(clippy::needless_range_loop, reason = "arrays of one length, indexed alike, are what vectorises")]
 
 use crate::arch::vector::{Kernel, vectorize};

@@ -13,6 +13,11 @@
 //! For a fixed table and index the map from the pads to (the receiver's pad, all corrections) is a bijection, and the
 //! receiver's flips are uniform to the sender: the messages reveal nothing.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::arch::vector::{Kernel, vectorize};
 use crate::error::{Error, Result};
 use crate::ops::Ctx;

@@ -9,6 +9,11 @@
 //! Cost for weights private to one party: t + 1 COTs a weight and about (t + 1)·k bits a multiply-accumulate, 2
 //! half-rounds. For shared weights k COTs a weight and direction. Memory is a few words a multiply-accumulate.
 
+#![allow(
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::error::Result;
 use crate::ops::Ctx;
 use crate::ops::product::{

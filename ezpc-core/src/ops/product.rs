@@ -8,6 +8,11 @@
 //! Cost per factor of t bits times a vector of n elements over Z_{2^k}: t COTs, 2 half-rounds, t bits one way and
 //! the sum over b < t of n·(k-b) bits the other way.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::crypto::{Block, Prg};
 use crate::ops::Ctx;
 use crate::ot::{PadDomain, ReceiverCots, SenderCots};

@@ -25,6 +25,11 @@
 //!
 //! Security: regular LPN over F_2 with these parameters (the estimates are in SECURITY.md), locality 10.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 mod lpn;
 mod tree;
 

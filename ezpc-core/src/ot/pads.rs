@@ -6,6 +6,11 @@
 //! public multiples ι·Δ, the assumption of SoftSpoken OT's 1-of-N (<https://eprint.iacr.org/2022/192>).
 //! Local: no rounds, no bytes.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::cots::Batch;
 use super::domain::COTS_PER_KEY;
 use super::{PadDomain, ReceiverCots, SenderCots};
@@ -55,6 +60,7 @@ impl Pad for Block {
 }
 
 mod sealed {
+    #[allow(unnameable_types, reason = "sealed: nobody outside implements it")]
     pub trait Sealed {}
     impl Sealed for u32 {}
     impl Sealed for u64 {}

@@ -11,6 +11,11 @@
 //! Every decision (which engine, how much) depends on the public [`PoolState`] alone, so a cost model predicts a
 //! pool's traffic exactly without running it.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 mod stock;
 
 use super::domain::{PadDomain, PadKeys};

@@ -15,6 +15,11 @@
 //! per extension, u_i ^ u_0 for i = 1..32, 31 bits a COT, uniform to a sender that misses one
 //! leaf of every tree. The COT sender sends nothing but its base OT choices.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::COT_BATCH;
 use crate::arch::transpose::transpose;
 use crate::arch::vector::{Kernel, vectorize};

@@ -21,6 +21,7 @@ pub trait Scalar: Copy + sealed::Sealed + 'static {
 }
 
 mod sealed {
+    #[allow(unnameable_types, reason = "sealed: nobody outside implements it")]
     pub trait Sealed {}
 }
 

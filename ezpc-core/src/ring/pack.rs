@@ -1,5 +1,10 @@
 //! Dense packing of k-bit lanes into bytes: what travels on the wire.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::ring::Width;
 
 /// The bytes that `len` lanes of `width` take when packed.

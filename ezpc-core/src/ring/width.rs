@@ -1,5 +1,11 @@
 //! The width k of a ring Z_{2^k}.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::error::{Error, Result};
 use core::fmt;
 

@@ -3,6 +3,11 @@
 //! Both parties of a two-party back end run the suite on their own side; inputs come from both of them in turn
 //! and every result is opened to both. A mismatch panics with the operation, the shape and the element.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::error::{ErrorKind, Result};
 use crate::party::Party;
 use crate::protocol::{

@@ -1,5 +1,10 @@
 //! A transport that breaks where a test wants it to.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::{Halves, Transport};
 use crate::error::Result;
 use std::io::{self, Write};

@@ -3,6 +3,11 @@
 //!
 //! Everything here is public. Authentication is the business of the transport.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::Channel;
 use super::cost::Cost;
 use crate::error::{Error, Result};

@@ -1,5 +1,11 @@
 //! A model of a slower network, to measure on one machine what a protocol takes between two.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::{Halves, Transport};
 use crate::error::{Error, Result};
 use std::collections::VecDeque;

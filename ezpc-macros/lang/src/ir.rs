@@ -103,6 +103,7 @@ pub struct Field {
 }
 
 /// A statement.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Debug)]
 pub enum Stmt {
     /// A new variable; arrays have sizes, scalars may have a value. Without one it is zero.
@@ -132,6 +133,7 @@ pub enum Stmt {
 }
 
 /// What a call calls.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Callee {
     /// A function of the program.
@@ -152,6 +154,7 @@ pub struct Expr {
 }
 
 /// The expressions.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Debug)]
 pub enum ExprKind {
     /// A public integer; `flexible` when its literal has no suffix.

@@ -1,6 +1,11 @@
 //! From the network in floating point to a fixed-point program: weights rounded, ranges bounded, a ring chosen for
 //! every value. The result is a public [`Card`] and the vendor's [`Weights`].
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 mod plan;
 mod quantise;
 

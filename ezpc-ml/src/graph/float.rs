@@ -1,5 +1,10 @@
 //! The graph in ordinary floating point: the yardstick of tests and the source of calibrated ranges.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::{Graph, Node, Op, Window, elements};
 use ezpc_core::{Error, Result};
 

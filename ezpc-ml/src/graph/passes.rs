@@ -1,5 +1,10 @@
 //! Rewrites of the graph, each of which keeps its meaning.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::{Graph, Node, Op};
 
 /// All passes, until nothing changes.

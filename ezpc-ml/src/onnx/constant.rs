@@ -1,5 +1,10 @@
 //! Constants of a model: initializers and the results of operators on them.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::proto::Tensor;
 
 /// A constant tensor with its full shape.

@@ -1,5 +1,10 @@
 //! Thresholds in exact decimal arithmetic: 0.95 of 20 samples is 19, never 19.000000000000004.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use core::fmt;
 use core::str::FromStr;
 use ezpc_core::{Error, Result};

@@ -13,6 +13,10 @@
 //!
 //! After Kolesnikov, "Gate evaluation secret sharing", ASIACRYPT 2005.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
 #![allow(clippy::needless_range_loop, reason = "slices of one length, indexed alike, are what vectorises")]
 
 use super::shape::{MAX_DIGIT, Shape};

@@ -1,5 +1,10 @@
 //! How the carry chain cuts a comparison into digits, and what each digit costs.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::ops::lanes::message_len;
 use core::ops::Range;
 

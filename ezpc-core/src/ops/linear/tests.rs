@@ -1,5 +1,11 @@
 //! Both parties in one thread, against plain ring arithmetic.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::*;
 use crate::crypto::{Block, SessionId};
 use crate::error::ErrorKind;

@@ -1,3 +1,7 @@
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
 use super::*;
 use crate::crypto::{Block, Prg};
 use crate::ops::testing::{SIZES, all_pairs, run_pair, share, sum};

@@ -1,5 +1,10 @@
 //! The public random matrix of the LPN assumption, ten ones a row.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::{LENGTH, SECRET};
 use crate::arch::lpn::{LOCALITY, TABLE, add_rows};
 use crate::crypto::{Block, Prg, SessionId};

@@ -5,6 +5,11 @@
 //! before its right children. The place of a leaf in its tree is then its turns read as a number, first turn
 //! lowest. Which order leaves have does not matter, as long as both parties use the same.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::arch::fixed_key::{FixedKey, Patch};
 use crate::crypto::{Block, Prg};
 use zeroize::{Zeroize, Zeroizing};

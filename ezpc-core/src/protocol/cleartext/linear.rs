@@ -1,5 +1,10 @@
 //! Linear layers in the clear, in the exact order of the definition.
 
+#![allow(
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::error::{Error, Result};
 use crate::protocol::{ConvSpec, Linear, LinearKind, MatMulSpec, Operand};
 use crate::ring::RingVec;

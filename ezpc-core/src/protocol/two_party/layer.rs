@@ -1,6 +1,11 @@
 //! Linear layers: local for public weights, under homomorphic encryption for weights that one party knows, from
 //! oblivious transfers where that costs less, and for weights that are shared.
 
+#![allow(
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::error::{Error, Result};
 use crate::he::HeKeys;
 use crate::ops::linear::{LinearPlan, Link, PreparedWeights, linear_private, linear_private_cost};

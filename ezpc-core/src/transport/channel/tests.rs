@@ -1,3 +1,7 @@
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
 use super::*;
 use crate::error::ErrorKind;
 use crate::transport::fault::{Fault, Faulty};

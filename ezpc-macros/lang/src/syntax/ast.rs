@@ -21,6 +21,7 @@ pub struct Header {
 }
 
 /// A definition.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Debug)]
 pub enum Item {
     /// `def`.
@@ -65,6 +66,7 @@ pub struct Name {
 }
 
 /// The scalar types.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Base {
     /// An integer.
@@ -81,6 +83,7 @@ pub enum Base {
 }
 
 /// Who knows a value, and how a secret one is shared.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Label {
     /// Public.
@@ -109,6 +112,7 @@ pub struct Type {
 }
 
 /// Whose input, or who learns an output.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The vendor.
@@ -129,6 +133,7 @@ pub struct Stmt {
 }
 
 /// The statements.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Debug)]
 pub enum StmtKind {
     /// `type name = value`.
@@ -163,6 +168,7 @@ pub struct Expr {
 }
 
 /// The expressions.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Debug)]
 pub enum ExprKind {
     /// An integer literal with its suffix.
@@ -192,6 +198,7 @@ pub enum ExprKind {
 }
 
 /// The unary operators.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnaryOp {
     /// `!`
@@ -203,6 +210,7 @@ pub enum UnaryOp {
 }
 
 /// The binary operators.
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is the operator of its name")]
 pub enum BinaryOp {

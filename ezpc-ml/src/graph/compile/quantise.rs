@@ -1,5 +1,10 @@
 //! Rounds the weights and bounds every value: the part of compilation that looks at numbers.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::{Constants, Options, Risk};
 use crate::card::Origin;
 use crate::fixed;

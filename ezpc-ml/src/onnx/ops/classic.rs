@@ -1,5 +1,10 @@
 //! Operators of `ai.onnx.ml`, as scikit-learn exports them: scaling, linear models, trees and forests.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 mod trees;
 
 pub(super) use trees::{classifier as tree_classifier, regressor as tree_regressor};

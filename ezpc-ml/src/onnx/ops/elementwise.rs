@@ -1,5 +1,10 @@
 //! Element-wise operators, with broadcasting; most are spelled with ReLU, sums and constant factors.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::super::builder::{Builder, Value};
 use super::super::call::Call;
 use super::super::constant::{Constant, Data};

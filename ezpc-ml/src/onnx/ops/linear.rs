@@ -1,5 +1,10 @@
 //! Operators with weights: Conv, Gemm, MatMul, BatchNormalization.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::super::builder::{Builder, Value};
 use super::super::call::Call;
 use crate::graph::{Op, Window};

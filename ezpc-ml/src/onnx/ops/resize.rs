@@ -1,5 +1,11 @@
 //! Resize and Upsample by the nearest element: picking indices along each axis.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::super::builder::{Builder, Value};
 use super::super::call::Call;
 use super::super::constant::Constant;

@@ -1,5 +1,11 @@
 //! Operators that move elements, on computed tensors and on the constants of shape computations.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::super::builder::{Builder, Value};
 use super::super::call::{Call, axis, sample_axis};
 use super::super::constant::{Constant, Data, Int};

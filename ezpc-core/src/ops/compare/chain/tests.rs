@@ -1,6 +1,11 @@
 //! The lemma of SECURITY.md, Proofs, checked: for every x and y the map from (all pads, pi) to the evaluator's view is a
 //! bijection, and at every boundary the pointer xor pi is the carry.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use super::*;
 use crate::arch::vector::Way;
 use crate::ring::Width;
