@@ -58,6 +58,9 @@ pub(super) const FLIPS_BYTES: usize = TREES * DEPTH / 8;
 /// The bytes of the sender's message.
 pub(super) const SUMS_BYTES: usize = TREES * (DEPTH - 1) * Block::BYTES;
 
+/// The set, as the handshake compares it.
+pub(super) const PARAMETERS: &str = "ferret k=32768 t=1280 B=256 d=10";
+
 /// The tree hashes of one direction of a session.
 struct TreeKeys {
     root: Aes,
@@ -258,5 +261,6 @@ mod tests {
         assert_eq!(numbers[..4], [SECRET, TREES, LEAVES, LENGTH].map(|x| x as f64));
         assert!(*numbers.last().expect("a row has columns") >= 135.0);
         assert_eq!((TABLE, LOCALITY), (SECRET, 10));
+        assert_eq!(PARAMETERS, format!("ferret k={SECRET} t={TREES} B={LEAVES} d={LOCALITY}"));
     }
 }

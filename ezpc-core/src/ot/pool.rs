@@ -27,6 +27,7 @@ use crate::party::Party;
 use crate::ring::BitVec;
 use crate::transport::cost::Cost;
 use crate::transport::machine::{Io, join};
+use core::fmt;
 use std::sync::Arc;
 use stock::Stock;
 use zeroize::Zeroizing;
@@ -40,6 +41,16 @@ pub enum CotEngine {
     /// Ferret: 4 bits a COT, two half-rounds for every 284,672 of a direction. The first COTs come from
     /// SoftSpoken, and a direction that never needs many stays with it.
     Ferret,
+}
+
+/// The engine with its parameters, as the parties compare it in the handshake.
+impl fmt::Display for CotEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SoftSpoken => f.write_str(softspoken::PARAMETERS),
+            Self::Ferret => f.write_str(ferret::PARAMETERS),
+        }
+    }
 }
 
 /// The public part of a pool: how many COTs it has, and what it does when it needs more.

@@ -36,6 +36,9 @@ const TREES: usize = 128 / DEPTH;
 /// Blocks of a row generated at once.
 const COLUMNS: usize = 64;
 
+/// The parameters, as the handshake compares them.
+pub(super) const PARAMETERS: &str = "softspoken k=4";
+
 /// The bytes of the message that sets the trees up.
 pub(super) const TREE_BYTES: usize = TREES * (DEPTH - 1) * 2 * Block::BYTES;
 

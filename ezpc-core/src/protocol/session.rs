@@ -40,7 +40,7 @@ impl Config {
 
     /// What both parties compare in the handshake.
     fn parameters(&self) -> Parameters {
-        Parameters::new().with("program", &self.program).with("cots", format!("{:?}", self.cots))
+        Parameters::new().with("program", &self.program).with("cots", self.cots.to_string())
     }
 
     /// The cost of [`TwoParty::connect`].
