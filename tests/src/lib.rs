@@ -20,30 +20,51 @@ pub fn root() -> PathBuf {
 /// The shipped code below `folder`, a path from the root of the workspace.
 #[must_use]
 pub fn sources(folder: &str) -> Vec<Source> {
-    let mut found = Vec::new();
-    collect(&root().join(folder), &mut found);
-    assert!(!found.is_empty(), "no sources below {folder}");
-    found
+    let mut paths = Vec::new();
+    collect(&root().join(folder), &mut paths);
+    assert!(!paths.is_empty(), "no sources below {folder}");
+    let texts: Vec<(PathBuf, String)> = paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("a readable source");
+            (path, text)
+        })
+        .collect();
+    let tests: Vec<PathBuf> = texts.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
+    texts
+        .iter()
+        .filter(|(path, _)| !tests.contains(path))
+        .map(|(path, text)| Source {
+            path: path.strip_prefix(root()).expect("below the root").to_path_buf(),
+            code: shipped(text),
+        })
+        .collect()
 }
 
-fn collect(folder: &Path, found: &mut Vec<Source>) {
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of the workspace") {
         let path = entry.expect("a readable folder").path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") && !is_test_file(&path) {
-            let text = std::fs::read_to_string(&path).expect("a readable source");
-            let path = path.strip_prefix(root()).expect("below the root").to_path_buf();
-            found.push(Source { path, code: shipped(&text) });
+        if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            paths.push(path);
         }
     }
 }
 
-/// Files that their parent includes under `#[cfg(test)]`.
-fn is_test_file(path: &Path) -> bool {
-    let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-    name == "tests"
-        || path.components().any(|c| c.as_os_str() == "tests") && path.starts_with(root().join("ezpc-core"))
+/// The files that `path` includes as modules under `#[cfg(test)]`.
+fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
+    let folder = match path.file_stem().and_then(|stem| stem.to_str()) {
+        Some("lib" | "main") | None => path.parent().expect("a file is in a folder").to_path_buf(),
+        Some(_) => path.with_extension(""),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    lines
+        .windows(2)
+        .filter(|pair| pair[0] == "#[cfg(test)]")
+        .filter_map(|pair| pair[1].strip_suffix(';')?.rsplit_once("mod ").map(|(_, name)| name))
+        .map(|name| folder.join(name).with_extension("rs"))
+        .collect()
 }
 
 /// Drops comments and the items that stand behind `#[cfg(test)]` at the start of a line.
