@@ -4,6 +4,11 @@
 //! So such an output is opened with half of its fractional bits ([`guard_bits`]); the others fall away by an exact floor
 //! before. More of `frac_bits` opens more.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 use crate::card::{Card, StepOp};
 use crate::fixed;
 use crate::graph::Decision;
