@@ -2,8 +2,8 @@
 
 use ezpc_core::protocol::{Cleartext, Protocol, Reveal, Tally, TwoParty};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
-use ezpc_core::testing::run_two;
-use ezpc_core::transport::Phase;
+use ezpc_core::testing::{run_two, run_two_over};
+use ezpc_core::transport::{Phase, memory, transcript};
 use ezpc_core::{Party, Result};
 use ezpc_ml::graph::compile::{Model, Options, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
@@ -139,14 +139,25 @@ fn only_the_verdict_is_opened() {
 
     let mut tally = Tally::new(Cleartext::new());
     assert!(verdict(&mut tally, &model, &data).expect("runs"));
-    let parties = run_two(|p: &mut TwoParty| Ok((verdict(p, &model, &data)?, p.stats().clone())));
+    let (server, client) = memory::pair();
+    let ((server, by_server), (client, by_client)) = (transcript::record(server), transcript::record(client));
+    let parties = run_two_over([server, client], |p: &mut TwoParty| {
+        Ok((verdict(p, &model, &data)?, p.stats().clone()))
+    });
     let [(pass, server), (same, client)] = parties.expect("no error");
     assert!(pass && same);
+    let mut bytes = [0; 2];
     for phase in Phase::ALL {
         let (s, c, t) = (server.phase(phase), client.phase(phase), tally.phase(phase));
         assert_eq!([s.bytes_sent, c.bytes_sent], t.bytes, "{phase:?}");
         assert_eq!([s.half_rounds, c.half_rounds], [t.half_rounds; 2], "{phase:?}");
+        bytes = [bytes[0] + t.bytes[0], bytes[1] + t.bytes[1]];
     }
+    let [by_server, by_client] = [by_server.sent(), by_client.sent()];
+    assert_eq!([by_server.len() as u64, by_client.len() as u64], bytes, "the transcript has no other byte");
+    // The last message of each is its share of the one opened bit.
+    let last = [by_server.last(), by_client.last()].map(|byte| *byte.expect("something was sent"));
+    assert!(last.iter().all(|byte| *byte <= 1) && last[0] ^ last[1] == 1);
 }
 
 #[test]
