@@ -150,13 +150,34 @@ fn combine_slots(blocks: &[Block], m: usize, sums: &mut [Block]) {
     }
     match m {
         1 => sums.copy_from_slice(blocks),
-        2 => of::<2>(blocks, sums),
+        2 => vectorize(CombinePairs {
+            slots: bytemuck::cast_slice(blocks),
+            sums: bytemuck::must_cast_slice_mut(sums),
+        }),
         3 => of::<3>(blocks, sums),
         4 => of::<4>(blocks, sums),
         _ => {
             for (sum, slot) in sums.iter_mut().zip(blocks.chunks_exact(m)) {
                 *sum = combine(m, |b| slot[b]);
             }
+        }
+    }
+}
+
+/// x_0 ^ α·x_1 of slots of two blocks, on 64-bit halves, which compilers vectorise better than 128-bit integers.
+struct CombinePairs<'a> {
+    slots: &'a [[u64; 4]],
+    sums: &'a mut [[u64; 2]],
+}
+
+impl Kernel for CombinePairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (sum, &[low_0, high_0, low_1, high_1]) in self.sums.iter_mut().zip(self.slots) {
+            let reduction = (high_1 >> 63).wrapping_neg() & 0x87;
+            *sum = [low_0 ^ (low_1 << 1) ^ reduction, high_0 ^ (high_1 << 1 | low_1 >> 63)];
         }
     }
 }
