@@ -132,10 +132,12 @@ impl TwoParty {
 
     /// Makes `cots` correlated OTs, counted by their sender, and throws them away: how fast are they made?
     pub fn discard_cots(&mut self, mut cots: [usize; 2]) -> Result<()> {
+        /// About what a window takes.
+        const STEP: usize = 1 << 15;
         while cots != [0; 2] {
-            let step = cots.map(|count| count.min(schedule::REFILL_MOST));
+            let step = cots.map(|count| count.min(STEP));
             if !schedule::serves(self.pool.available(), step) {
-                self.refill(step)?;
+                self.refill(cots.map(|count| count.min(schedule::REFILL_MOST)))?;
             }
             let _ = self.pool.take(step);
             cots = [cots[0] - step[0], cots[1] - step[1]];
