@@ -12,6 +12,8 @@ mod prepare;
 mod spread;
 
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod tests;
 
 pub use noise::NoiseReport;

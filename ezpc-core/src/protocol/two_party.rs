@@ -327,7 +327,7 @@ impl Protocol for TwoParty {
     /// Transforms the weights at their owner, and checks that their noise fits: a refusal that depends on weights
     /// happens before anything is sent.
     fn prepare(&mut self, layer: &Linear<Arith>) -> Result<()> {
-        layer::prepare(layer, self.party)
+        layer::prepare(layer, self.party, self.threads)
     }
 
     gadget_methods!();

@@ -2,12 +2,11 @@
 
 use super::spread::spread;
 use super::{Job, PreparedWeights};
-use crate::arch::mac::{LANES, ROWS, Target, multiply};
+use crate::arch::mac::{LANES, Target, Weights, multiply};
 use crate::arch::residues::add_assign;
 use crate::crypto::Prg;
 use crate::error::{Error, Result};
 use crate::he::codec::read_residues;
-use core::ops::Range;
 use zeroize::Zeroizing;
 
 impl Job<'_> {
@@ -28,22 +27,20 @@ impl Job<'_> {
         let group_len = ciphertexts.len() / geometry.groups();
         for (group, ciphertexts) in ciphertexts.chunks_exact(group_len).enumerate() {
             let columns = self.columns(piece, group, ciphertexts)?;
-            // Rows of answers whose polynomials stay in a cache; whole blocks of them.
             let poly = 2 * plan.precision().set.limbs() * plan.precision().set.degree();
-            let chunk = (CACHE_BYTES / (size_of::<u32>() * poly * tiles.len() * ROWS)).max(1) * ROWS;
             let mut items = Vec::new();
-            for first in (0..geometry.outs()).step_by(chunk) {
-                let rows = first..(first + chunk).min(geometry.outs());
+            for (chunk, rows) in plan.chunks().enumerate() {
                 let len =
                     rows.clone().flat_map(|to| tiles.iter().map(move |tile| plan.answer_len(tile, to))).sum();
                 let (bytes, more) = rest.split_at_mut(len);
                 let rngs: Vec<Prg> = (0..rows.len() * tiles.len()).map(|_| rng.fork("he answer")).collect();
-                items.push((rows, bytes, rngs));
+                items.push((chunk, rows, bytes, rngs));
                 rest = more;
             }
             let key = self.keys.peer(plan.precision().set);
-            let shares = spread(self.threads, items, |(rows, mut bytes, rngs)| {
-                let mut products = self.multiply(group, weights, &columns, 2 * tiles.len(), &rows);
+            let shares = spread(self.threads, items, |(chunk, rows, mut bytes, rngs)| {
+                let matrices = weights.matrices(plan, group, chunk);
+                let mut products = self.multiply(matrices, &columns, 2 * tiles.len(), rows.len());
                 let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
                 let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
                 let done = answers.map(|((halves, (to, tile)), mut rng)| {
@@ -70,7 +67,12 @@ impl Job<'_> {
 
     /// The transforms of a group's ciphertexts with this party's share added: for each prime, each vector of
     /// positions and each channel block, both halves of all tiles.
-    fn columns(&self, piece: usize, group: usize, bytes: &[u8]) -> Result<Zeroizing<Vec<[u32; LANES]>>> {
+    pub(super) fn columns(
+        &self,
+        piece: usize,
+        group: usize,
+        bytes: &[u8],
+    ) -> Result<Zeroizing<Vec<[u32; LANES]>>> {
         let plan = self.plan;
         let (geometry, set) = (plan.geometry(), plan.precision().set);
         let (ring, n, limbs) = (set.ring(), set.degree(), set.limbs());
@@ -88,49 +90,50 @@ impl Job<'_> {
             self.keys.public_poly(self.keys.party().peer(), set, first + i as u64, &mut a);
             reduced.then_some((b, a))
         });
-        let (inputs, width) = (geometry.ins(), 2 * tiles.len());
-        let mut columns = Zeroizing::new(vec![[0; LANES]; limbs * (n / LANES) * inputs * width]);
-        for (i, halves) in polys.into_iter().enumerate() {
-            let Some((b, a)) = halves else {
-                return Err(Error::peer("a ciphertext whose residues are not reduced"));
-            };
-            let (k, tile) = (i / tiles.len(), i % tiles.len());
-            for (j, (b, a)) in b.as_chunks::<LANES>().0.iter().zip(a.as_chunks::<LANES>().0).enumerate() {
-                let at = (j * inputs + k) * width + 2 * tile;
-                columns[at] = *b;
-                columns[at + 1] = *a;
-            }
+        if polys.iter().any(Option::is_none) {
+            return Err(Error::peer("a ciphertext whose residues are not reduced"));
         }
+        let row = geometry.ins() * 2 * tiles.len();
+        let mut columns = Zeroizing::new(vec![[0; LANES]; limbs * (n / LANES) * row]);
+        // Many positions in a row for each polynomial that is read.
+        let items = columns.chunks_mut(STRIP * row).enumerate().collect();
+        spread(self.threads, items, |(strip, columns): (usize, &mut [[u32; LANES]])| {
+            for (i, halves) in polys.iter().flatten().enumerate() {
+                let (k, tile) = (i / tiles.len(), i % tiles.len());
+                let [b, a] =
+                    [&halves.0[..], &halves.1[..]].map(|half| &half.as_chunks::<LANES>().0[strip * STRIP..]);
+                for ((row, b), a) in columns.chunks_exact_mut(row).zip(b).zip(a) {
+                    let at = (k * tiles.len() + tile) * 2;
+                    row[at] = *b;
+                    row[at + 1] = *a;
+                }
+            }
+        });
         Ok(columns)
     }
 
-    /// Some rows of the products of a group: for each answer and tile, both halves as transforms.
-    fn multiply(
+    /// The products of a group with some rows of matrices: for each answer and tile, both halves as transforms.
+    pub(super) fn multiply<'w>(
         &self,
-        group: usize,
-        weights: &PreparedWeights,
+        matrices: impl Iterator<Item = Weights<'w>>,
         columns: &[[u32; LANES]],
         width: usize,
-        rows: &Range<usize>,
+        rows: usize,
     ) -> Zeroizing<Vec<u32>> {
-        let geometry = self.plan.geometry();
         let set = self.plan.precision().set;
-        let (n, limbs) = (set.degree(), set.limbs());
-        let column = limbs * n;
+        let n = set.degree();
+        let column = set.limbs() * n;
         let row = width * column;
-        let mut products = Zeroizing::new(vec![0; rows.len() * row]);
-        let blocks = rows.start / ROWS..rows.end.div_ceil(ROWS);
-        for (j, x) in columns.chunks_exact(geometry.ins() * width).enumerate() {
-            let (limb, at) = (j / (n / LANES), j % (n / LANES));
-            let m = set.ring().ntts()[limb].modulus().prime();
-            let w = weights.at(n, group, limb, at, &blocks);
-            let out = &mut *products;
-            let target = Target { out, rows: rows.len(), row, column, at: limb * n + at * LANES };
+        let mut products = Zeroizing::new(vec![0; rows * row]);
+        for (j, (x, w)) in columns.chunks_exact(self.plan.geometry().ins() * width).zip(matrices).enumerate()
+        {
+            let m = set.ring().ntts()[j / (n / LANES)].modulus().prime();
+            let target = Target { out: &mut products, rows, row, column, at: j * LANES };
             multiply(m, x, width, w, target);
         }
         products
     }
 }
 
-/// Polynomials of answers that are computed together.
-const CACHE_BYTES: usize = 1 << 20;
+/// Positions that are put in order at a time.
+const STRIP: usize = 16;

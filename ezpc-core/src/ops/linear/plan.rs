@@ -1,11 +1,13 @@
 //! What both parties derive from the shape of a layer.
 
+use crate::arch::mac::ROWS;
 use crate::error::{Error, Result};
 use crate::he::answer::Precision;
 use crate::he::codec::residues_len;
 use crate::he::ring::RingSet;
 use crate::he::tile::{Geometry, Prices, Tile, choose};
 use crate::spec::{ConvSpec, LinearKind, LinearSpec};
+use core::ops::Range;
 
 /// The link that tiles are chosen for; both parties must agree on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +42,10 @@ const SMALL_OUTPUT: u32 = 29;
 const EXACT_OUTPUT: u32 = 44;
 /// Bits kept of c0 and c1 when the result is exact.
 const EXACT: [u32; 2] = [84, 88];
+/// Polynomials of answers that are computed together.
+const CACHE_BYTES: usize = 1 << 20;
+/// Into how many chunks answers are cut, where there are enough: so many threads have work.
+const CHUNKS: usize = 8;
 /// Memory for the polynomials of a piece.
 const PIECE_BYTES: usize = 96 << 20;
 
@@ -98,6 +104,15 @@ impl LinearPlan {
     /// Ciphertexts of the whole layer.
     pub(super) fn ins(&self) -> usize {
         self.geometry.tiles.len() * self.geometry.groups() * self.geometry.ins()
+    }
+
+    /// The chunks of a group's answers that are computed together: whole blocks of rows whose polynomials stay in a
+    /// cache, and enough of them for many threads. The same for any number of threads.
+    pub(super) fn chunks(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
+        let (outs, set) = (self.geometry.outs(), self.precision.set);
+        let block = ROWS * self.piece * 2 * size_of::<u32>() * set.limbs() * set.degree();
+        let blocks = (CACHE_BYTES / block).min(outs.div_ceil(ROWS * CHUNKS)).max(1);
+        (0..outs).step_by(blocks * ROWS).map(move |first| first..(first + blocks * ROWS).min(outs))
     }
 
     /// The number of messages each way.

@@ -71,8 +71,8 @@ impl Case {
         Self { plan: LinearPlan::new(&spec, Link::default()).expect("a plan"), weights, bias, x }
     }
 
-    fn prepared(&self) -> PreparedWeights {
-        PreparedWeights::new(&self.plan, &self.weights, Some(&self.bias)).expect("prepared")
+    fn prepared(&self, threads: usize) -> PreparedWeights {
+        PreparedWeights::new(&self.plan, &self.weights, Some(&self.bias), threads).expect("prepared")
     }
 
     fn expected(&self) -> Vec<i64> {
@@ -93,7 +93,7 @@ impl Case {
 
     /// The shares of both parties.
     fn run(&self, keys: &[HeKeys; 2], owner: Party, threads: usize, seed: u128) -> [Vec<u64>; 2] {
-        let prepared = self.prepared();
+        let prepared = self.prepared(threads);
         let weights = Party::BOTH.map(|p| (p == owner).then_some(&prepared));
         let shares = self.shares(seed);
         let run = |party: Party| {
@@ -244,7 +244,7 @@ fn large_weights_are_refused_with_what_to_lower() {
     let refuse = |input, shift, weight: i64| {
         let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits: 40 };
         let plan = LinearPlan::new(&spec, Link::default()).expect("a plan");
-        PreparedWeights::new(&plan, &vec![weight; spec.weights_len()], None).map(|p| *p.report())
+        PreparedWeights::new(&plan, &vec![weight; spec.weights_len()], None, 1).map(|p| *p.report())
     };
     let report = refuse(37, 12, 1 << 9).expect("ordinary weights fit");
     assert!(report.bound < report.step - 2.0);
@@ -263,7 +263,7 @@ fn large_weights_are_refused_with_what_to_lower() {
 fn malformed_ciphertexts_are_the_peers_fault() {
     let [server, _] = keys();
     let case = Case::new(LinearKind::Conv(square([2, 2], 5, 3, 1)), 37, 12, 10, 14, 5);
-    let prepared = case.prepared();
+    let prepared = case.prepared(1);
     let share = vec![0; case.x.len()];
     let message = vec![0xFF; case.plan.upload_len(0)];
     let result = run_against(vec![message], |io| {
@@ -285,7 +285,7 @@ fn arguments_that_do_not_fit_are_refused() {
         linear_private(io, &server, &case.plan, Party::Server, None, &[0; 50], prg(1), 1)
     });
     assert_eq!(result.expect_err("no weights").kind(), ErrorKind::Usage);
-    assert!(PreparedWeights::new(&case.plan, &[1; 3], None).is_err());
+    assert!(PreparedWeights::new(&case.plan, &[1; 3], None, 1).is_err());
 }
 
 /// The client's upload, the server's answer and its shares, of a layer in one piece.
@@ -302,7 +302,7 @@ fn transcript(case: &Case, keys: &[HeKeys; 2], privacy: Privacy) -> (Vec<u8>, Ve
     };
     let upload = job(Party::Client).upload(0, &mut prg(20));
     let mut y = vec![0; case.plan.spec().output_len()];
-    let answer = job(Party::Server).answer(0, &case.prepared(), &upload, &mut prg(21), &mut y);
+    let answer = job(Party::Server).answer(0, &case.prepared(1), &upload, &mut prg(21), &mut y);
     (upload, answer.expect("an answer"), y)
 }
 

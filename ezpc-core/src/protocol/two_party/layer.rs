@@ -115,7 +115,7 @@ pub(super) async fn run(
 }
 
 /// Transforms the weights of a layer that runs under keys, at their owner, once.
-pub(super) fn prepare(layer: &Linear<Shared<RingVec>>, party: Party) -> Result<()> {
+pub(super) fn prepare(layer: &Linear<Shared<RingVec>>, party: Party, threads: usize) -> Result<()> {
     let Operand::Private { owner, values: Some(weights) } = &*layer.weights else { return Ok(()) };
     if *owner != party || !encrypted(layer) {
         return Ok(());
@@ -128,7 +128,7 @@ pub(super) fn prepare(layer: &Linear<Shared<RingVec>>, party: Party) -> Result<(
             }
             _ => None,
         };
-        let _ = prepared.weights.set(PreparedWeights::new(plan, weights, bias)?);
+        let _ = prepared.weights.set(PreparedWeights::new(plan, weights, bias, threads)?);
     }
     Ok(())
 }
@@ -141,7 +141,7 @@ async fn under_keys(
     weights: Option<&[i64]>,
     x: &RingVec,
 ) -> Result<RingVec> {
-    prepare(layer, cx.party)?;
+    prepare(layer, cx.party, with.threads)?;
     let prepared = prepared(layer);
     let plan = prepared.plan.as_ref().map_err(|e| Error::usage(e.to_string()))?;
     let keys = with.keys.expect("a session has keys before it runs a layer that needs them");

@@ -1,0 +1,113 @@
+//! Where the time of a layer goes, printed. Not checked.
+
+use super::tests::{keys, prg};
+use super::*;
+use crate::ring::Width;
+use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
+use std::hint::black_box;
+use std::time::Instant;
+
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
+fn time<T>(what: &str, mut f: impl FnMut() -> T) -> T {
+    let mut best = f64::INFINITY;
+    let mut output = None;
+    for _ in 0..9 {
+        let start = Instant::now();
+        output = Some(black_box(f()));
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    println!("  {what:28} {:8.3} ms", 1e3 * best);
+    output.expect("it ran")
+}
+
+fn conv([side, from, to, k]: [usize; 4], stride: usize) -> LinearKind {
+    LinearKind::Conv(ConvSpec {
+        batch: 1,
+        in_channels: from,
+        input: [side; 2],
+        out_channels: to,
+        kernel: [k; 2],
+        stride: [stride; 2],
+        padding: [k / 2; 4],
+        dilation: [1; 2],
+        groups: 1,
+    })
+}
+
+#[test]
+#[ignore = "measures; run it in release with --nocapture"]
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
+fn stages() {
+    let keys = keys();
+    let layers = [
+        ("conv_56_64_64_3", conv([56, 64, 64, 3], 1)),
+        ("conv_56_64_256_1", conv([56, 64, 256, 1], 1)),
+        ("conv_28_128_512_1", conv([28, 128, 512, 1], 1)),
+        ("conv_14_256_256_3", conv([14, 256, 256, 3], 1)),
+        ("conv_7_512_512_3", conv([7, 512, 512, 3], 1)),
+        ("conv_224_3_64_7s2", conv([224, 3, 64, 7], 2)),
+        ("dense_2048_1001", LinearKind::MatMul(MatMulSpec { rows: 1001, inner: 2048, cols: 1 })),
+        ("matmul_128_768_768", LinearKind::MatMul(MatMulSpec { rows: 768, inner: 768, cols: 128 })),
+    ];
+    for (name, kind) in layers {
+        let spec = LinearSpec { kind, input: Width::new(37), shift: 12, weight_bits: 10 };
+        let weights: Vec<i64> = (0..spec.weights_len()).map(|i| (i as i64 * 7919) % 601 - 300).collect();
+        let plan = LinearPlan::new(&spec, Link::default()).expect("a plan");
+        let geometry = plan.geometry();
+        println!(
+            "{name}: {} tiles of {} coefficients a channel, {} x {} channels, {} in, {} out, runs of {}",
+            geometry.tiles.len(),
+            geometry.area,
+            geometry.c_n,
+            geometry.m_w,
+            geometry.ins(),
+            geometry.outs(),
+            geometry.run()
+        );
+        let prepared = time("prepare", || PreparedWeights::new(&plan, &weights, None, 1).expect("prepared"));
+        println!("  weights {} KiB", prepared.bytes() >> 10);
+        let x = prg(3).lanes(spec.input, spec.input_len());
+        let job = |party: Party| Job {
+            keys: &keys[party.index()],
+            plan: &plan,
+            first: 0,
+            x: &x,
+            threads: 1,
+            privacy: Privacy::Fresh,
+        };
+        let mut y = vec![0; spec.output_len()];
+        let uploads: Vec<_> = time("encrypt", || {
+            (0..plan.pieces()).map(|p| job(Party::Client).upload(p, &mut prg(1))).collect()
+        });
+        let answers: Vec<_> = time("answer", || {
+            let mut answer =
+                |p: usize| job(Party::Server).answer(p, &prepared, &uploads[p], &mut prg(2), &mut y);
+            (0..plan.pieces()).map(|p| answer(p).expect("an answer")).collect()
+        });
+        let mut columns = Vec::new();
+        time("of which columns", || {
+            columns.clear();
+            for (p, upload) in uploads.iter().enumerate() {
+                let group_len = upload.len() / geometry.groups();
+                for (group, ciphertexts) in upload.chunks_exact(group_len).enumerate() {
+                    columns.push(job(Party::Server).columns(p, group, ciphertexts).expect("columns"));
+                }
+            }
+        });
+        time("of which products", || {
+            for (i, columns) in columns.iter().enumerate() {
+                let (piece, group) = (i / geometry.groups(), i % geometry.groups());
+                let width = 2 * plan.tiles(piece).0.len();
+                for (chunk, rows) in plan.chunks().enumerate() {
+                    let matrices = prepared.matrices(&plan, group, chunk);
+                    black_box(job(Party::Server).multiply(matrices, columns, width, rows.len()));
+                }
+            }
+        });
+        time("decrypt", || {
+            for (p, answer) in answers.iter().enumerate() {
+                job(Party::Client).decrypt(p, answer, &mut y);
+            }
+        });
+    }
+}
