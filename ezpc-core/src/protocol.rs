@@ -233,6 +233,12 @@ pub trait Protocol {
         Ok(())
     }
 
+    /// The values themselves, in a back end that computes in the clear and protects nothing; `None` in every other. For
+    /// checks of what a real protocol cannot see.
+    fn in_clear(&self, _x: &Self::Arith) -> Option<RingVec> {
+        None
+    }
+
     /// Attributes what follows to the named scope (a layer, a function) in the statistics, until the next call.
     fn scope(&mut self, _name: &str) {}
 }

@@ -67,8 +67,23 @@ pub struct Bound {
 pub enum Origin {
     /// By interval analysis of the fixed-point program, for every input in the declared range.
     Proved,
+    /// Enforced: values beyond the bound are clipped to it inside the protocol.
+    Clipped,
+    /// Checked inside the protocol: both parties learn whether it holds, and a run in which it does not ends.
+    Checked,
     /// Seen on sample inputs, with headroom: a risk that the user accepts.
     Calibrated,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proved => "proved",
+            Self::Clipped => "clipped",
+            Self::Checked => "checked",
+            Self::Calibrated => "calibrated",
+        })
+    }
 }
 
 /// What a step computes. Vendor constants appear by shape only.
@@ -161,6 +176,21 @@ pub enum StepOp {
     },
     /// The same values in the wider ring of the step.
     Extend,
+    /// Changes the sign where the vendor says so: one secret bit for each index along an axis.
+    Sign {
+        /// The axis, without the batch.
+        axis: usize,
+    },
+    /// The nearest value within the bound of the step; compared in the ring of `from` bits.
+    Clip {
+        /// The ring of the comparisons.
+        from: Width,
+        /// Negative values become zero: a ReLU is part of it.
+        positive: bool,
+    },
+    /// The same values in a narrower ring, after both parties have learnt one bit: whether all values are within the
+    /// bound of the step. When they are not, the run ends there.
+    Check,
 }
 
 /// Ring and truncation of a layer with weights.
@@ -226,6 +256,22 @@ impl Card {
     #[must_use]
     pub fn live_elements(&self) -> usize {
         limits::live_elements(self)
+    }
+
+    /// Whether the run opens bits on the way: one for each [`StepOp::Check`].
+    #[must_use]
+    pub fn opens_checks(&self) -> bool {
+        self.steps.iter().any(|s| s.op == StepOp::Check)
+    }
+
+    /// For every value how many operands refer to it; the result counts as one.
+    #[must_use]
+    pub fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.steps.len()];
+        for &a in self.steps.iter().flat_map(|s| &s.args).chain([&self.output]) {
+            uses[a] += 1;
+        }
+        uses
     }
 
     /// For every value the last step that needs it; the result is needed to the end.

@@ -213,6 +213,10 @@ impl<P: Protocol> Protocol for Tally<P> {
         self.inner.prepare(layer)
     }
 
+    fn in_clear(&self, x: &P::Arith) -> Option<RingVec> {
+        self.inner.in_clear(x)
+    }
+
     fn scope(&mut self, name: &str) {
         name.clone_into(&mut self.scope);
         self.inner.scope(name);

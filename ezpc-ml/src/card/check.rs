@@ -17,6 +17,9 @@ pub(super) fn check(card: &Card, limits: &Limits) -> Result<()> {
     if card.name != identifier(&card.name) || card.output >= card.steps.len() {
         return Err(bad("its name or output makes no sense"));
     }
+    if card.opens_checks() && !limits.checks {
+        return Err(Error::usage("the model card opens a bit for each checked layer, which was not allowed"));
+    }
     let (mut products, mut half_rounds) = (0_u64, 0_u64);
     for (i, step) in card.steps.iter().enumerate() {
         let place = |e: Error| e.context(&format!("model card, step {i} `{}`", step.name));
@@ -105,6 +108,24 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
                 return Err(bad("a comparison in a ring that does not fit"));
             }
             return same(step, &one()?.shape);
+        }
+        StepOp::Clip { from, .. } => {
+            // Both bounds are subtracted in the ring of the comparison.
+            let fits = step.bound.bits < from.bits() - 1 && from.bits() <= one()?.width.bits();
+            if !fits || *from > step.width {
+                return Err(bad("a clip between rings that do not fit"));
+            }
+            return same(step, &one()?.shape);
+        }
+        StepOp::Check => {
+            if step.bound.bits + 1 >= one()?.width.bits() {
+                return Err(bad("a check of a bound that leaves no room beyond it"));
+            }
+            one()?.shape.clone()
+        }
+        StepOp::Sign { axis } => {
+            check_axis(*axis, one()?)?;
+            one()?.shape.clone()
         }
         StepOp::Negate => one()?.shape.clone(),
         StepOp::MaxPool(window) => pool(window, [0; 4], one()?)?,
@@ -208,6 +229,8 @@ fn half_rounds_of(step: &Step, args: &[&Step]) -> u64 {
         (StepOp::Conv { .. } | StepOp::Dense { .. } | StepOp::Affine { .. }, _) => 4,
         (StepOp::Relu { .. } | StepOp::Step { .. } | StepOp::Mul { .. } | StepOp::Extend, _) => 4,
         (StepOp::MaxPool(w), _) => 4 * (levels(w.kernel[0]) + levels(w.kernel[1])),
+        (StepOp::Clip { .. } | StepOp::Sign { .. }, _) => 4,
+        (StepOp::Check, _) => 16,
         (StepOp::Shift { .. }, _) => 1,
         _ => 0,
     }

@@ -18,6 +18,8 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Half-rounds for one batch, estimated from above for the two-party protocol.
     pub half_rounds: u64,
+    /// Whether the run may open a bit for each checked layer ([`StepOp::Check`](super::StepOp::Check)).
+    pub checks: bool,
 }
 
 impl Default for Limits {
@@ -29,6 +31,7 @@ impl Default for Limits {
             products: 1 << 36,
             memory_bytes: 4 << 30,
             half_rounds: 100_000,
+            checks: false,
         }
     }
 }

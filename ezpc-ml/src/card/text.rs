@@ -34,10 +34,7 @@ pub(super) fn encode(card: &Card) -> String {
             list(&step.shape),
             step.width.bits(),
             step.bound.bits,
-            match step.bound.origin {
-                Origin::Proved => "proved",
-                Origin::Calibrated => "calibrated",
-            }
+            step.bound.origin
         );
     }
     text
@@ -68,6 +65,11 @@ fn operation(op: &StepOp) -> (&'static str, String) {
         StepOp::Permute(order) => ("permute", format!(" order={}", list(order))),
         StepOp::Take { axis, indices } => ("take", format!(" axis={axis} indices={}", runs(indices))),
         StepOp::Extend => ("extend", String::new()),
+        StepOp::Sign { axis } => ("sign", format!(" axis={axis}")),
+        StepOp::Clip { from, positive } => {
+            ("clip", format!(" from={} positive={}", from.bits(), u8::from(*positive)))
+        }
+        StepOp::Check => ("check", String::new()),
     }
 }
 
@@ -172,6 +174,8 @@ fn step(line: &str, index: usize, limits: &Limits) -> Result<Step> {
         } else {
             origin = match word {
                 "proved" => Some(Origin::Proved),
+                "clipped" => Some(Origin::Clipped),
+                "checked" => Some(Origin::Checked),
                 "calibrated" => Some(Origin::Calibrated),
                 _ => return Err(malformed("an unknown word")),
             };
@@ -264,6 +268,9 @@ fn parse(kind: &str, f: &Fields<'_>, limits: &Limits) -> Result<StepOp> {
             StepOp::Take { axis: f.number("axis")?, indices: indices(f.get("indices")?, limits.elements)? }
         }
         "extend" => StepOp::Extend,
+        "sign" => StepOp::Sign { axis: f.number("axis")? },
+        "clip" => StepOp::Clip { from: f.width("from")?, positive: f.number::<u8>("positive")? == 1 },
+        "check" => StepOp::Check,
         _ => return Err(malformed("an unknown operation")),
     })
 }

@@ -1,12 +1,12 @@
 //! Runs a card over any protocol. The data owner's side needs nothing but the card.
 
-use super::compile::Weights;
-use crate::card::{Card, Scale, Step, StepOp};
-use crate::kernels::{elementwise, linear, pool, shape};
+use super::compile::{Constants, Weights};
+use crate::card::{Bound, Card, Scale, Step, StepOp};
+use crate::kernels::{Stage, Then, bounds, elementwise, linear, pool, shape};
 use crate::tensor::Tensor;
 use core::ops::ControlFlow;
-use ezpc_core::protocol::{Linear, LinearSpec, Operand, ShareVec};
-use ezpc_core::ring::RingVec;
+use ezpc_core::protocol::{Linear, LinearSpec, Op, Operand, ShareVec};
+use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::{Error, ErrorKind, Party, Protocol, Result};
 use std::collections::HashMap;
 
@@ -27,6 +27,9 @@ pub struct Progress<'a> {
 /// Called before every step; a break stops the run with [`ErrorKind::Cancelled`].
 pub type Watch<'a> = dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a;
 
+/// Sees the value of every step: the protocol, the step's place in the card, its value.
+pub type Observe<'a, P> = dyn FnMut(&mut P, usize, &Tensor<<P as Protocol>::Arith>) -> Result<()> + 'a;
+
 /// A watcher that looks away.
 pub fn unwatched(_: &Progress<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
@@ -36,10 +39,10 @@ pub fn unwatched(_: &Progress<'_>) -> ControlFlow<()> {
 pub struct Executor<'m, P: Protocol> {
     card: &'m Card,
     weights: Option<&'m Weights>,
-    last_uses: Vec<usize>,
     /// Layers by step and batch size: a back end keeps what it prepared with them.
     layers: HashMap<(usize, usize), Linear<P::Arith>>,
     constants: HashMap<usize, P::Arith>,
+    signs: HashMap<usize, P::Bool>,
 }
 
 impl<'m, P: Protocol> Executor<'m, P> {
@@ -53,13 +56,7 @@ impl<'m, P: Protocol> Executor<'m, P> {
             (_, Some(_)) => return Err(Error::usage("the weights belong to another card")),
             (_, None) => return Err(Error::usage("the model's owner runs it with its weights")),
         }
-        Ok(Self {
-            card,
-            weights,
-            last_uses: card.last_uses(),
-            layers: HashMap::new(),
-            constants: HashMap::new(),
-        })
+        Ok(Self { card, weights, layers: HashMap::new(), constants: HashMap::new(), signs: HashMap::new() })
     }
 
     /// Prepares all layers with weights for batches of `batch` samples, so that weights that cannot be used are
@@ -86,88 +83,187 @@ impl<'m, P: Protocol> Executor<'m, P> {
         watch: &mut Watch<'_>,
         done: [usize; 2],
     ) -> Result<Tensor<P::Arith>> {
+        self.run_observed(p, batch, input, watch, done, &mut |_, _, _| Ok(()))
+    }
+
+    /// As [`Executor::run`], and shows every step's value as soon as it is there.
+    ///
+    /// Steps that do not depend on each other run together: a step starts as soon as its operands are there, and what all
+    /// that have started ask for goes to the protocol at once. A value is freed when its last user has started.
+    pub fn run_observed(
+        &mut self,
+        p: &mut P,
+        batch: usize,
+        input: Option<&[i64]>,
+        watch: &mut Watch<'_>,
+        done: [usize; 2],
+        observe: &mut Observe<'_, P>,
+    ) -> Result<Tensor<P::Arith>> {
         let card = self.card;
-        let mut values: Vec<Option<Tensor<P::Arith>>> = (0..card.steps.len()).map(|_| None).collect();
-        for (i, step) in card.steps.iter().enumerate() {
-            let progress =
-                Progress { samples: done[0], total: done[1], step: [i, card.steps.len()], name: &step.name };
-            if watch(&progress).is_break() {
-                return Err(Error::new(ErrorKind::Cancelled, format!("cancelled before `{}`", step.name)));
+        let mut values = Values::new(card);
+        let mut waiting: Vec<Waiting<'_, P>> = Vec::new();
+        let mut not_started: Vec<usize> = (0..card.steps.len()).collect();
+        let mut started = 0;
+        loop {
+            let mut left = Vec::new();
+            for i in not_started {
+                let step = &card.steps[i];
+                if !step.args.iter().all(|&a| values.there(a)) {
+                    left.push(i);
+                    continue;
+                }
+                let place = [started, card.steps.len()];
+                let progress = Progress { samples: done[0], total: done[1], step: place, name: &step.name };
+                started += 1;
+                if watch(&progress).is_break() {
+                    return Err(Error::new(
+                        ErrorKind::Cancelled,
+                        format!("cancelled before `{}`", step.name),
+                    ));
+                }
+                p.scope(&step.name);
+                let args: Vec<&Tensor<P::Arith>> = step.args.iter().map(|&a| values.get(a)).collect();
+                let stage = self.start(p, i, batch, input, &args).map_err(|e| at(step, e))?;
+                values.used(&step.args);
+                match stage {
+                    Stage::Done(value) => self.settle(p, &mut values, i, value, observe)?,
+                    Stage::Ask(op, then) => waiting.push(Waiting { step: i, op, then }),
+                }
             }
-            p.scope(&step.name);
-            let value = self
-                .step(p, i, step, batch, input, &values)
-                .map_err(|e| e.context(&format!("layer `{}`", step.name)))?;
-            if value.data().width() != step.width || value.shape() != step.shape {
-                return Err(Error::usage(format!(
-                    "layer `{}` does not have the shape that its card says",
-                    step.name
-                )));
+            not_started = left;
+            if waiting.is_empty() {
+                break;
             }
-            values[i] = Some(value);
-            for &a in step.args.iter().chain([&i]) {
-                if self.last_uses[a] == i {
-                    values[a] = None;
+            for (i, stage) in self.together(p, core::mem::take(&mut waiting))? {
+                match stage {
+                    Stage::Done(value) => self.settle(p, &mut values, i, value, observe)?,
+                    Stage::Ask(op, then) => waiting.push(Waiting { step: i, op, then }),
                 }
             }
         }
-        Ok(values[card.output].take().expect("the result is needed to the end"))
+        Ok(values.take(card.output))
     }
 
-    fn step(
+    /// The value of step `i` alone, from given operands.
+    pub fn run_step(
         &mut self,
         p: &mut P,
         i: usize,
-        step: &Step,
+        batch: usize,
+        args: &[&Tensor<P::Arith>],
+    ) -> Result<Tensor<P::Arith>> {
+        let step = &self.card.steps[i];
+        let stage = self.start(p, i, batch, None, args).map_err(|e| at(step, e))?;
+        stage.finish(p).map_err(|e| at(step, e))
+    }
+
+    /// Runs one operation of each of several steps, side by side.
+    fn together<'k>(&self, p: &mut P, waiting: Vec<Waiting<'k, P>>) -> Result<Vec<(usize, Stage<'k, P>)>> {
+        let steps: Vec<&Step> = waiting.iter().map(|w| &self.card.steps[w.step]).collect();
+        let names: Vec<&str> = steps.iter().map(|s| s.name.as_str()).collect();
+        p.scope(&names.join(" + "));
+        let (ops, rest): (Vec<_>, Vec<_>) = waiting.into_iter().map(|w| (w.op, (w.step, w.then))).unzip();
+        let results = p.together(&ops).map_err(|e| {
+            // The oracle names the operation that broke a promise.
+            let oracle = p.party().is_none();
+            let culprit = ops.iter().position(|op| oracle && p.together(core::slice::from_ref(op)).is_err());
+            match culprit {
+                Some(k) => at(steps[k], e),
+                None => e.context(&format!("layer `{}`", names.join("` + `"))),
+            }
+        })?;
+        let next = rest.into_iter().zip(results).zip(steps);
+        next.map(|(((i, then), value), step)| Ok((i, then(p, value).map_err(|e| at(step, e))?))).collect()
+    }
+
+    /// Checks the value of a step and keeps it for those that need it.
+    fn settle(
+        &self,
+        p: &mut P,
+        values: &mut Values<P::Arith>,
+        i: usize,
+        value: Tensor<P::Arith>,
+        observe: &mut Observe<'_, P>,
+    ) -> Result<()> {
+        let step = &self.card.steps[i];
+        if value.data().width() != step.width || value.shape() != step.shape {
+            return Err(Error::usage(format!(
+                "layer `{}` does not have the shape that its card says",
+                step.name
+            )));
+        }
+        // The oracle sees what others must trust.
+        if let Some(clear) = p.in_clear(value.data()) {
+            within(step, &clear)?;
+        }
+        observe(p, i, &value)?;
+        values.put(i, value);
+        Ok(())
+    }
+
+    fn start<'k>(
+        &mut self,
+        p: &mut P,
+        i: usize,
         batch: usize,
         input: Option<&[i64]>,
-        values: &[Option<Tensor<P::Arith>>],
-    ) -> Result<Tensor<P::Arith>> {
-        let arg = |k: usize| values[step.args[k]].as_ref().expect("a value lives until its last use");
+        args: &[&Tensor<P::Arith>],
+    ) -> Result<Stage<'k, P>>
+    where
+        P: 'k,
+    {
+        let card = self.card;
+        let step = &card.steps[i];
         let narrow = |p: &P, x: &Tensor<P::Arith>| x.with(p.reduce(x.data(), step.width));
         Ok(match &step.op {
             StepOp::Input => {
-                let len = batch * self.card.input_len();
+                let len = batch * card.input_len();
                 let values = input.map(|v| RingVec::from_signed(step.width, v));
-                Tensor::new(batch, &step.shape, p.input(Party::Client, step.width, len, values.as_ref())?)?
+                let shares = p.input(Party::Client, step.width, len, values.as_ref())?;
+                Stage::Done(Tensor::new(batch, &step.shape, shares)?)
             }
-            StepOp::Conv { .. } => linear::conv2d(p, self.layer(i, batch)?, arg(0))?,
-            StepOp::Dense { .. } => linear::matmul(p, self.layer(i, batch)?, arg(0))?,
-            StepOp::Affine { .. } => linear::affine(p, self.layer(i, batch)?, arg(0))?,
+            StepOp::Conv { .. } | StepOp::Dense { .. } | StepOp::Affine { .. } => {
+                linear::apply(p, self.layer(i, batch)?, args[0], &step.shape)
+            }
             StepOp::Shift { axis } => {
                 let shift = self.shared_constants(p, i, step, *axis)?;
-                let inner: usize = step.shape[axis + 1..].iter().product();
-                let places: Vec<usize> =
-                    (0..arg(0).data().len()).map(|k| k / inner % step.shape[*axis]).collect();
-                let x = narrow(p, arg(0));
-                x.with(p.add(x.data(), &shift.gather(&places)))
+                let x = narrow(p, args[0]);
+                let shift = elementwise::spread(&shift, *axis, batch, &step.shape);
+                Stage::Done(x.with(p.add(x.data(), &shift)))
             }
             StepOp::Negate => {
-                let x = narrow(p, arg(0));
-                x.with(p.neg(x.data()))
+                let x = narrow(p, args[0]);
+                Stage::Done(x.with(p.neg(x.data())))
             }
-            StepOp::Relu { from } => elementwise::relu(p, arg(0), *from, step.width)?,
-            StepOp::Step { from } => elementwise::step(p, arg(0), *from, step.width, self.card.frac_bits)?,
-            StepOp::MaxPool(window) => {
-                let x = narrow(p, arg(0));
-                pool::max_pool(p, window, &x)?
-            }
+            StepOp::Relu { from } => elementwise::relu(p, args[0], *from, step.width),
+            StepOp::Step { from } => elementwise::step(p, args[0], *from, step.width, card.frac_bits),
+            StepOp::MaxPool(window) => pool::max_pool(window, &narrow(p, args[0]))?,
             StepOp::AvgPool { window, counted, ring, .. } => {
-                pool::avg_pool(p, window, *counted, *ring, arg(0))?
+                Stage::Done(pool::avg_pool(p, window, *counted, *ring, args[0])?)
             }
-            StepOp::Add => elementwise::add(p, arg(0), arg(1), step.width),
-            StepOp::Sub => elementwise::sub(p, arg(0), arg(1), step.width),
-            StepOp::Mul { ring, shift } => elementwise::mul(p, arg(0), arg(1), *ring, *shift)?,
-            StepOp::Concat { axis } => {
-                let parts: Vec<&Tensor<P::Arith>> = (0..step.args.len()).map(arg).collect();
-                shape::concat(p, &parts, *axis, step.width)?
+            StepOp::Add => Stage::Done(elementwise::add(p, args[0], args[1], step.width)),
+            StepOp::Sub => Stage::Done(elementwise::sub(p, args[0], args[1], step.width)),
+            StepOp::Mul { ring, shift } => elementwise::mul(p, args[0], args[1], *ring, *shift),
+            StepOp::Concat { axis } => Stage::Done(shape::concat(p, args, *axis, step.width)?),
+            StepOp::Reshape => Stage::Done(narrow(p, args[0]).reshape(&step.shape)?),
+            StepOp::Permute(order) => Stage::Done(shape::permute::<P>(&narrow(p, args[0]), order)?),
+            StepOp::Take { axis, indices } => {
+                Stage::Done(shape::take(p, &narrow(p, args[0]), *axis, indices)?)
             }
-            StepOp::Reshape => narrow(p, arg(0)).reshape(&step.shape)?,
-            StepOp::Permute(order) => shape::permute::<P>(&narrow(p, arg(0)), order)?,
-            StepOp::Take { axis, indices } => shape::take(p, &narrow(p, arg(0)), *axis, indices)?,
-            StepOp::Extend => {
-                let x = arg(0);
-                x.with(p.extend(x.data(), step.width, ezpc_core::protocol::Signedness::Signed)?)
+            StepOp::Extend => elementwise::extend(args[0], step.width),
+            StepOp::Sign { axis } => {
+                let signs = self.shared_signs(p, i, step, *axis)?;
+                let signs = elementwise::spread(&signs, *axis, batch, &step.shape);
+                elementwise::sign(narrow(p, args[0]), signs)
+            }
+            StepOp::Clip { from, positive } => {
+                bounds::clip(p, args[0], step.bound.bits, *positive, *from, step.width)
+            }
+            StepOp::Check => {
+                if !bounds::all_within(p, args[0].data(), step.bound.bits)? {
+                    return Err(exceeded(step, "a value exceeds"));
+                }
+                Stage::Done(narrow(p, args[0]))
             }
         })
     }
@@ -189,16 +285,10 @@ impl<'m, P: Protocol> Executor<'m, P> {
     fn layer(&mut self, i: usize, batch: usize) -> Result<&Linear<P::Arith>> {
         use std::collections::hash_map::Entry;
         let spec = self.spec(i, batch).ok_or_else(|| Error::usage("a step without weights"))?;
+        let constants = self.constants_of(i)?;
         Ok(match self.layers.entry((i, batch)) {
             Entry::Occupied(layer) => layer.into_mut(),
             Entry::Vacant(place) => {
-                let constants = match self.weights {
-                    Some(w) => {
-                        let missing = || Error::usage("the weights belong to another card");
-                        Some(w.steps[i].as_ref().ok_or_else(missing)?)
-                    }
-                    None => None,
-                };
                 let private = |values: Option<&Vec<i64>>| Operand::Private {
                     owner: Party::Server,
                     values: values.cloned(),
@@ -215,15 +305,96 @@ impl<'m, P: Protocol> Executor<'m, P> {
         if let Some(shares) = self.constants.get(&i) {
             return Ok(shares.clone());
         }
-        let values = match self.weights.map(|w| w.steps[i].as_ref()) {
-            Some(Some(c)) => Some(RingVec::from_signed(step.width, &c.bias)),
-            Some(None) => return Err(Error::usage("the weights belong to another card")),
-            None => None,
-        };
+        let values = self.constants_of(i)?.map(|c| RingVec::from_signed(step.width, &c.bias));
         let shares = p.input(Party::Server, step.width, step.shape[axis], values.as_ref())?;
         self.constants.insert(i, shares.clone());
         Ok(shares)
     }
+
+    /// The vendor's signs of a step as shared bits, one along its axis.
+    fn shared_signs(&mut self, p: &mut P, i: usize, step: &Step, axis: usize) -> Result<P::Bool> {
+        if let Some(shares) = self.signs.get(&i) {
+            return Ok(shares.clone());
+        }
+        let negative = self.constants_of(i)?.map(|c| {
+            let bits: Vec<u64> = c.weights.iter().map(|&w| u64::from(w < 0)).collect();
+            BitPlanes::from_lanes(1, &bits)
+        });
+        let shares = p.input_bool(Party::Server, Width::W1, step.shape[axis], negative.as_ref())?;
+        self.signs.insert(i, shares.clone());
+        Ok(shares)
+    }
+
+    /// The vendor's constants of a step, where they are known.
+    fn constants_of(&self, i: usize) -> Result<Option<&'m Constants>> {
+        let missing = || Error::usage("the weights belong to another card");
+        self.weights.map(|w| w.steps[i].as_ref().ok_or_else(missing)).transpose()
+    }
+}
+
+/// A step that has started, and the operation that it waits for.
+struct Waiting<'k, P: Protocol> {
+    step: usize,
+    op: Op<P::Arith, P::Bool>,
+    then: Then<'k, P>,
+}
+
+/// The values of steps, each until its last user has started.
+struct Values<A> {
+    values: Vec<Option<Tensor<A>>>,
+    uses: Vec<usize>,
+}
+
+impl<A: ShareVec> Values<A> {
+    fn new(card: &Card) -> Self {
+        Self { values: card.steps.iter().map(|_| None).collect(), uses: card.uses() }
+    }
+
+    fn there(&self, i: usize) -> bool {
+        self.values[i].is_some()
+    }
+
+    fn get(&self, i: usize) -> &Tensor<A> {
+        self.values[i].as_ref().expect("a value lives until its last use")
+    }
+
+    fn put(&mut self, i: usize, value: Tensor<A>) {
+        if self.uses[i] > 0 {
+            self.values[i] = Some(value);
+        }
+    }
+
+    fn used(&mut self, args: &[usize]) {
+        for &a in args {
+            self.uses[a] -= 1;
+            if self.uses[a] == 0 {
+                self.values[a] = None;
+            }
+        }
+    }
+
+    fn take(&mut self, i: usize) -> Tensor<A> {
+        self.values[i].take().expect("the result is needed to the end")
+    }
+}
+
+fn at(step: &Step, error: Error) -> Error {
+    error.context(&format!("layer `{}`", step.name))
+}
+
+/// Whether the plain values of a step are within its bound.
+fn within(step: &Step, values: &RingVec) -> Result<()> {
+    let bits = step.bound.bits;
+    let outside = |v: &i64| *v >> bits != 0 && *v >> bits != -1;
+    match values.to_signed().iter().position(outside) {
+        None => Ok(()),
+        Some(k) => Err(at(step, exceeded(step, &format!("element {k} exceeds")))),
+    }
+}
+
+fn exceeded(step: &Step, what: &str) -> Error {
+    let Bound { bits, origin } = step.bound;
+    Error::usage(format!("{what} the bound of {bits} bits that is {origin}"))
 }
 
 /// The number of samples that run together so that live shares stay within `memory` bytes, at least one.

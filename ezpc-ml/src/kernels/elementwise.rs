@@ -1,31 +1,44 @@
 //! Element-wise layers.
 
+use super::Stage;
 use crate::tensor::Tensor;
+use ezpc_core::Protocol;
+use ezpc_core::protocol::{Op, ShareVec, Signedness};
 use ezpc_core::ring::Width;
-use ezpc_core::{Protocol, Result};
 
 /// `max(x, 0)`, compared in the ring `from`, the result in the ring `width`.
-pub fn relu<P: Protocol>(
-    p: &mut P,
-    x: &Tensor<P::Arith>,
-    from: Width,
-    width: Width,
-) -> Result<Tensor<P::Arith>> {
-    let narrow = p.reduce(x.data(), from);
-    Ok(x.with(p.relu(&narrow, width)?))
+pub fn relu<'k, P: Protocol>(p: &P, x: &Tensor<P::Arith>, from: Width, width: Width) -> Stage<'k, P> {
+    Stage::last(Op::Relu(p.reduce(x.data(), from), width), x)
 }
 
 /// 1 where `x >= 0`, else 0, compared in the ring `from`; 1 stands as 2^`frac_bits` in the ring `width`.
-pub fn step<P: Protocol>(
-    p: &mut P,
+pub fn step<'k, P: Protocol>(
+    p: &P,
     x: &Tensor<P::Arith>,
     from: Width,
     width: Width,
     frac_bits: u32,
-) -> Result<Tensor<P::Arith>> {
-    let negative = p.msb(&p.reduce(x.data(), from))?;
-    let bit = p.bit_to_arith(&p.not(&negative), width)?;
-    Ok(x.with(p.scale(&bit, &[1 << frac_bits])))
+) -> Stage<'k, P> {
+    let (batch, shape) = (x.batch(), x.shape().to_vec());
+    Stage::boolean(Op::Msb(p.reduce(x.data(), from)), move |p: &P, negative| {
+        let bit = Op::BitToArith(p.not(&negative), width);
+        Ok(Stage::arith(bit, move |p: &P, bit| {
+            Ok(Stage::Done(Tensor::new(batch, &shape, p.scale(&bit, &[1 << frac_bits]))?))
+        }))
+    })
+}
+
+/// The same values in the ring `width`.
+pub fn extend<'k, P: Protocol>(x: &Tensor<P::Arith>, width: Width) -> Stage<'k, P> {
+    Stage::last(Op::Extend(x.data().clone(), width, Signedness::Signed), x)
+}
+
+/// `x` where the bit along its axis is clear, `-x` where it is set; `negative` has one bit an element.
+pub fn sign<'k, P: Protocol + 'k>(x: Tensor<P::Arith>, negative: P::Bool) -> Stage<'k, P> {
+    let chosen = Op::Select(negative, x.data().clone());
+    Stage::arith(chosen, move |p: &P, chosen| {
+        Ok(Stage::Done(x.with(p.sub(x.data(), &p.scale(&chosen, &[2])))))
+    })
 }
 
 /// `x + y` in the ring `width`.
@@ -41,13 +54,25 @@ pub fn sub<P: Protocol>(p: &P, x: &Tensor<P::Arith>, y: &Tensor<P::Arith>, width
 }
 
 /// `x · y / 2^shift` in the ring that the shift leaves, at most one ulp below; the products fit `ring`.
-pub fn mul<P: Protocol>(
-    p: &mut P,
+pub fn mul<'k, P: Protocol>(
+    p: &P,
     x: &Tensor<P::Arith>,
     y: &Tensor<P::Arith>,
     ring: Width,
     shift: u32,
-) -> Result<Tensor<P::Arith>> {
-    let product = p.mul(&p.reduce(x.data(), ring), &p.reduce(y.data(), ring))?;
-    Ok(x.with(if shift == 0 { product } else { p.trunc_reduce(&product, shift) }))
+) -> Stage<'k, P> {
+    let (batch, shape) = (x.batch(), x.shape().to_vec());
+    let product = Op::Mul(p.reduce(x.data(), ring), p.reduce(y.data(), ring));
+    Stage::arith(product, move |p: &P, product| {
+        let quotient = if shift == 0 { product } else { p.trunc_reduce(&product, shift) };
+        Ok(Stage::Done(Tensor::new(batch, &shape, quotient)?))
+    })
+}
+
+/// One bit an element of a batch from one bit for each index along `axis`.
+#[must_use]
+pub fn spread<V: ShareVec>(along: &V, axis: usize, batch: usize, shape: &[usize]) -> V {
+    let inner: usize = shape[axis + 1..].iter().product();
+    let len = batch * shape.iter().product::<usize>();
+    along.gather(&(0..len).map(|k| k / inner % shape[axis]).collect::<Vec<_>>())
 }

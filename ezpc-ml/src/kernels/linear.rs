@@ -1,11 +1,12 @@
 //! Layers with weights. Results are truncated and in the smaller ring, as [`LinearSpec`] says.
 
+use super::Stage;
 use crate::card::Scale;
 use crate::graph::Window;
 use crate::graph::float::permutation;
 use crate::tensor::Tensor;
-use ezpc_core::protocol::{ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, ShareVec};
-use ezpc_core::{Protocol, Result};
+use ezpc_core::Protocol;
+use ezpc_core::protocol::{Linear, LinearKind, LinearSpec, MatMulSpec, Op, ShareVec};
 
 /// The shape of a convolution of `batch` samples of `shape`.
 #[must_use]
@@ -49,48 +50,29 @@ const fn spec(kind: LinearKind, scale: &Scale) -> LinearSpec {
     LinearSpec { kind, input: scale.ring, shift: scale.shift, weight_bits: scale.weight_bits }
 }
 
-/// A convolution.
-pub fn conv2d<P: Protocol>(
-    p: &mut P,
+/// A layer with weights on `x`; the result, samples of `shape`, is truncated and in the smaller ring.
+pub fn apply<'k, P: Protocol>(
+    p: &P,
     layer: &Linear<P::Arith>,
     x: &Tensor<P::Arith>,
-) -> Result<Tensor<P::Arith>> {
-    let y = p.linear(layer, &p.reduce(x.data(), layer.spec.input))?;
-    let LinearKind::Conv(ConvSpec { out_channels, .. }) = layer.spec.kind else {
-        return Err(ezpc_core::Error::usage("a convolution with the weights of a matrix product"));
+    shape: &[usize],
+) -> Stage<'k, P> {
+    let narrow = p.reduce(x.data(), layer.spec.input);
+    let (batch, shape) = (x.batch(), shape.to_vec());
+    // The weights of a matrix product stand on the left, so samples are columns.
+    let (operand, columns) = match layer.spec.kind {
+        LinearKind::MatMul(MatMulSpec { rows, inner, cols }) => {
+            (transpose(&narrow, cols, inner), Some([rows, cols]))
+        }
+        _ => (narrow, None),
     };
-    let area = y.len() / (x.batch() * out_channels);
-    let LinearKind::Conv(conv) = layer.spec.kind else { unreachable!("matched above") };
-    let [h, w] = conv.output();
-    debug_assert!(area == h * w, "the output has its declared shape");
-    Tensor::new(x.batch(), &[out_channels, h, w], y)
-}
-
-/// A product with a matrix along the last axis.
-pub fn matmul<P: Protocol>(
-    p: &mut P,
-    layer: &Linear<P::Arith>,
-    x: &Tensor<P::Arith>,
-) -> Result<Tensor<P::Arith>> {
-    let LinearKind::MatMul(MatMulSpec { rows, inner, cols }) = layer.spec.kind else {
-        return Err(ezpc_core::Error::usage("a matrix product with the weights of a convolution"));
-    };
-    // The weights stand on the left, so samples are columns.
-    let columns = transpose(&p.reduce(x.data(), layer.spec.input), cols, inner);
-    let y = p.linear(layer, &columns)?;
-    let mut shape = x.shape().to_vec();
-    *shape.last_mut().expect("a matrix product has at least one axis") = rows;
-    Tensor::new(x.batch(), &shape, transpose(&y, rows, cols))
-}
-
-/// A factor and a summand for each index along an axis.
-pub fn affine<P: Protocol>(
-    p: &mut P,
-    layer: &Linear<P::Arith>,
-    x: &Tensor<P::Arith>,
-) -> Result<Tensor<P::Arith>> {
-    let y = p.linear(layer, &p.reduce(x.data(), layer.spec.input))?;
-    Tensor::new(x.batch(), x.shape(), y)
+    Stage::arith(Op::Linear(layer.clone(), operand), move |_, y| {
+        let y = match columns {
+            Some([rows, cols]) => transpose(&y, rows, cols),
+            None => y,
+        };
+        Ok(Stage::Done(Tensor::new(batch, &shape, y)?))
+    })
 }
 
 fn transpose<V: ShareVec>(x: &V, rows: usize, cols: usize) -> V {

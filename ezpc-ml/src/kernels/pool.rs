@@ -1,54 +1,121 @@
 //! Poolings.
 
+use super::Stage;
 use crate::graph::Window;
 use crate::graph::float::window_sizes;
 use crate::tensor::Tensor;
+use ezpc_core::protocol::Op;
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::{Protocol, Result};
 
 /// The largest value of each window; differences within a window fit the signed range of the ring.
 ///
-/// The maximum is taken along the rows and then down the columns, so that overlapping windows share comparisons.
-/// Padding never wins: a place in the padding repeats a place of the same window.
-pub fn max_pool<P: Protocol>(p: &mut P, window: &Window, x: &Tensor<P::Arith>) -> Result<Tensor<P::Arith>> {
+/// Padding never wins: a place in the padding repeats a place of the same window. Where that takes fewer comparisons the
+/// maximum is taken along one dimension and then along the other, so that overlapping windows share them.
+pub fn max_pool<'k, P: Protocol + 'k>(window: &Window, x: &Tensor<P::Arith>) -> Result<Stage<'k, P>> {
     let (channels, size) = (x.shape()[0], [x.shape()[1], x.shape()[2]]);
     let out = window.output(size)?;
-    let across: Vec<usize> = (0..channels * size[0])
-        .flat_map(|row| groups(window, 1, out[1], size[1]).into_iter().map(move |at| row * size[1] + at))
-        .collect();
-    let kernel = window.kernel[1];
-    let picked = x.pick(&[channels, size[0], out[1], kernel], &across)?;
-    let rows = Tensor::new(x.batch(), &[channels, size[0], out[1]], maximum(p, picked.into_data(), kernel)?)?;
-    let kernel = window.kernel[0];
-    let down: Vec<usize> = (0..channels)
-        .flat_map(|c| {
-            let starts = groups(window, 0, out[0], size[0]);
-            let per = kernel;
-            (0..out[0]).flat_map(move |r| {
-                let starts = starts[r * per..(r + 1) * per].to_vec();
-                (0..out[1]).flat_map(move |col| {
-                    starts.clone().into_iter().map(move |at| (c * size[0] + at) * out[1] + col)
-                })
+    let window = *window;
+    match MaxOrder::of(&window, size, out) {
+        MaxOrder::Whole => {
+            let places = places(&window, channels, size, [Some(out[0]), Some(out[1])]);
+            maximum(x, &places, window.kernel[0] * window.kernel[1], vec![channels, out[0], out[1]])
+        }
+        MaxOrder::Separate { first } => {
+            let second = 1 - first;
+            let mut along = [None; 2];
+            along[first] = Some(out[first]);
+            let first_places = places(&window, channels, size, along);
+            let mut between = size;
+            between[first] = out[first];
+            let mut along = [None; 2];
+            along[second] = Some(out[second]);
+            let second_places = places(&window, channels, between, along);
+            let shape = vec![channels, between[0], between[1]];
+            let done = vec![channels, out[0], out[1]];
+            then(maximum(x, &first_places, window.kernel[first], shape)?, move |between| {
+                maximum(&between, &second_places, window.kernel[second], done)
             })
-        })
-        .collect();
-    let picked = rows.pick(&[channels, out[0], out[1], kernel], &down)?;
-    Tensor::new(x.batch(), &[channels, out[0], out[1]], maximum(p, picked.into_data(), kernel)?)
+        }
+    }
 }
 
-fn maximum<P: Protocol>(p: &mut P, x: P::Arith, group: usize) -> Result<P::Arith> {
-    if group == 1 { Ok(x) } else { p.max(&x, group) }
+/// In which order the comparisons of a maximum are made.
+enum MaxOrder {
+    /// Every window by itself.
+    Whole,
+    /// Along dimension `first` for all places of the other, then along that.
+    Separate {
+        /// 0 for height, 1 for width.
+        first: usize,
+    },
 }
 
-/// For each window along dimension `d` the places it covers, always as many as its kernel has.
-fn groups(window: &Window, d: usize, out: usize, size: usize) -> Vec<usize> {
-    (0..out)
-        .flat_map(|o| {
-            let covered: Vec<usize> = window.covered(d, o, size).collect();
-            let first = covered.first().copied().expect("no window lies in the padding alone");
-            covered.into_iter().chain(core::iter::repeat(first)).take(window.kernel[d])
-        })
-        .collect()
+impl MaxOrder {
+    /// The order with the fewest comparisons; of equal ones the one with the fewest half-rounds.
+    fn of(window: &Window, size: [usize; 2], out: [usize; 2]) -> Self {
+        let [h, w] = window.kernel;
+        let whole = out[0] * out[1] * (h * w - 1);
+        let separate = |first: usize| {
+            let second = 1 - first;
+            out[first]
+                * ((window.kernel[first] - 1) * size[second] + (window.kernel[second] - 1) * out[second])
+        };
+        let first = usize::from(separate(1) <= separate(0));
+        if separate(first) < whole { Self::Separate { first } } else { Self::Whole }
+    }
+}
+
+/// The places that each window covers in each plane, along the dimensions with a number of windows; along the others
+/// each place by itself.
+fn places(window: &Window, channels: usize, size: [usize; 2], along: [Option<usize>; 2]) -> Vec<usize> {
+    let groups: [Vec<Vec<usize>>; 2] = core::array::from_fn(|d| match along[d] {
+        Some(out) => (0..out).map(|o| covered(window, d, o, size[d])).collect(),
+        None => (0..size[d]).map(|at| vec![at]).collect(),
+    });
+    let mut places = Vec::new();
+    for plane in 0..channels {
+        for rows in &groups[0] {
+            for cols in &groups[1] {
+                for row in rows {
+                    places.extend(cols.iter().map(|col| (plane * size[0] + row) * size[1] + col));
+                }
+            }
+        }
+    }
+    places
+}
+
+/// The places of window `out` along dimension `d`, always as many as its kernel has.
+fn covered(window: &Window, d: usize, out: usize, size: usize) -> Vec<usize> {
+    let covered: Vec<usize> = window.covered(d, out, size).collect();
+    let first = covered.first().copied().expect("no window lies in the padding alone");
+    covered.into_iter().chain(core::iter::repeat(first)).take(window.kernel[d]).collect()
+}
+
+/// The maxima of groups of places, as samples of `shape`.
+fn maximum<'k, P: Protocol>(
+    x: &Tensor<P::Arith>,
+    places: &[usize],
+    group: usize,
+    shape: Vec<usize>,
+) -> Result<Stage<'k, P>> {
+    let (batch, picked) = (x.batch(), x.pick(&[places.len()], places)?.into_data());
+    if group == 1 {
+        return Ok(Stage::Done(Tensor::new(batch, &shape, picked)?));
+    }
+    Ok(Stage::arith(Op::Max(picked, group), move |_, y| Ok(Stage::Done(Tensor::new(batch, &shape, y)?))))
+}
+
+/// What follows the value of a stage.
+fn then<'k, P: Protocol + 'k>(
+    stage: Stage<'k, P>,
+    next: impl FnOnce(Tensor<P::Arith>) -> Result<Stage<'k, P>> + 'k,
+) -> Result<Stage<'k, P>> {
+    Ok(match stage {
+        Stage::Done(value) => next(value)?,
+        Stage::Ask(op, rest) => Stage::Ask(op, Box::new(move |p, value| then(rest(p, value)?, next))),
+    })
 }
 
 /// The public factors of a mean: 2^shift divided by the size of each window, and the shift.
