@@ -1,4 +1,6 @@
-//! What the tests in `tests/tests/` share: reading the workspace's own sources.
+//! What the tests in `tests/tests/` share: reading the workspace's own sources, and running programs from files.
+
+pub mod suite;
 
 use std::path::{Path, PathBuf};
 

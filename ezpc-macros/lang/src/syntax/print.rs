@@ -48,7 +48,7 @@ impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let suffix = |label: &Option<Label>| label.map(|l| format!("_{l}")).unwrap_or_default();
         match &self.kind {
-            ExprKind::Int(value, suffix) => write!(f, "{value}{suffix}"),
+            ExprKind::Int(value, suffix) => write!(f, "{value}{}", suffix.replace('l', "L")),
             ExprKind::Float(text) => f.write_str(text),
             ExprKind::Bool(value) => write!(f, "{value}"),
             ExprKind::Var(name) => f.write_str(name),
