@@ -73,8 +73,9 @@ pub trait Protocol {
     /// Only the value is revealed when it is a function of the secrets alone. The results of [`Protocol::linear`]
     /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::relu_trunc`] and [`Trunc::Near`] are rounded in a way
     /// that depends on the shares or on noise: before opening one of them, keep guard bits and drop them with
-    /// [`Trunc::Floor`], or whoever learns it learns low bits of what was rounded away. Results of
-    /// [`Protocol::linear`] are not opened to the owner of its weights without that.
+    /// [`Trunc::Floor`], or whoever learns it learns low bits of what was rounded away. What [`Protocol::linear`]
+    /// rounded under private weights is not opened to their owner without that: the two-party protocol refuses
+    /// (SECURITY.md, Opening rule).
     fn reveal(&mut self, x: &Self::Arith, to: Reveal) -> Result<Option<RingVec>>;
 
     /// Opens a Boolean vector, as [`Protocol::reveal`].

@@ -66,28 +66,85 @@ impl ShareVec for BitPlanes {
     }
 }
 
+/// Whose weights a value was multiplied with and then rounded: see SECURITY.md, Opening rule.
+///
+/// The rounding of such a product depends on noise of the other party's ciphertexts, so it is not opened to the owner
+/// of the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rounded([bool; 2]);
+
+impl Rounded {
+    /// Under nobody's weights.
+    pub(crate) const NOT: Self = Self([false; 2]);
+
+    /// Under the weights of `owner`.
+    pub(crate) fn under(owner: Party) -> Self {
+        Self(Party::BOTH.map(|party| party == owner))
+    }
+
+    /// Under the weights of either.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self([self.0[0] || other.0[0], self.0[1] || other.0[1]])
+    }
+
+    /// Whether the weights were those of `owner`.
+    pub(crate) const fn is_under(self, owner: Party) -> bool {
+        self.0[owner.index()]
+    }
+}
+
 /// One party's share of a vector: x = x0 + x1 mod 2^k for ring elements, x = x0 ^ x1 for Boolean words.
 ///
 /// A type of its own, so that a share is never taken for the value. Cloning shares the memory. `Debug` prints the
 /// shape.
-pub struct Shared<T>(Arc<T>);
+pub struct Shared<T> {
+    share: Arc<T>,
+    rounded: Rounded,
+}
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { share: Arc::clone(&self.share), rounded: self.rounded }
     }
 }
 
 impl<T> Shared<T> {
-    /// This party's share.
+    /// This party's share of a value that no layer has rounded.
     pub(crate) fn new(share: T) -> Self {
-        Self(Arc::new(share))
+        Self::rounded_as(share, Rounded::NOT)
+    }
+
+    /// This party's share of a value with such roundings in it.
+    pub(crate) fn rounded_as(share: T, rounded: Rounded) -> Self {
+        Self { share: Arc::new(share), rounded }
     }
 
     /// This party's share: what the protocol works on, meaningless on its own.
     #[must_use]
     pub fn share(&self) -> &T {
-        &self.0
+        &self.share
+    }
+
+    /// The roundings in the value.
+    pub(crate) const fn rounded(&self) -> Rounded {
+        self.rounded
+    }
+
+    /// A local function of the share.
+    pub(crate) fn map<U>(&self, f: impl FnOnce(&T) -> U) -> Shared<U> {
+        Shared::rounded_as(f(&self.share), self.rounded)
+    }
+
+    /// A local function of two shares.
+    pub(crate) fn zip<U>(&self, other: &Self, f: impl FnOnce(&T, &T) -> U) -> Shared<U> {
+        Shared::rounded_as(f(&self.share, &other.share), self.rounded.or(other.rounded))
+    }
+
+    /// A local function of several shares.
+    pub(crate) fn join<U>(parts: &[&Self], f: impl FnOnce(&[&T]) -> U) -> Shared<U> {
+        let shares: Vec<&T> = parts.iter().map(|p| p.share()).collect();
+        let rounded = parts.iter().fold(Rounded::NOT, |all, p| all.or(p.rounded));
+        Shared::rounded_as(f(&shares), rounded)
     }
 }
 
@@ -115,19 +172,19 @@ impl Shared<BitPlanes> {
 
 impl<T: ShareVec> ShareVec for Shared<T> {
     fn len(&self) -> usize {
-        self.0.len()
+        self.share.len()
     }
     fn width(&self) -> Width {
-        self.0.width()
+        self.share.width()
     }
     fn gather(&self, indices: &[usize]) -> Self {
-        Self::new(self.0.gather(indices))
+        self.map(|share| share.gather(indices))
     }
     fn slice(&self, range: Range<usize>) -> Self {
-        Self::new(self.0.slice(range))
+        self.map(|share| share.slice(range))
     }
     fn concat(parts: &[&Self]) -> Self {
-        Self::new(T::concat(&parts.iter().map(|p| p.share()).collect::<Vec<_>>()))
+        Self::join(parts, T::concat)
     }
 }
 

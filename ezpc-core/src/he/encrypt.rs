@@ -19,7 +19,10 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
-/// This party's secret keys and the peer's public ones, for one session.
+/// This party's secret keys and the peer's public ones, for one session, and the numbers of what they encrypt.
+///
+/// Layers with results of more than 29 bits that round have a key for each run instead: nothing that is opened of such a
+/// result tells of another ciphertext. SECURITY.md, Opening rule.
 ///
 /// Public polynomials come from the session's name and a counter that both parties advance alike: a layer
 /// reserves as many as it needs, and none is used twice.
@@ -38,7 +41,7 @@ pub struct HeKeys {
 pub async fn he_setup(io: Io, party: Party, session: SessionId, rng: &mut Prg) -> Result<HeKeys> {
     let mut message = Vec::new();
     let secret = RingSet::ALL.map(|set| {
-        let (secret, public) = SecretKey::generate(set, &session, party, rng);
+        let (secret, public) = SecretKey::generate(&KeyName { session, holder: party, set, run: None }, rng);
         let start = message.len();
         message.resize(start + public_len(set), 0);
         codec::write_residues(&public, &mut message[start..]);
@@ -49,7 +52,7 @@ pub async fn he_setup(io: Io, party: Party, session: SessionId, rng: &mut Prg) -
     let mut peer = Vec::new();
     for set in RingSet::ALL {
         let (bytes, more) = rest.split_at(public_len(set));
-        peer.push(PublicKey::read(set, &session, party.peer(), bytes)?);
+        peer.push(PublicKey::read(&KeyName { session, holder: party.peer(), set, run: None }, bytes)?);
         rest = more;
     }
     let peer = peer.try_into().ok().expect("one key a set");
@@ -63,7 +66,8 @@ pub fn he_setup_cost() -> Cost {
     Cost::level(bytes, bytes)
 }
 
-const fn public_len(set: RingSet) -> usize {
+/// The bytes of a public key.
+pub(crate) const fn public_len(set: RingSet) -> usize {
     codec::residues_len(set.limbs() * set.degree())
 }
 
@@ -90,6 +94,24 @@ impl HeKeys {
         &self.peer[set as usize]
     }
 
+    /// A key pair of this party for one run of one layer, named by the `index` of its first ciphertext, and what the
+    /// peer needs of it.
+    pub(crate) fn one_time(&self, set: RingSet, index: u64, rng: &mut Prg) -> (SecretKey, Vec<u8>) {
+        let key = KeyName { session: self.session, holder: self.party, set, run: Some(index) };
+        let (secret, public) = SecretKey::generate(&key, rng);
+        let mut bytes = vec![0; public_len(set)];
+        codec::write_residues(&public, &mut bytes);
+        (secret, bytes)
+    }
+
+    /// The public part of the peer's key for one run of one layer, as [`HeKeys::one_time`] made it.
+    pub(crate) fn peers_one_time(&self, set: RingSet, index: u64, bytes: &[u8]) -> Result<PublicKey> {
+        PublicKey::read(
+            &KeyName { session: self.session, holder: self.party.peer(), set, run: Some(index) },
+            bytes,
+        )
+    }
+
     /// The transform of the public polynomial `index` of ciphertexts that `holder` encrypts.
     pub(crate) fn public_poly(&self, holder: Party, set: RingSet, index: u64, poly: &mut [u32]) {
         let mut stream = Prg::from_seed(
@@ -109,13 +131,28 @@ impl fmt::Debug for HeKeys {
     }
 }
 
-/// The public polynomial of a key, derived by both parties: one of the peer's choice could be zero.
-fn key_poly(set: RingSet, session: &SessionId, holder: Party) -> Vec<u32> {
-    let seed =
-        Kdf::new("he public key").part(session.as_bytes()).part(&[holder.index() as u8, set as u8]).block();
-    let mut a = vec![0; set.limbs() * set.degree()];
-    sample::uniform(set.ring(), &mut Prg::from_seed(seed), &mut a);
-    a
+/// What tells a key from all others.
+struct KeyName {
+    session: SessionId,
+    holder: Party,
+    set: RingSet,
+    /// The first ciphertext of the only run that the key serves, if it does not serve the session.
+    run: Option<u64>,
+}
+
+impl KeyName {
+    /// The public polynomial of the key, derived by both parties: one of the peer's choice could be zero.
+    fn public_poly(&self) -> Vec<u32> {
+        let holder = [self.holder.index() as u8, self.set as u8];
+        let of = |label| Kdf::new(label).part(self.session.as_bytes()).part(&holder);
+        let seed = match self.run {
+            None => of("he public key"),
+            Some(first) => of("he one-time key").part(&first.to_le_bytes()),
+        };
+        let mut a = vec![0; self.set.limbs() * self.set.degree()];
+        sample::uniform(self.set.ring(), &mut Prg::from_seed(seed.block()), &mut a);
+        a
+    }
 }
 
 /// A ternary secret key.
@@ -127,13 +164,13 @@ pub(crate) struct SecretKey {
 
 impl SecretKey {
     /// A fresh key and the transform of its public key's second half.
-    fn generate(set: RingSet, session: &SessionId, holder: Party, rng: &mut Prg) -> (Self, Vec<u32>) {
-        let ring = set.ring();
+    fn generate(name: &KeyName, rng: &mut Prg) -> (Self, Vec<u32>) {
+        let ring = name.set.ring();
         let mut s = Noise::Ternary.poly(ring, rng);
         ring.forward(&mut s);
         to_mont(ring, &mut s);
-        let key = Self { set, s: Secret::new(core::mem::take(&mut *s)) };
-        let mut b = key_poly(set, session, holder);
+        let key = Self { set: name.set, s: Secret::new(core::mem::take(&mut *s)) };
+        let mut b = name.public_poly();
         key.multiply(&mut b);
         let mut error = Noise::Error.poly(ring, rng);
         ring.forward(&mut error);
@@ -172,14 +209,15 @@ pub(crate) struct PublicKey {
 }
 
 impl PublicKey {
-    fn read(set: RingSet, session: &SessionId, holder: Party, bytes: &[u8]) -> Result<Self> {
+    fn read(name: &KeyName, bytes: &[u8]) -> Result<Self> {
+        let set = name.set;
         let ring = set.ring();
         let mut b = vec![0; set.limbs() * set.degree()];
         if !codec::read_residues(bytes, set.primes(), set.degree(), &mut b) {
             return Err(Error::peer("a public key whose residues are not reduced"));
         }
         to_mont(ring, &mut b);
-        let mut a = key_poly(set, session, holder);
+        let mut a = name.public_poly();
         to_mont(ring, &mut a);
         Ok(Self { set, b, a })
     }

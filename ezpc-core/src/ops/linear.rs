@@ -73,22 +73,42 @@ fn linear_with<'a>(
         }
         let job = Job { keys, plan, first, x, threads: threads.max(1), privacy };
         let mut y = vec![0; plan.spec().output_len()];
+        let (set, one_time) = (plan.precision().set, plan.one_time_key());
+        // A key of this run's own ends with it.
+        let (own, public) = match one_time && !mine {
+            true => {
+                let (secret, public) = keys.one_time(set, first, &mut rng.fork("he one-time key"));
+                (Some(secret), public)
+            }
+            false => (None, Vec::new()),
+        };
+        let mut peers = None;
         // A piece travels up while the answer to the one before travels down.
         let mut received = Vec::new();
         for level in 0..=plan.pieces() {
-            let (up, down) =
-                (plan.upload_len(level), level.checked_sub(1).map_or(0, |p| plan.answers_len(p)));
+            let before = level.checked_sub(1);
             if let Some(weights) = weights {
-                let message = match level.checked_sub(1) {
-                    Some(piece) => job.answer(piece, weights, &received, &mut rng, &mut y)?,
+                let message = match before {
+                    Some(piece) => {
+                        let (key, ciphertexts) = received.split_at(plan.key_len(piece));
+                        if one_time && piece == 0 {
+                            peers = Some(keys.peers_one_time(set, first, key)?);
+                        }
+                        let key = peers.as_ref().unwrap_or(keys.peer(set));
+                        job.answer(piece, key, weights, ciphertexts, &mut rng, &mut y)?
+                    }
                     None => Vec::new(),
                 };
-                received = io.exchange(&message, up).await;
+                received = io.exchange(&message, plan.key_len(level) + plan.upload_len(level)).await;
             } else {
-                let message = if level < plan.pieces() { job.upload(level, &mut rng) } else { Vec::new() };
-                received = io.exchange(&message, down).await;
-                if let Some(piece) = level.checked_sub(1) {
-                    job.decrypt(piece, &received, &mut y);
+                let key = own.as_ref().unwrap_or(keys.secret(set));
+                let mut message = if level == 0 { public.clone() } else { Vec::new() };
+                if level < plan.pieces() {
+                    message.extend(job.upload(level, key, &mut rng));
+                }
+                received = io.exchange(&message, before.map_or(0, |p| plan.answers_len(p))).await;
+                if let Some(piece) = before {
+                    job.decrypt(piece, key, &received, &mut y);
                 }
             }
         }
@@ -102,7 +122,7 @@ pub fn linear_private_cost(plan: &LinearPlan, owner: Party) -> Cost {
     (0..=plan.pieces()).fold(Cost::none(), |cost, level| {
         let down = level.checked_sub(1).map_or(0, |p| plan.answers_len(p));
         let mut sent = [0; 2];
-        sent[owner.peer().index()] = plan.upload_len(level);
+        sent[owner.peer().index()] = plan.key_len(level) + plan.upload_len(level);
         sent[owner.index()] = down;
         cost.then(Cost::level(sent[0], sent[1]))
     })

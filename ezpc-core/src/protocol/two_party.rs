@@ -6,6 +6,7 @@
 pub(crate) mod gadget;
 pub(crate) mod layer;
 mod methods;
+mod opening;
 mod output;
 pub(crate) mod schedule;
 
@@ -184,7 +185,7 @@ impl TwoParty {
             half_rounds = half_rounds.max(summary.half_rounds);
         }
         self.channel.count_half_rounds(half_rounds);
-        Ok(outputs.into_iter().map(Output::into_val).collect())
+        Ok(outputs.into_iter().zip(ops).map(|(output, op)| output.into_val(opening::rounded(op))).collect())
     }
 
     /// Opens packed lanes to the parties of `to`.
@@ -256,13 +257,19 @@ impl Protocol for TwoParty {
     }
 
     /// One half-round, k bits an element to each party that learns it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) at both parties, before anything is sent, when the value
+    /// holds roundings of a layer whose weights are those of a party that would learn it.
     fn reveal(&mut self, x: &Arith, to: Reveal) -> Result<Option<RingVec>> {
+        opening::check(x.rounded(), to)?;
         let peers = self.open(x.share(), to)?;
         Ok(peers.map(|lanes| x.share().add(&RingVec::new(x.width(), lanes))))
     }
 
-    /// One half-round, k bits a word to each party that learns it.
+    /// One half-round, k bits a word to each party that learns it. Refuses as [`Protocol::reveal`].
     fn reveal_bool(&mut self, x: &Bool, to: Reveal) -> Result<Option<BitPlanes>> {
+        opening::check(x.rounded(), to)?;
         let lanes = RingVec::new(x.width(), x.share().to_lanes());
         let peers = self.open(&lanes, to)?;
         Ok(peers.map(|p| x.share().zip(&BitPlanes::from_lanes(x.width().bits(), &p), BitVec::xor)))
@@ -277,39 +284,39 @@ impl Protocol for TwoParty {
     }
 
     fn add(&self, x: &Arith, y: &Arith) -> Arith {
-        Shared::new(x.share().add(y.share()))
+        x.zip(y, RingVec::add)
     }
 
     fn sub(&self, x: &Arith, y: &Arith) -> Arith {
-        Shared::new(x.share().sub(y.share()))
+        x.zip(y, RingVec::sub)
     }
 
     fn scale(&self, x: &Arith, by: &[u64]) -> Arith {
-        Shared::new(x.share().scale(by))
+        x.map(|share| share.scale(by))
     }
 
     fn reduce(&self, x: &Arith, width: Width) -> Arith {
-        Shared::new(x.share().reduce(width))
+        x.map(|share| share.reduce(width))
     }
 
     fn trunc_reduce(&self, x: &Arith, shift: u32) -> Arith {
-        Shared::new(x.share().shift_down(shift))
+        x.map(|share| share.shift_down(shift))
     }
 
     fn xor(&self, x: &Bool, y: &Bool) -> Bool {
-        Shared::new(x.share().zip(y.share(), BitVec::xor))
+        x.zip(y, |x, y| x.zip(y, BitVec::xor))
     }
 
     fn and_public(&self, x: &Bool, mask: &BitPlanes) -> Bool {
-        Shared::new(x.share().zip(mask, BitVec::and))
+        x.map(|share| share.zip(mask, BitVec::and))
     }
 
     fn planes(&self, x: &Bool, planes: &[usize]) -> Bool {
-        Shared::new(x.share().select_planes(planes))
+        x.map(|share| share.select_planes(planes))
     }
 
     fn join_planes(&self, planes: &[&Bool]) -> Bool {
-        Shared::new(BitPlanes::stack(&planes.iter().map(|p| p.share()).collect::<Vec<_>>()))
+        Shared::join(planes, BitPlanes::stack)
     }
 
     /// One half-round of 32 bytes each way, counted as setup.

@@ -1,7 +1,7 @@
 //! One suite, many back ends: every operation against its definition on edge values, odd widths and odd sizes.
 //!
 //! Both parties of a two-party back end run the suite on their own side; inputs come from both of them in turn
-//! and every result is opened to both. A mismatch panics with the operation, the shape and the element.
+//! and every result is opened to both, or to all who may learn it. A mismatch panics with the operation, the shape and the element.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -131,8 +131,23 @@ impl<P: Protocol> Suite<'_, P> {
 
     /// Opens `got` and compares: the difference to `want` must be one of `errors`.
     fn expect(&mut self, what: &str, got: &P::Arith, want: &RingVec, errors: &[i64]) -> Result<()> {
+        self.expect_to(Reveal::Both, what, got, want, errors)
+    }
+
+    /// Compares at the parties of `to`.
+    fn expect_to(
+        &mut self,
+        to: Reveal,
+        what: &str,
+        got: &P::Arith,
+        want: &RingVec,
+        errors: &[i64],
+    ) -> Result<()> {
         assert_eq!((got.len(), got.width()), (want.len(), want.width()), "{what}: shape");
-        let got = self.p.reveal(got, Reveal::Both)?.expect("opened to both");
+        let opened = self.p.reveal(got, to)?;
+        let learns = self.p.party().is_none_or(|party| to.includes(party));
+        assert_eq!(opened.is_some(), learns, "{what}: opened");
+        let Some(got) = opened else { return Ok(()) };
         let width = want.width();
         for (i, (&g, &w)) in got.lanes().iter().zip(want.lanes()).enumerate() {
             let error = width.signed(width.wrap(g.wrapping_sub(w)));
@@ -399,7 +414,12 @@ fn check_layer<P: Protocol>(p: &mut P, layer: &Linear<P::Arith>, x: &RingVec, wa
     let sx = suite.input(Party::Client, x)?;
     let got = suite.p.linear(layer, &sx)?;
     let errors: &[i64] = if layer.spec.shift == 0 { &[0] } else { &[-1, 0, 1, 2] };
-    suite.expect(&format!("{:?} with {:?}", layer.spec.kind, layer.weights), &got, want, errors)
+    // A rounded product is not opened to the owner of its weights.
+    let to = match &*layer.weights {
+        Operand::Private { owner, .. } if layer.spec.shift > 0 => Reveal::To(owner.peer()),
+        _ => Reveal::Both,
+    };
+    suite.expect_to(to, &format!("{:?} with {:?}", layer.spec.kind, layer.weights), &got, want, errors)
 }
 
 #[cfg(test)]

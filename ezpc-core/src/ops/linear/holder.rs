@@ -4,11 +4,12 @@ use super::Job;
 use super::spread::spread;
 use crate::crypto::Prg;
 use crate::he::codec::write_residues;
+use crate::he::encrypt::SecretKey;
 use zeroize::Zeroizing;
 
 impl Job<'_> {
     /// The ciphertexts of a piece: of each group and channel block, all tiles.
-    pub(super) fn upload(&self, piece: usize, rng: &mut Prg) -> Vec<u8> {
+    pub(super) fn upload(&self, piece: usize, key: &SecretKey, rng: &mut Prg) -> Vec<u8> {
         let plan = self.plan;
         let (geometry, set) = (plan.geometry(), plan.precision().set);
         let (tiles, offset) = plan.tiles(piece);
@@ -24,14 +25,14 @@ impl Job<'_> {
             let mut a = Zeroizing::new(vec![0; set.limbs() * set.degree()]);
             let index = self.first + (offset + i) as u64;
             self.keys.public_poly(self.keys.party(), set, index, &mut a);
-            self.keys.secret(set).encrypt(&mut poly, a, &mut rng);
+            key.encrypt(&mut poly, a, &mut rng);
             write_residues(&poly, bytes);
         });
         message
     }
 
     /// Decrypts the answers to a piece into shares of the outputs.
-    pub(super) fn decrypt(&self, piece: usize, answers: &[u8], y: &mut [u64]) {
+    pub(super) fn decrypt(&self, piece: usize, key: &SecretKey, answers: &[u8], y: &mut [u64]) {
         let plan = self.plan;
         let geometry = plan.geometry();
         let tiles = plan.tiles(piece).0;
@@ -46,7 +47,6 @@ impl Job<'_> {
                 }
             }
         }
-        let key = self.keys.secret(plan.precision().set);
         let shares = spread(self.threads, items, |(group, to, tile, bytes)| {
             let mut shares = Zeroizing::new(Vec::with_capacity(geometry.outputs_len(tile, to)));
             let needed = geometry.outputs(tile, group, to).map(|(at, ..)| at);

@@ -75,13 +75,15 @@ fn stages() {
             threads: 1,
             privacy: Privacy::Fresh,
         };
+        let set = plan.precision().set;
+        let (secret, public) = (keys[1].secret(set), keys[0].peer(set));
         let mut y = vec![0; spec.output_len()];
         let uploads: Vec<_> = time("encrypt", || {
-            (0..plan.pieces()).map(|p| job(Party::Client).upload(p, &mut prg(1))).collect()
+            (0..plan.pieces()).map(|p| job(Party::Client).upload(p, secret, &mut prg(1))).collect()
         });
         let answers: Vec<_> = time("answer", || {
             let mut answer =
-                |p: usize| job(Party::Server).answer(p, &prepared, &uploads[p], &mut prg(2), &mut y);
+                |p: usize| job(Party::Server).answer(p, public, &prepared, &uploads[p], &mut prg(2), &mut y);
             (0..plan.pieces()).map(|p| answer(p).expect("an answer")).collect()
         });
         let mut columns = Vec::new();
@@ -106,7 +108,7 @@ fn stages() {
         });
         time("decrypt", || {
             for (p, answer) in answers.iter().enumerate() {
-                job(Party::Client).decrypt(p, answer, &mut y);
+                job(Party::Client).decrypt(p, secret, answer, &mut y);
             }
         });
     }

@@ -7,6 +7,7 @@ use crate::arch::residues::add_assign;
 use crate::crypto::Prg;
 use crate::error::{Error, Result};
 use crate::he::codec::read_residues;
+use crate::he::encrypt::PublicKey;
 use zeroize::Zeroizing;
 
 impl Job<'_> {
@@ -14,6 +15,7 @@ impl Job<'_> {
     pub(super) fn answer(
         &self,
         piece: usize,
+        key: &PublicKey,
         weights: &PreparedWeights,
         ciphertexts: &[u8],
         rng: &mut Prg,
@@ -37,7 +39,6 @@ impl Job<'_> {
                 items.push((chunk, rows, bytes, rngs));
                 rest = more;
             }
-            let key = self.keys.peer(plan.precision().set);
             let shares = spread(self.threads, items, |(chunk, rows, mut bytes, rngs)| {
                 let matrices = weights.matrices(plan, group, chunk);
                 let mut products = self.multiply(matrices, &columns, 2 * tiles.len(), rows.len());

@@ -4,6 +4,7 @@ use crate::arch::mac::ROWS;
 use crate::error::{Error, Result};
 use crate::he::answer::Precision;
 use crate::he::codec::residues_len;
+use crate::he::encrypt::public_len;
 use crate::he::ring::RingSet;
 use crate::he::tile::{Geometry, Prices, Tile, choose};
 use crate::spec::{ConvSpec, LinearKind, LinearSpec};
@@ -136,6 +137,16 @@ impl LinearPlan {
     /// Bytes of the ciphertexts of a piece.
     pub(super) fn upload_len(&self, piece: usize) -> usize {
         self.tiles(piece).0.len() * self.geometry.groups() * self.geometry.ins() * self.ciphertext_len()
+    }
+
+    /// Whether each run has a key of its own: results of more than 29 bits that round.
+    pub(super) fn one_time_key(&self) -> bool {
+        self.spec.shift > 0 && self.precision.set == RingSet::Large
+    }
+
+    /// Bytes in front of the ciphertexts of a piece: the public part of a run's own key, with the first piece.
+    pub(super) fn key_len(&self, piece: usize) -> usize {
+        if piece == 0 && self.one_time_key() { public_len(self.precision.set) } else { 0 }
     }
 
     /// Answer `to` of a tile, in bytes.

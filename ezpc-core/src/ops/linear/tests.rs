@@ -238,6 +238,48 @@ fn threads_change_nothing() {
     assert_eq!(one, case.run(&keys(), Party::Server, 64, 3));
 }
 
+/// A result of more than 29 bits that rounds: each run has a key of its own, which goes ahead of its ciphertexts.
+#[test]
+fn wide_results_have_one_time_keys() {
+    let keys = keys();
+    let case = |shift| {
+        let kind = LinearKind::Conv(square([2, 3], 9, 3, 1));
+        Case::new(kind, 44, shift, 10, 14, 5)
+    };
+    for (shift, one_time) in [(12, true), (15, false), (0, false)] {
+        let case = case(shift);
+        assert_eq!(case.plan.one_time_key(), one_time);
+        let key = if one_time { crate::he::encrypt::public_len(case.plan.precision().set) } else { 0 };
+        let cost = linear_private_cost(&case.plan, Party::Server);
+        assert_eq!(cost.bytes(Party::Client), key + case.plan.upload_len(0));
+        let errors = case.errors(&case.run(&keys, Party::Server, 1, 3));
+        assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
+    }
+    // What one run encrypts, neither the session's key nor that of another run opens.
+    let set = case(12).plan.precision().set;
+    let ring = set.ring();
+    let n = set.degree();
+    let (one, public) = keys[1].one_time(set, 0, &mut prg(1));
+    let (other, _) = keys[1].one_time(set, 5, &mut prg(2));
+    let decrypts = |key: &crate::he::encrypt::SecretKey| {
+        let mut b = vec![0; set.limbs() * n];
+        one.encrypt(&mut b, zeroize::Zeroizing::new(poly(&keys[1], set)), &mut prg(3));
+        let mut product = poly(&keys[1], set);
+        key.multiply(&mut product);
+        ring.inverse(&mut product);
+        ring.combine(&mut b, &product, crate::arch::residues::add_assign);
+        (0..n).all(|j| (ring.lift(|i| b[i * n + j]) as i128).unsigned_abs() <= 21)
+    };
+    fn poly(keys: &HeKeys, set: crate::he::ring::RingSet) -> Vec<u32> {
+        let mut a = vec![0; set.limbs() * set.degree()];
+        keys.public_poly(Party::Client, set, 0, &mut a);
+        a
+    }
+    assert!(decrypts(&one));
+    assert!(!decrypts(&other) && !decrypts(keys[1].secret(set)));
+    assert!(keys[0].peers_one_time(set, 0, &public).is_ok());
+}
+
 #[test]
 fn large_weights_are_refused_with_what_to_lower() {
     let kind = LinearKind::MatMul(MatMulSpec { rows: 4, inner: 512, cols: 4 });
@@ -291,6 +333,7 @@ fn arguments_that_do_not_fit_are_refused() {
 /// The client's upload, the server's answer and its shares, of a layer in one piece.
 fn transcript(case: &Case, keys: &[HeKeys; 2], privacy: Privacy) -> (Vec<u8>, Vec<u8>, Vec<u64>) {
     assert_eq!(case.plan.pieces(), 1);
+    let set = case.plan.precision().set;
     let shares = case.shares(1);
     let job = |party: Party| Job {
         keys: &keys[party.index()],
@@ -300,9 +343,10 @@ fn transcript(case: &Case, keys: &[HeKeys; 2], privacy: Privacy) -> (Vec<u8>, Ve
         threads: 1,
         privacy,
     };
-    let upload = job(Party::Client).upload(0, &mut prg(20));
+    let upload = job(Party::Client).upload(0, keys[1].secret(set), &mut prg(20));
     let mut y = vec![0; case.plan.spec().output_len()];
-    let answer = job(Party::Server).answer(0, &case.prepared(1), &upload, &mut prg(21), &mut y);
+    let answer =
+        job(Party::Server).answer(0, keys[0].peer(set), &case.prepared(1), &upload, &mut prg(21), &mut y);
     (upload, answer.expect("an answer"), y)
 }
 

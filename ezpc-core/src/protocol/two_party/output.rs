@@ -2,7 +2,7 @@
 
 use crate::protocol::{Op, ShareVec, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
-use crate::sharing::Shared;
+use crate::sharing::{Rounded, Shared};
 use core::cell::RefCell;
 use core::ops::Range;
 
@@ -68,12 +68,15 @@ impl Output {
         }
     }
 
-    pub(super) fn into_val(self) -> Val<Shared<RingVec>, Shared<BitPlanes>> {
+    /// The result, with what is known of the roundings in it.
+    pub(super) fn into_val(self, rounded: Rounded) -> Val<Shared<RingVec>, Shared<BitPlanes>> {
         match self.0.into_inner() {
-            Buffer::Arith { width, lanes } => Val::Arith(Shared::new(RingVec::new(width, lanes))),
+            Buffer::Arith { width, lanes } => {
+                Val::Arith(Shared::rounded_as(RingVec::new(width, lanes), rounded))
+            }
             Buffer::Bool { len, planes } => {
                 let planes = planes.into_iter().map(|words| BitVec::from_words(len, words)).collect();
-                Val::Bool(Shared::new(BitPlanes::new(planes)))
+                Val::Bool(Shared::rounded_as(BitPlanes::new(planes), rounded))
             }
         }
     }
