@@ -2,8 +2,12 @@
 
 use clap::error::ErrorKind as ClapError;
 use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
+#[cfg(feature = "tls")]
+use ezpc_core::transport::tls::{Identity, Tls, Trust};
 use ezpc_core::{Error, Result};
 use std::net::ToSocketAddrs;
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,10 +42,20 @@ pub struct Common {
     #[arg(long, help_heading = "Connection")]
     pub insecure_plain_tcp: bool,
 
-    /// The longest wait for the peer, in seconds.
+    /// Who this party is and whom it trusts.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
+    /// The longest wait for a message of the peer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = "Connection",
           value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub timeout: u64,
+
+    /// The longest time for the whole session, in seconds; no limit by default.
+    #[arg(long, value_name = "SECONDS", help_heading = "Connection",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub deadline: Option<u64>,
 
     /// How many threads a party may use.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
@@ -54,6 +68,54 @@ pub struct Common {
     /// Show no progress.
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// Who this party is and whom it trusts. `keygen` makes the files.
+#[cfg(feature = "tls")]
+#[derive(Args, Clone, Debug)]
+pub struct TlsArgs {
+    /// This party's certificate, PEM: encrypts and authenticates the connection.
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "Connection")]
+    pub cert: Option<PathBuf>,
+
+    /// This party's private key, PEM, readable by its owner only.
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "Connection")]
+    pub key: Option<PathBuf>,
+
+    /// The certificate of the peer, PEM: nobody else is talked to.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "cert",
+        conflicts_with = "authority",
+        help_heading = "Connection"
+    )]
+    pub peer_cert: Option<PathBuf>,
+
+    /// The certificate of the authority that vouches for the peer, PEM.
+    #[arg(long, value_name = "FILE", requires_all = ["cert", "peer_name"], help_heading = "Connection")]
+    pub authority: Option<PathBuf>,
+
+    /// The name that the authority has certified for the peer.
+    #[arg(long, value_name = "NAME", requires = "authority", help_heading = "Connection")]
+    pub peer_name: Option<String>,
+}
+
+#[cfg(feature = "tls")]
+impl TlsArgs {
+    /// The TLS configuration, when one is asked for.
+    pub(crate) fn load(&self) -> Result<Option<Tls>> {
+        let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
+        let trust = match (&self.peer_cert, &self.authority, &self.peer_name) {
+            (Some(path), ..) => Trust::load_pinned(path)?,
+            (None, Some(path), Some(name)) => Trust::load_certified(path, name)?,
+            _ => {
+                let need = "--cert needs --peer-cert FILE, or --authority FILE and --peer-name NAME";
+                return Err(Error::usage(need));
+            }
+        };
+        Tls::new(&Identity::load(cert, key)?, trust).map(Some)
+    }
 }
 
 fn threads(text: &str) -> Result<usize, String> {
@@ -70,9 +132,29 @@ impl Common {
         Duration::from_secs(self.timeout)
     }
 
+    /// The longest time for the whole session.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.deadline.map(Duration::from_secs)
+    }
+
+    /// Whether the connection is encrypted and authenticated.
+    fn is_secure(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.cert.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// What clap cannot check.
     pub(crate) fn check(&self) -> Result<()> {
+        if self.is_secure() && self.insecure_plain_tcp {
+            return Err(Error::usage("--cert and --insecure-plain-tcp contradict each other"));
+        }
         match (self.role, &self.listen, &self.connect) {
+            (Role::Both, None, None) if self.is_secure() => {
+                Err(Error::usage("--cert is for one party: add --role server or --role client"))
+            }
             (Role::Both, None, None) => Ok(()),
             (Role::Both, ..) => Err(Error::usage(
                 "--listen and --connect are for one party: add --role server or --role client",
@@ -87,12 +169,12 @@ impl Common {
         let mut found = address
             .to_socket_addrs()
             .map_err(|error| Error::usage(format!("`{address}` is no address: {error}")))?;
-        if self.insecure_plain_tcp || found.all(|address| address.ip().is_loopback()) {
+        if self.is_secure() || self.insecure_plain_tcp || found.all(|address| address.ip().is_loopback()) {
             return Ok(());
         }
         Err(Error::usage(format!(
-            "{address} is not on this machine alone: plain TCP there needs --insecure-plain-tcp, and anyone on \
-             the way can read and change it"
+            "{address} is not on this machine alone: give --cert, --key and --peer-cert (the keygen example makes \
+             them); or --insecure-plain-tcp, and anyone on the way can read and change everything"
         )))
     }
 }

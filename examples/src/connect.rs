@@ -1,23 +1,30 @@
 //! The connection to the other party.
 
-use crate::{Common, Ui};
+use crate::{Common, Ui, stop};
 use ezpc_core::protocol::{Config, TwoParty};
-use ezpc_core::transport::{Channel, tcp};
+#[cfg(feature = "tls")]
+use ezpc_core::transport::tls;
+use ezpc_core::transport::{Channel, Transport, tcp};
 use ezpc_core::{Party, Result};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connection over which nothing was said yet.
-#[derive(Debug)]
 pub struct Connection {
-    transport: tcp::TcpTransport,
+    transport: Arc<dyn Transport>,
     party: Party,
     timeout: Duration,
+    deadline: Option<Duration>,
     threads: usize,
 }
 
 impl Connection {
-    pub(crate) fn new(common: &Common, party: Party, transport: tcp::TcpTransport) -> Self {
-        Self { transport, party, timeout: common.timeout(), threads: common.threads }
+    pub(crate) fn new(common: &Common, party: Party, transport: impl Transport + 'static) -> Self {
+        let transport: Arc<dyn Transport> = Arc::new(transport);
+        stop::at_signal(Arc::clone(&transport));
+        let (timeout, deadline) = (common.timeout(), common.deadline());
+        Self { transport, party, timeout, deadline, threads: common.threads }
     }
 
     /// Waits for the peer or goes to it, as the flags say.
@@ -25,10 +32,30 @@ impl Connection {
         if common.insecure_plain_tcp {
             ui.warn("the connection is neither encrypted nor authenticated (--insecure-plain-tcp)");
         }
+        let waiting = |address| ui.note(&format!("waiting for the {} on {address}", party.peer()));
+        #[cfg(feature = "tls")]
+        if let Some(tls) = common.tls.load()? {
+            let transport = match (&common.listen, &common.connect) {
+                (Some(address), _) => {
+                    let listener = tls::Listener::bind(address, &tls)?;
+                    waiting(listener.local_address());
+                    listener.accept(common.timeout(), |error| ui.note(&format!("refused: {error}")))?
+                }
+                (None, address) => {
+                    tls::connect(address.as_deref().unwrap_or_default(), &tls, common.timeout())?
+                }
+            };
+            ui.note(&format!(
+                "connected to the {}, certificate {}",
+                party.peer(),
+                transport.peer_fingerprint()
+            ));
+            return Ok(Self::new(common, party, transport));
+        }
         let transport = match (&common.listen, &common.connect) {
             (Some(address), _) => {
                 let listener = tcp::Listener::bind(address)?;
-                ui.note(&format!("waiting for the {} on {}", party.peer(), listener.local_address()));
+                waiting(listener.local_address());
                 listener.accept(common.timeout())?
             }
             (None, address) => tcp::connect(address.as_deref().unwrap_or_default(), common.timeout())?,
@@ -46,12 +73,21 @@ impl Connection {
     pub fn session(self, program: &str) -> Result<TwoParty> {
         let mut config = Config::program(program);
         config.timeout = self.timeout;
+        config.deadline = self.deadline;
         config.threads = self.threads;
         TwoParty::connect(self.transport, self.party, &config)
     }
 
     /// A bare channel, for programs that bring their own protocol.
     pub fn channel(self) -> Result<Channel> {
-        Channel::new(self.transport, self.party, self.timeout)
+        let mut channel = Channel::new(self.transport, self.party, self.timeout)?;
+        channel.set_deadline(self.deadline);
+        Ok(channel)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("party", &self.party).finish_non_exhaustive()
     }
 }

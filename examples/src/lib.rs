@@ -11,8 +11,11 @@ mod connect;
 pub mod model;
 mod peer;
 mod report;
+mod stop;
 mod ui;
 
+#[cfg(feature = "tls")]
+pub use args::TlsArgs;
 pub use args::{Common, Role};
 pub use connect::Connection;
 pub use report::{Report, peak_rss_bytes, reset_peak_rss};
@@ -48,6 +51,7 @@ pub fn main<E: Example>() -> ExitCode {
         Err(code) => return code,
     };
     let ui = Ui::new(example.common());
+    stop::install(&ui);
     let done = match example.common().role {
         Role::Both => run_both(&example, &ui),
         Role::Server => run_one(&example, Party::Server, &ui),
@@ -59,7 +63,7 @@ pub fn main<E: Example>() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            ui.error(&failure.message);
+            ui.error(&stop::reason().unwrap_or(failure.message));
             ExitCode::from(failure.code)
         }
     }

@@ -37,8 +37,12 @@ fn assert_fails(output: &Output, code: i32, line: &str) {
 
 /// A party that listens, and its address.
 fn listening(args: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+    listening_on("127.0.0.1:0", args)
+}
+
+fn listening_on(address: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
     let mut child = link()
-        .args(["--role", "server", "--listen", "127.0.0.1:0"])
+        .args(["--role", "server", "--listen", address])
         .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -151,6 +155,74 @@ fn a_peer_that_says_nothing_times_out() {
     assert_eq!(end(server, stderr), (Some(1), line));
 }
 
+/// A folder for the files of one test.
+#[cfg(feature = "tls")]
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ezpc-frame-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}
+
+/// Keys from one command a party, TLS between two processes on other addresses than loopback alone, and a stranger
+/// whom neither notices.
+#[cfg(feature = "tls")]
+#[test]
+fn two_machines_talk_under_tls() {
+    let folder = folder("tls");
+    let keygen = |name: &str| {
+        let output =
+            example("keygen").args(["--name", name, "--folder"]).arg(&folder).output().expect("it starts");
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+        String::from_utf8_lossy(&output.stdout).lines().last().expect("a fingerprint").to_owned()
+    };
+    let [vendor, _, _] = ["vendor", "hospital", "stranger"].map(keygen);
+    let flags = |own: &str, peer: &str| {
+        let path = |name: &str, kind: &str| folder.join(format!("{name}.{kind}.pem")).display().to_string();
+        ["--cert", &path(own, "cert"), "--key", &path(own, "key"), "--peer-cert", &path(peer, "cert")]
+            .map(str::to_owned)
+    };
+    let [server_flags, client_flags, strange_flags] =
+        [("vendor", "hospital"), ("hospital", "vendor"), ("stranger", "vendor")].map(|(o, p)| flags(o, p));
+
+    let server_flags: Vec<&str> = server_flags.iter().map(String::as_str).collect();
+    let (server, stderr, address) = listening_on("0.0.0.0:0", &server_flags);
+    let address = address.replace("0.0.0.0", "127.0.0.1");
+
+    let stranger = run_with(&["--role", "client", "--connect", &address, "--quiet"], &strange_flags);
+    let line = String::from_utf8_lossy(&stranger.stderr).into_owned();
+    assert!(line.ends_with("the peer does not trust this party's certificate\n"), "{line}");
+    let plain = run_with(&["--role", "client", "--connect", &address, "--quiet"], &[]);
+    assert_eq!(plain.status.code(), Some(1));
+
+    let client = run_with(&["--role", "client", "--connect", &address], &client_flags);
+    let told = String::from_utf8_lossy(&client.stderr).into_owned();
+    let fingerprint = vendor.strip_prefix("SHA-256 ").expect("its kind");
+    assert!(told.contains(&format!("connected to the server, certificate {fingerprint}")), "{told}");
+    assert_eq!(client.status.code(), Some(0));
+    let (code, told) = end(server, stderr);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!((code, lines.len()), (Some(0), 3), "{told}");
+    assert!(
+        lines[..2].iter().all(|line| line.starts_with("refused: TLS handshake with 127.0.0.1:")),
+        "{told}"
+    );
+    assert!(lines[2].starts_with("connected to the client, certificate "), "{told}");
+    std::fs::remove_dir_all(folder).expect("it is ours");
+}
+
+#[cfg(feature = "tls")]
+fn run_with(args: &[&str], more: &[String]) -> Output {
+    link().args(args).args(more).output().expect("it starts")
+}
+
+#[test]
+fn other_machines_need_tls_or_the_loud_flag() {
+    let output = run(&["--role", "server", "--listen", "0.0.0.0:0"]);
+    let line = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(line.contains("--cert") && line.contains("--insecure-plain-tcp"), "{line}");
+    assert_eq!((line.lines().count(), output.status.code()), (1, Some(2)));
+}
+
 #[test]
 fn two_millionaires_learn_who_is_richer() {
     for (server, client) in [(1, 2), (2, 1), (5, 5), (0, u32::MAX)] {
@@ -187,6 +259,40 @@ fn busy_pair() -> (Child, String) {
     parent.kill().expect("it runs");
     parent.wait().expect("it was killed");
     panic!("the parent starts no child");
+}
+
+/// Both sides end at once, and say why.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_both_sides_with_a_reason() {
+    let kill = |id: u32| {
+        assert!(
+            Command::new("kill").args(["-TERM", &id.to_string()]).status().expect("kill starts").success()
+        );
+    };
+    // Before there is a peer.
+    let (server, stderr, _) = listening(&[]);
+    kill(server.id());
+    assert_eq!(end(server, stderr), (Some(1), "error: stopped by SIGTERM\n".into()));
+    // In the middle of the work.
+    let (server, stderr, address) = listening(&["--round-trips", "100000000"]);
+    let mut client = link()
+        .args(["--role", "client", "--connect", &address, "--round-trips", "100000000"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    thread::sleep(std::time::Duration::from_millis(300));
+    kill(server.id());
+    assert_eq!(end(server, stderr), (Some(1), "error: stopped by SIGTERM\n".into()));
+    let stderr = client.stderr.take().expect("it is piped");
+    let line = format!("error: receiving from {address}: the peer closed the connection\n");
+    assert_eq!(end(client, stderr), (Some(1), line));
+    // The parent of both: the child is gone too.
+    let (mut parent, child) = busy_pair();
+    kill(parent.id());
+    let stderr = parent.stderr.take().expect("it is piped");
+    assert_eq!(end(parent, stderr), (Some(1), "error: stopped by SIGTERM\n".into()));
+    assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "the client was ended and buried");
 }
 
 #[cfg(target_os = "linux")]

@@ -28,9 +28,12 @@ pub mod fault;
 pub mod handshake;
 pub mod machine;
 pub mod memory;
+mod socket;
 pub mod stats;
 pub mod tcp;
 pub mod throttle;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(any(test, feature = "testing"))]
 pub mod transcript;
 #[cfg(unix)]
@@ -42,6 +45,7 @@ pub use throttle::Link;
 
 use crate::error::Result;
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The two directions of a [`Transport`].
@@ -64,6 +68,34 @@ pub trait Transport: Send + Sync {
     /// [`TimedOut`](std::io::ErrorKind::TimedOut) or [`WouldBlock`](std::io::ErrorKind::WouldBlock).
     fn set_timeout(&self, timeout: Duration) -> Result<()>;
 
+    /// What names this connection and its two authenticated ends, alike at both and at no other connection;
+    /// `None` where the transport does not authenticate. A session's identifier depends on it.
+    fn binding(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// Ends both directions at once: reads and writes that wait, here and at the peer, return.
     fn shutdown(&self);
+}
+
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn peer(&self) -> String {
+        (**self).peer()
+    }
+
+    fn split(&self) -> Result<Halves> {
+        (**self).split()
+    }
+
+    fn set_timeout(&self, timeout: Duration) -> Result<()> {
+        (**self).set_timeout(timeout)
+    }
+
+    fn binding(&self) -> Option<[u8; 32]> {
+        (**self).binding()
+    }
+
+    fn shutdown(&self) {
+        (**self).shutdown();
+    }
 }

@@ -10,13 +10,15 @@ use crate::transport::handshake::{self, Parameters};
 use crate::transport::{Channel, Transport};
 use std::time::Duration;
 
-/// How a party runs a session. Nothing here is secret, and only `timeout` and `threads` may differ between the
+/// How a party runs a session. Nothing here is secret, and only `timeout`, `deadline` and `threads` may differ between the
 /// parties.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The longest single wait for the peer.
+    /// The longest single wait for the peer; also bounds the time of one message (see [`Channel::new`]).
     pub timeout: Duration,
+    /// The longest time for the whole session, `None` for any: bounds what a peer can cost that is slow on purpose.
+    pub deadline: Option<Duration>,
     /// The cores this party may use; results do not depend on it.
     pub threads: usize,
     /// What the program is called in the handshake; both parties must say the same.
@@ -27,7 +29,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), threads: 1, program: String::new(), cots: CotEngine::Ferret }
+        Self {
+            timeout: Duration::from_secs(60),
+            deadline: None,
+            threads: 1,
+            program: String::new(),
+            cots: CotEngine::Ferret,
+        }
     }
 }
 
@@ -73,6 +81,7 @@ impl TwoParty {
         mut rng: Prg,
     ) -> Result<Self> {
         let mut channel = Channel::new(transport, party, config.timeout)?;
+        channel.set_deadline(config.deadline);
         let parameters = config.parameters();
         let nonce = rng.fork("session nonce").block().to_bytes();
         let session = handshake::open(&mut channel, &parameters, nonce)?;

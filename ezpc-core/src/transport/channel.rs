@@ -5,7 +5,7 @@ mod writer;
 
 use super::stats::{Phase, Stats};
 use super::{Halves, Transport};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::party::Party;
 use reader::Reader;
 use std::fmt;
@@ -19,6 +19,9 @@ pub(super) const QUEUE_LIMIT: usize = 4 << 20;
 /// Messages are written from the calling thread while at most this many bytes may be unread by the peer. Every
 /// transport holds that much, so such a write does not wait.
 const DIRECT: u64 = 8 << 10;
+
+/// Bytes a second below which a peer is taken for one that means to stall.
+const SLOWEST: u64 = 1 << 10;
 
 /// The longest that dropping a channel waits for the peer to take the last messages.
 const LINGER: Duration = Duration::from_secs(5);
@@ -44,6 +47,7 @@ pub struct Channel {
     party: Party,
     peer: String,
     timeout: Duration,
+    deadline: Option<Instant>,
     transport: Arc<dyn Transport>,
     reader: Reader,
     writer: Writer,
@@ -54,7 +58,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A channel for `party` over `transport`. No single wait for the peer lasts longer than `timeout`.
+    /// A channel for `party` over `transport`. No single wait for the peer lasts longer than `timeout`, and no message
+    /// may take longer than that and the time it travels at 1 KiB a second, however busily the peer sends.
     pub fn new(transport: impl Transport + 'static, party: Party, timeout: Duration) -> Result<Self> {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         transport.set_timeout(timeout)?;
@@ -65,6 +70,7 @@ impl Channel {
             party,
             peer,
             timeout,
+            deadline: None,
             transport,
             reader: Reader::new(read),
             writer,
@@ -86,10 +92,21 @@ impl Channel {
         &self.peer
     }
 
+    /// What the transport says that names this connection and both its ends; see [`Transport::binding`].
+    pub(super) fn binding(&self) -> Option<[u8; 32]> {
+        self.transport.binding()
+    }
+
     /// The longest single wait for the peer.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Everything has to be received by this time from now. Noticed at waits for the peer, each of which still has its
+    /// own time-out.
+    pub fn set_deadline(&mut self, deadline: Option<Duration>) {
+        self.deadline = deadline.map(|left| Instant::now() + left);
     }
 
     /// One half-round: sends `message` and receives exactly `need` bytes, however long both are.
@@ -183,17 +200,41 @@ impl Channel {
 
     /// Receives `need` bytes that were declared with [`Channel::expect`].
     pub(super) fn receive(&mut self, need: usize) -> Result<Vec<u8>> {
-        self.receive_by(need, None)
+        let (session, start) = (self.deadline, Instant::now());
+        let slowest = self.slowest(need);
+        self.receive_while(need, |_| {
+            if start.elapsed() > slowest {
+                return Err(Error::new(ErrorKind::Timeout, "the peer sends too slowly"));
+            }
+            match session {
+                Some(end) if Instant::now() > end => {
+                    Err(Error::new(ErrorKind::Timeout, "the session has reached its deadline"))
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// The longest that a message of `bytes` may take in either direction.
+    fn slowest(&self, bytes: usize) -> Duration {
+        self.timeout + Duration::from_secs(bytes as u64 / SLOWEST)
     }
 
     /// As [`Channel::receive`], all of it before `deadline`.
-    pub(super) fn receive_by(&mut self, need: usize, deadline: Option<Instant>) -> Result<Vec<u8>> {
-        let transport = &self.transport;
-        let result = self.reader.receive(need, || match deadline {
-            None => Ok(()),
-            Some(deadline) => transport.set_timeout(deadline.saturating_duration_since(Instant::now())),
-        });
-        match result {
+    pub(super) fn receive_by(&mut self, need: usize, deadline: Instant) -> Result<Vec<u8>> {
+        self.receive_while(need, |transport| {
+            transport.set_timeout(deadline.saturating_duration_since(Instant::now()))
+        })
+    }
+
+    /// Asks `go_on` before every wait for the peer.
+    fn receive_while(
+        &mut self,
+        need: usize,
+        go_on: impl Fn(&dyn Transport) -> Result<()>,
+    ) -> Result<Vec<u8>> {
+        let transport = &*self.transport;
+        match self.reader.receive(need, || go_on(transport)) {
             Ok(message) => {
                 self.stats.received(need);
                 Ok(message)
@@ -219,7 +260,8 @@ impl Channel {
     /// Waits until at most [`QUEUE_LIMIT`] bytes wait to be written. Everything declared must have been
     /// received.
     pub(super) fn wait_for_room(&mut self) -> Result<()> {
-        self.writer.wait_for_room(QUEUE_LIMIT)
+        let slowest = Instant::now() + self.slowest(self.writer.queued());
+        self.writer.wait_for_room(QUEUE_LIMIT, self.deadline.map_or(slowest, |end| end.min(slowest)))
     }
 
     /// Ends a deadline that [`Channel::receive_by`] has set.

@@ -52,6 +52,10 @@ impl<T: Transport + 'static> Transport for Faulty<T> {
         self.inner.set_timeout(timeout)
     }
 
+    fn binding(&self) -> Option<[u8; 32]> {
+        self.inner.binding()
+    }
+
     fn shutdown(&self) {
         self.inner.shutdown();
     }

@@ -1,7 +1,8 @@
 //! The first messages of a session: both parties see that they speak to the right kind of peer about the same
 //! thing, or say what differs.
 //!
-//! Everything here is public. Authentication is the business of the transport.
+//! Everything here is public. Authentication is the business of the transport; where it authenticates, the name of
+//! the session depends on the connection and on both certificates, so everything that is derived from it does.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -113,7 +114,8 @@ fn is_value(text: &str) -> bool {
     text.len() <= MAX_VALUE && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// The name of a session: the hash of both parties' hellos, so it depends on a nonce of each.
+/// The name of a session: the hash of both parties' hellos, so it depends on a nonce of each and on all parameters, and
+/// of what the transport is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; 32]);
 
@@ -212,7 +214,7 @@ fn greet(
     channel.post(mine.clone())?;
     let mut read = |len: usize| {
         channel.expect(len);
-        channel.receive_by(len, Some(deadline))
+        channel.receive_by(len, deadline)
     };
 
     let head = read(HEAD)?;
@@ -239,8 +241,11 @@ fn greet(
 
     let theirs = [head, body, list].concat();
     let [server, client] = if party == Party::Server { [mine, theirs] } else { [theirs, mine] };
-    let id = Sha256::new().chain_update(b"ezpc session\0").chain_update(server).chain_update(client);
-    Ok(SessionId(id.finalize().into()))
+    let id = match channel.binding() {
+        None => Sha256::new().chain_update(b"ezpc session\0"),
+        Some(binding) => Sha256::new().chain_update(b"ezpc bound session\0").chain_update(binding),
+    };
+    Ok(SessionId(id.chain_update(server).chain_update(client).finalize().into()))
 }
 
 /// The first eight bytes in hexadecimal.

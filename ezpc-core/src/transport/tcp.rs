@@ -1,9 +1,10 @@
 //! Plain TCP: for one machine, or below something that encrypts.
 
+use super::socket::Connection;
 use super::{Halves, Transport};
 use crate::error::{Error, ErrorKind, Result};
-use std::io::{self, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -36,16 +37,27 @@ impl Listener {
 
     /// As [`Listener::accept`], and asks `go_on` several times a second whether to wait any longer; when not,
     /// the error is of the kind [`ErrorKind::Cancelled`].
-    pub fn accept_while(self, timeout: Duration, mut go_on: impl FnMut() -> bool) -> Result<TcpTransport> {
+    pub fn accept_while(self, timeout: Duration, go_on: impl FnMut() -> bool) -> Result<TcpTransport> {
+        let (stream, peer) = self.poll(timeout, go_on, |socket| socket.accept())?;
+        TcpTransport::new(stream, peer)
+    }
+
+    /// Calls `accept` again and again until it returns something other than
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    pub(super) fn poll<T>(
+        &self,
+        timeout: Duration,
+        mut go_on: impl FnMut() -> bool,
+        mut accept: impl FnMut(&TcpListener) -> io::Result<T>,
+    ) -> Result<T> {
         let what = || format!("waiting for the peer on {}", self.address);
         let mut cancelled = false;
         let accept = || {
             cancelled = !go_on();
-            if cancelled { Err(io::ErrorKind::Other.into()) } else { self.socket.accept() }
+            if cancelled { Err(io::ErrorKind::Other.into()) } else { accept(&self.socket) }
         };
-        let accepted = poll_accept(timeout, |on| self.socket.set_nonblocking(on), accept);
-        match accepted {
-            Ok((stream, peer)) => TcpTransport::new(stream, peer),
+        match poll_accept(timeout, |on| self.socket.set_nonblocking(on), accept) {
+            Ok(accepted) => Ok(accepted),
             Err(_) if cancelled => Err(Error::new(ErrorKind::Cancelled, format!("{}: cancelled", what()))),
             Err(error) => Err(Error::io(what(), error)),
         }
@@ -146,25 +158,31 @@ pub(super) fn retry<T>(
 /// A TCP connection.
 #[derive(Debug)]
 pub struct TcpTransport {
-    stream: TcpStream,
+    connection: Connection<TcpStream>,
     peer: SocketAddr,
 }
 
 impl TcpTransport {
-    fn new(stream: TcpStream, peer: SocketAddr) -> Result<Self> {
+    pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Result<Self> {
+        let connection = Connection::new(stream, format!("connection to {peer}"));
         let setup = || {
-            stream.set_nonblocking(false)?;
+            connection.stream.set_nonblocking(false)?;
             // Messages are whole when they are written: waiting for more would only add latency.
-            stream.set_nodelay(true)
+            connection.stream.set_nodelay(true)
         };
-        setup().map_err(|error| Error::io(format!("connection to {peer}"), error))?;
-        Ok(Self { stream, peer })
+        setup().map_err(|error| connection.error(error))?;
+        Ok(Self { connection, peer })
     }
 
     /// The address of the peer.
     #[must_use]
     pub const fn peer_address(&self) -> SocketAddr {
         self.peer
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) const fn connection(&self) -> &Connection<TcpStream> {
+        &self.connection
     }
 }
 
@@ -174,45 +192,15 @@ impl Transport for TcpTransport {
     }
 
     fn split(&self) -> Result<Halves> {
-        let clone = || {
-            let stream = self.stream.try_clone();
-            stream.map_err(|error| Error::io(format!("connection to {}", self.peer), error))
-        };
-        Ok((Box::new(clone()?), Box::new(WriteHalf(clone()?))))
+        self.connection.split()
     }
 
     fn set_timeout(&self, timeout: Duration) -> Result<()> {
-        // The operating system reads zero as "for ever".
-        let timeout = Some(timeout.max(Duration::from_millis(1)));
-        self.stream
-            .set_read_timeout(timeout)
-            .and_then(|()| self.stream.set_write_timeout(timeout))
-            .map_err(|error| Error::io(format!("connection to {}", self.peer), error))
+        self.connection.set_timeout(timeout)
     }
 
     fn shutdown(&self) {
-        // It fails when the connection is gone already, which is what we want.
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-}
-
-/// The stream to the peer; dropping it tells the peer that nothing more comes.
-struct WriteHalf(TcpStream);
-
-impl Write for WriteHalf {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for WriteHalf {
-    fn drop(&mut self) {
-        // It fails when the connection is gone already, which is what we want.
-        let _ = self.0.shutdown(Shutdown::Write);
+        self.connection.shutdown();
     }
 }
 

@@ -72,6 +72,10 @@ impl<T: Transport> Transport for Throttle<T> {
         self.inner.set_timeout(timeout)
     }
 
+    fn binding(&self) -> Option<[u8; 32]> {
+        self.inner.binding()
+    }
+
     fn shutdown(&self) {
         self.inner.shutdown();
     }

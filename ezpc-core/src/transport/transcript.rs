@@ -58,6 +58,10 @@ impl<T: Transport> Transport for Recorded<T> {
         self.inner.set_timeout(timeout)
     }
 
+    fn binding(&self) -> Option<[u8; 32]> {
+        self.inner.binding()
+    }
+
     fn shutdown(&self) {
         self.inner.shutdown();
     }

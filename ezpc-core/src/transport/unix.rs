@@ -1,10 +1,9 @@
 //! Unix domain sockets: two processes of one machine.
 
+use super::socket::Connection;
 use super::{Halves, Transport, tcp};
 use crate::error::{Error, Result};
 use std::fs;
-use std::io::{self, Write};
-use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +31,7 @@ impl Listener {
             tcp::poll_accept(timeout, |on| self.socket.set_nonblocking(on), || self.socket.accept());
         let (stream, _) = accepted.map_err(|error| Error::io(what(), error))?;
         stream.set_nonblocking(false).map_err(|error| Error::io(what(), error))?;
-        Ok(UnixTransport { stream, path: self.path.clone() })
+        Ok(UnixTransport::new(stream, self.path.clone()))
     }
 }
 
@@ -47,14 +46,20 @@ impl Drop for Listener {
 pub fn connect(path: impl AsRef<Path>, timeout: Duration) -> Result<UnixTransport> {
     let path = path.as_ref();
     let stream = tcp::retry(&path.display().to_string(), timeout, |_| UnixStream::connect(path))?;
-    Ok(UnixTransport { stream, path: path.into() })
+    Ok(UnixTransport::new(stream, path.into()))
 }
 
 /// A connection over a Unix domain socket.
 #[derive(Debug)]
 pub struct UnixTransport {
-    stream: UnixStream,
+    connection: Connection<UnixStream>,
     path: PathBuf,
+}
+
+impl UnixTransport {
+    fn new(stream: UnixStream, path: PathBuf) -> Self {
+        Self { connection: Connection::new(stream, format!("connection over {}", path.display())), path }
+    }
 }
 
 impl Transport for UnixTransport {
@@ -63,44 +68,14 @@ impl Transport for UnixTransport {
     }
 
     fn split(&self) -> Result<Halves> {
-        let clone = || {
-            let stream = self.stream.try_clone();
-            stream.map_err(|error| Error::io(format!("connection over {}", self.path.display()), error))
-        };
-        Ok((Box::new(clone()?), Box::new(WriteHalf(clone()?))))
+        self.connection.split()
     }
 
     fn set_timeout(&self, timeout: Duration) -> Result<()> {
-        // The operating system reads zero as "for ever".
-        let timeout = Some(timeout.max(Duration::from_millis(1)));
-        self.stream
-            .set_read_timeout(timeout)
-            .and_then(|()| self.stream.set_write_timeout(timeout))
-            .map_err(|error| Error::io(format!("connection over {}", self.path.display()), error))
+        self.connection.set_timeout(timeout)
     }
 
     fn shutdown(&self) {
-        // It fails when the connection is gone already, which is what we want.
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-}
-
-/// The stream to the peer; dropping it tells the peer that nothing more comes.
-struct WriteHalf(UnixStream);
-
-impl Write for WriteHalf {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for WriteHalf {
-    fn drop(&mut self) {
-        // It fails when the connection is gone already, which is what we want.
-        let _ = self.0.shutdown(Shutdown::Write);
+        self.connection.shutdown();
     }
 }

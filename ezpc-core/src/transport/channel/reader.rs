@@ -29,8 +29,15 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn into_error(self, what: &str) -> Error {
         match self {
+            // What an authenticated transport says about a peer that breaks its rules, or does not trust us.
+            Self::Read(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Error::peer(format!("{what}: {error}"))
+            }
+            Self::Read(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Error::handshake(format!("{what}: {error}"))
+            }
             Self::Read(error) => Error::io(what, error),
-            Self::Other(error) => error,
+            Self::Other(error) => error.context(what),
         }
     }
 }

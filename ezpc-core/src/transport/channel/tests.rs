@@ -216,3 +216,30 @@ fn memory_for_a_message_is_taken_as_it_arrives() {
     drop(b);
     assert_eq!(channel.receive_only(1 << 60).expect_err("nothing comes").kind(), ErrorKind::Closed);
 }
+
+/// A peer that sends a byte now and then and never ends.
+fn dripping(need: usize, set: impl FnOnce(&mut Channel)) -> Error {
+    let (a, b) = memory::pair();
+    let (_read, mut write) = b.split().expect("memory splits");
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while write.write_all(&[0]).is_ok() {
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let mut channel = Channel::new(a, Party::Server, Duration::from_millis(200)).expect("memory");
+        set(&mut channel);
+        channel.receive_only(need).expect_err("it never ends")
+    })
+}
+
+#[test]
+fn a_dripping_peer_cannot_stall() {
+    let error = dripping(1000, |_| {});
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.to_string(), "receiving from the other thread: the peer sends too slowly");
+    // A message long enough that its own limit is far away.
+    let error = dripping(1 << 30, |channel| channel.set_deadline(Some(Duration::from_millis(50))));
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.to_string(), "receiving from the other thread: the session has reached its deadline");
+}

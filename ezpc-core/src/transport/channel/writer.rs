@@ -141,12 +141,20 @@ impl Writer {
         self.shared.lock().bytes
     }
 
-    /// Waits until at most `limit` bytes are queued. The transport's time-out bounds the wait for a peer that
-    /// takes nothing.
-    pub(super) fn wait_for_room(&self, limit: usize) -> Result<()> {
+    /// Waits until at most `limit` bytes are queued, at most until `end`. The transport's time-out bounds the wait for
+    /// a peer that takes nothing.
+    pub(super) fn wait_for_room(&self, limit: usize, end: Instant) -> Result<()> {
         let mut state = self.shared.lock();
         while state.error.is_none() && state.bytes > limit {
-            state = self.shared.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!("{}: the peer takes too little", self.what),
+                ));
+            }
+            let waited = self.shared.progress.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.check()
     }
