@@ -98,7 +98,9 @@ impl Infer {
         let count = samples.shape[0];
         let shape = [count, self.batch(&model.card, count)];
         let mut p = Cleartext::new();
-        let outputs = infer(&mut p, &model.card, Some(&model.weights), Some(&input), shape, &mut unwatched)?;
+        // In rings that nothing overflows, so that a value beyond its bound shows.
+        let card = model.card.widened();
+        let outputs = infer(&mut p, &card, Some(&model.weights), Some(&input), shape, &mut unwatched)?;
         self.save(outputs.as_ref())?;
         Ok(count)
     }

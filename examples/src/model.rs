@@ -6,7 +6,7 @@ use ezpc_core::protocol::TwoParty;
 use ezpc_core::{Error, Result};
 use ezpc_ml::card::{Card, Limits};
 use ezpc_ml::csv::{Normalisation, Table};
-use ezpc_ml::graph::compile::{Calibration, Model, Options, calibrate, compile};
+use ezpc_ml::graph::compile::{Calibration, Model, Options, Unproved, calibrate, compile};
 use ezpc_ml::graph::passes;
 use ezpc_ml::npy::Array;
 use ezpc_ml::onnx;
@@ -34,6 +34,19 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     pub calibrate: Option<PathBuf>,
 
+    /// How many times larger than in the samples of `--calibrate` a value may become (vendor).
+    #[arg(long, value_name = "FACTOR", default_value_t = 4.0, requires = "calibrate", value_parser = headroom)]
+    pub headroom: f64,
+
+    /// Clip values inside the protocol where no other bound can be proved (vendor).
+    #[arg(long, requires = "calibrate", conflicts_with = "check_ranges")]
+    pub clip: bool,
+
+    /// For debugging: check inside the protocol that values keep the bounds of `--calibrate`. Both parties learn one bit
+    /// for each checked layer, and the first layer that does not keep its bounds ends the run. Both must ask for it.
+    #[arg(long)]
+    pub check_ranges: bool,
+
     /// What the client does to the columns of a .csv table: lines of name,mean,deviation (client).
     #[arg(long, value_name = "FILE")]
     pub normalise: Option<PathBuf>,
@@ -49,6 +62,11 @@ pub struct ModelArgs {
     /// The most memory for the shares of one batch, in MiB; the same at both parties.
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     pub memory: u32,
+}
+
+fn headroom(text: &str) -> Result<f64, String> {
+    let factor = text.parse::<f64>().map_err(|_| format!("`{text}` is no number"))?;
+    if (1.0..=1e6).contains(&factor) { Ok(factor) } else { Err("not from 1 to 1000000".to_owned()) }
 }
 
 fn range(text: &str) -> Result<[f64; 2], String> {
@@ -76,14 +94,21 @@ impl ModelArgs {
             frac_bits: self.frac_bits,
             input_range: self.input_range,
             calibration,
+            headroom: self.headroom,
+            unproved: match (self.check_ranges, self.clip) {
+                (true, _) => Unproved::Check,
+                (false, true) => Unproved::Clip,
+                (false, false) => Unproved::Report,
+            },
             ..Options::default()
         };
         let model = compile(&graph, &options).map_err(|e| e.context(&self.model.display().to_string()))?;
         for risk in &model.risks {
-            eprintln!(
-                "warning: layer `{}` could need {} bits and has {}: values up to {} times those of the samples",
-                risk.layer, risk.bits[0], risk.bits[1], risk.headroom
-            );
+            let kind = if risk.kept == Unproved::Report { "warning" } else { "note" };
+            eprintln!("{kind}: {risk}");
+        }
+        if self.check_ranges && !model.card.opens_checks() {
+            eprintln!("note: every bound is proved, so there is nothing to check");
         }
         Ok(model)
     }
@@ -97,7 +122,7 @@ impl ModelArgs {
         public: &str,
         ui: &Ui,
     ) -> Result<(Card, String)> {
-        let limits = Limits::default();
+        let limits = Limits { checks: self.check_ranges, ..Limits::default() };
         let mine = model.map_or_else(|| public.to_owned(), |m| m.card.to_text());
         let theirs =
             p.exchange_public("the model card and the size of the data", mine.into(), limits.text_bytes)?;

@@ -7,6 +7,7 @@
 mod check;
 mod limits;
 mod text;
+mod widened;
 
 pub use limits::Limits;
 
@@ -256,6 +257,13 @@ impl Card {
     #[must_use]
     pub fn live_elements(&self) -> usize {
         limits::live_elements(self)
+    }
+
+    /// The same program in the widest rings. While every value is within its bound, all values are the same integers;
+    /// where one is not, it shows. For the oracle: such a card is not for two parties.
+    #[must_use]
+    pub fn widened(&self) -> Self {
+        widened::widened(self)
     }
 
     /// Whether the run opens bits on the way: one for each [`StepOp::Check`].

@@ -6,6 +6,7 @@
 pub mod compile;
 pub mod exec;
 pub mod float;
+pub mod oracle;
 pub mod passes;
 pub mod ranges;
 mod window;
@@ -88,6 +89,13 @@ pub enum Op {
         /// The summands.
         shift: Vec<f32>,
     },
+    /// Changes the sign where `negative` says so, for each index along `axis`. Which ones is not public.
+    Sign {
+        /// The axis, without the batch.
+        axis: usize,
+        /// Where the sign changes.
+        negative: Vec<bool>,
+    },
     /// `max(x, 0)`.
     Relu,
     /// 1 where `x >= 0`, else 0.
@@ -134,6 +142,7 @@ impl Op {
             Self::Conv { .. } => "conv",
             Self::Dense { .. } => "dense",
             Self::Affine { .. } => "affine",
+            Self::Sign { .. } => "sign",
             Self::Relu => "relu",
             Self::Step => "step",
             Self::MaxPool(_) => "maxpool",
@@ -159,6 +168,12 @@ impl Op {
                 let size = x.get(*axis).copied().unwrap_or(0);
                 if scale.len() != size || shift.len() != size {
                     return Err(mismatch(&format!("{} factors along axis {axis} of {x:?}", scale.len())));
+                }
+                x.to_vec()
+            }
+            (Self::Sign { axis, negative }, [x]) => {
+                if x.get(*axis) != Some(&negative.len()) {
+                    return Err(mismatch(&format!("{} signs along axis {axis} of {x:?}", negative.len())));
                 }
                 x.to_vec()
             }

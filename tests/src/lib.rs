@@ -87,3 +87,33 @@ fn shipped(text: &str) -> String {
     }
     code
 }
+
+/// Numbers for tests that look random and are the same in every run.
+#[derive(Clone, Debug)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// A sequence.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    /// The next number.
+    pub const fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 11 ^ self.0 >> 40
+    }
+
+    /// The next number below `end`.
+    #[allow(clippy::cast_possible_truncation, reason = "below a number of this type")]
+    pub const fn below(&mut self, end: usize) -> usize {
+        (self.word() % end as u64) as usize
+    }
+
+    /// The next `len` numbers from `-most` to `most`.
+    pub fn floats(&mut self, len: usize, most: f32) -> Vec<f32> {
+        let unit = |word: u64| (word % (1 << 24)) as f32 / 8_388_608.0 - 1.0;
+        (0..len).map(|_| unit(self.word()) * most).collect()
+    }
+}

@@ -23,18 +23,47 @@ pub struct Options {
     pub frac_bits: u32,
     /// The range of input values; inputs outside are refused at the data owner's side.
     pub input_range: [f64; 2],
-    /// The widest ring of a product, when its bound can be proved in it; else calibration must help. By default 29
-    /// bits more than `frac_bits`: a result of more bits must not be opened under a reused key.
+    /// The widest ring of a product with weights. By default 29 bits more than the layer truncates (or than `frac_bits`,
+    /// when it is exact): a result of more bits must not be opened under a reused key.
     pub max_ring: Option<u32>,
-    /// Ranges seen on sample inputs, from [`calibrate`]; used where no proof fits.
+    /// Ranges seen on sample inputs, from [`calibrate`]. Without it, a layer whose bound is not proved within the widest
+    /// ring is an error.
     pub calibration: Option<Calibration>,
-    /// How many times larger than seen a calibrated value may become.
+    /// How many times larger than seen a value may become before it exceeds its bound.
     pub headroom: f64,
+    /// What keeps values within the bounds that calibration suggests and nothing proves.
+    pub unproved: Unproved,
+    /// A bound that is proved is kept although calibration suggests a smaller one, when values have at most so many bits
+    /// beside their fraction. Bounds of exact layers are kept as long as they fit.
+    pub proof_bits: u32,
+}
+
+/// What keeps a value within a bound that is not proved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "not at all, by force, by looking")]
+pub enum Unproved {
+    /// Nothing: the risk is reported, with its headroom. Rings are as narrow as the bounds allow.
+    #[default]
+    Report,
+    /// Operands are clipped to their bounds inside the protocol wherever the next layer has no proof otherwise; then all
+    /// bounds are proved. Costs two ReLUs for each value that is clipped.
+    Clip,
+    /// Rings are wide enough for whatever a layer may make of operands within their bounds, and after each layer both
+    /// parties learn one bit: whether all its values are within theirs. For debugging.
+    Check,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { frac_bits: 12, input_range: [-16.0, 16.0], max_ring: None, calibration: None, headroom: 4.0 }
+        Self {
+            frac_bits: 12,
+            input_range: [-16.0, 16.0],
+            max_ring: None,
+            calibration: None,
+            headroom: 4.0,
+            unproved: Unproved::Report,
+            proof_bits: 8,
+        }
     }
 }
 
@@ -52,13 +81,11 @@ impl Calibration {
         self.samples
     }
 
-    pub(super) fn span(&self, node: usize, frac_bits: u32, headroom: f64) -> Span {
+    /// The number of bits that hold `headroom` times what was seen at a node, in units of 2^-`frac_bits`.
+    pub(super) fn bits(&self, node: usize, frac_bits: u32, headroom: f64) -> u32 {
         let [lo, hi] = self.seen[node].map(f64::from);
-        let most = hi.abs().max(lo.abs()) * headroom;
-        let ulp = |v: f64| fixed::encode(v, frac_bits);
-        // One that was never negative stays so: after a ReLU it cannot be.
-        let lo = if lo >= 0.0 { 0 } else { ulp(-most) - 2 };
-        Span { lo: i128::from(lo), hi: i128::from(ulp(most)) + 2 }
+        let most = i128::from(fixed::encode(hi.abs().max(lo.abs()) * headroom, frac_bits)) + 2;
+        Span { lo: -most, hi: most }.bits()
     }
 }
 
@@ -68,10 +95,27 @@ impl Calibration {
 pub struct Risk {
     /// The layer.
     pub layer: String,
-    /// The bits that its sums could need in the worst case, and those that they have.
+    /// The bits that its values could need in the worst case, and those of the bound that they have.
     pub bits: [u32; 2],
     /// How many times larger than seen in calibration its values may become.
     pub headroom: f64,
+    /// What keeps them within the bound.
+    pub kept: Unproved,
+}
+
+impl core::fmt::Display for Risk {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { layer, bits: [worst, bound], headroom, kept } = self;
+        write!(
+            f,
+            "layer `{layer}`: values could need {worst} bits; {headroom} times those of the samples fit {bound} bits, "
+        )?;
+        f.write_str(match kept {
+            Unproved::Report => "and nothing keeps them within",
+            Unproved::Clip => "to which they are clipped",
+            Unproved::Check => "which is checked",
+        })
+    }
 }
 
 /// The vendor's constants of each step of a card.
@@ -109,7 +153,7 @@ pub struct Model {
     pub card: Card,
     /// What it does not.
     pub weights: Weights,
-    /// Bounds that calibration suggests and nothing proves.
+    /// The bounds that calibration suggests, and what keeps values within them.
     pub risks: Vec<Risk>,
 }
 
@@ -128,7 +172,7 @@ pub fn compile(graph: &Graph, options: &Options) -> Result<Model> {
     }
     let quantised = quantise::quantise(graph, options)?;
     let model = plan::plan(graph, quantised, options)?;
-    model.card.check(&Limits::default())?;
+    model.card.check(&Limits { checks: options.unproved == Unproved::Check, ..Limits::default() })?;
     Ok(model)
 }
 

@@ -55,6 +55,13 @@ fn eval(node: &Node, inputs: &[&[f32]], shapes: &[&[usize]]) -> Vec<f32> {
             let at = |i: usize| i / inner % scale.len();
             x.iter().enumerate().map(|(i, &v)| v * scale[at(i)] + shift[at(i)]).collect()
         }
+        Op::Sign { axis, negative } => {
+            let inner: usize = node.shape[axis + 1..].iter().product();
+            x.iter()
+                .enumerate()
+                .map(|(i, &v)| if negative[i / inner % negative.len()] { -v } else { v })
+                .collect()
+        }
         Op::Relu => x.iter().map(|&v| v.max(0.0)).collect(),
         Op::Step => x.iter().map(|&v| if v >= 0.0 { 1.0 } else { 0.0 }).collect(),
         Op::MaxPool(window) => {

@@ -3,9 +3,9 @@
 //! Layers with weights and means want their operand in a wide ring and leave their result in a narrow one; what
 //! follows runs in the narrow ring, and the next ReLU widens on its way. What has no ReLU in between is extended.
 
-use super::quantise::{Form, Quantised, Value, ring_bits};
+use super::quantise::{Form, Guard, Quantised, Value, ring_bits};
 use super::{Constants, Model, Options, Weights};
-use crate::card::{Bound, Card, Scale, Step, StepOp, identifier};
+use crate::card::{Bound, Card, Origin, Scale, Step, StepOp, identifier};
 use crate::graph::ranges::{Span, hull};
 use crate::graph::{Graph, Op};
 use ezpc_core::ring::Width;
@@ -15,62 +15,83 @@ use ezpc_core::{Error, Result};
 const MIN_RING: u32 = 20;
 
 pub(super) fn plan(graph: &Graph, mut q: Quantised, options: &Options) -> Result<Model> {
-    let wants = Wants::of(graph, &q.values);
-    let mut out =
-        Output { graph, steps: Vec::new(), weights: Vec::new(), places: vec![Vec::new(); graph.nodes.len()] };
-    for i in 0..graph.nodes.len() {
-        let constants = q.values[i].constants.take();
-        out.emit(i, &q.values[i], constants, &wants, &q.values)?;
+    let constants: Vec<Option<Constants>> = q.values.iter_mut().map(|v| v.constants.take()).collect();
+    let mut out = Output {
+        graph,
+        values: &q.values,
+        wants: Wants::of(graph, &q.values),
+        steps: Vec::new(),
+        weights: Vec::new(),
+        places: vec![Vec::new(); graph.nodes.len()],
+    };
+    for (i, constants) in constants.into_iter().enumerate() {
+        out.emit(i, constants)?;
     }
-    let output = out.place(graph.output, 0, &q.values)?;
+    let output = out.place(graph.output, 0)?;
+    let (steps, weights) = (out.steps, out.weights);
     let card = Card {
         name: identifier(&graph.name),
         frac_bits: options.frac_bits,
         input_range: q.input_range,
-        steps: out.steps,
+        steps,
         output,
         decision: graph.decision,
     };
-    Ok(Model { card, weights: Weights { steps: out.weights }, risks: q.risks })
+    Ok(Model { card, weights: Weights { steps: weights }, risks: q.risks })
 }
 
-/// The bits that the users of each node need: in the narrow sense of its own arithmetic, and widened.
+/// The rings that values need.
 struct Wants {
+    /// For its own arithmetic and that of its users, of the value that users see.
     narrow: Vec<u32>,
+    /// Of what the node itself yields, before its guard.
+    own: Vec<u32>,
+    /// Of the widest user that would have it extended.
     wide: Vec<u32>,
 }
 
 impl Wants {
     fn of(graph: &Graph, values: &[Value]) -> Self {
         let mut narrow: Vec<u32> = values.iter().map(|v| hull(&v.spans).bits() + 1).collect();
-        let mut wide = vec![0; narrow.len()];
+        let (mut own, mut wide) = (narrow.clone(), vec![0; narrow.len()]);
         // The result may meet an argmax, which compares differences between all its values.
         let all = hull(&values[graph.output].spans);
         narrow[graph.output] = narrow[graph.output].max(difference_bits(all));
         for (i, node) in graph.nodes.iter().enumerate().rev() {
+            let value = &values[i];
+            own[i] = match value.guard {
+                None => narrow[i],
+                // A clip yields every ring that its users want.
+                Some(Guard::Clip { .. }) => value.room(),
+                Some(Guard::Check) => narrow[i].max(value.room()),
+            };
+            let through = if value.guard.is_some() { 0 } else { wide[i] };
             for &j in &node.inputs {
                 let (mut small, mut large) = (0, 0);
                 match &node.op {
-                    Op::MaxPool(_) => {
-                        let within = values[j].spans.iter().map(|&s| difference_bits(s)).max().unwrap_or(0);
-                        small = within.max(narrow[i]);
-                    }
-                    Op::Add | Op::Sub => small = narrow[i],
+                    Op::MaxPool(_) => small = within_windows(&values[j]).max(own[i]),
+                    Op::Add | Op::Sub | Op::Sign { .. } => small = own[i],
                     Op::Concat { .. } | Op::Reshape(_) | Op::Permute(_) | Op::Take { .. } => {
-                        (small, large) = (narrow[i], wide[i]);
+                        (small, large) = (own[i], through);
                     }
-                    Op::Affine { .. } if values[i].sums.is_none() => small = narrow[i],
+                    Op::Affine { .. } if value.sums.is_none() => small = own[i],
+                    Op::Relu if value.guard.is_some() => small = own[i],
                     Op::Relu | Op::Step | Op::Input => {}
                     Op::Conv { .. } | Op::Dense { .. } | Op::Affine { .. } | Op::AvgPool { .. } | Op::Mul => {
-                        large = ring_of(&values[i], narrow[i]);
+                        large = ring_of(value, own[i]);
                     }
                 }
                 narrow[j] = narrow[j].max(small);
                 wide[j] = wide[j].max(large);
             }
         }
-        Self { narrow, wide }
+        Self { narrow, own, wide }
     }
+}
+
+/// Bits of the ring in which the values of a window can be compared.
+fn within_windows(operand: &Value) -> u32 {
+    operand.spans.iter().map(|&s| difference_bits(s)).max().unwrap_or(0)
 }
 
 fn difference_bits(s: Span) -> u32 {
@@ -86,6 +107,8 @@ fn ring_of(value: &Value, narrow: u32) -> u32 {
 
 struct Output<'a> {
     graph: &'a Graph,
+    values: &'a [Value],
+    wants: Wants,
     steps: Vec<Step>,
     weights: Vec<Option<Constants>>,
     /// The steps that hold each node's value, one for each ring it is needed in.
@@ -93,65 +116,61 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    fn emit(
-        &mut self,
-        i: usize,
-        value: &Value,
-        constants: Option<Constants>,
-        wants: &Wants,
-        values: &[Value],
-    ) -> Result<()> {
-        let node = &self.graph.nodes[i];
-        let (narrow, widest) = (wants.narrow[i], wants.narrow[i].max(wants.wide[i]));
-        let scale = |constants: &Constants| -> Result<Scale> {
-            let most = constants.weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0);
-            let (_, shift) = value.sums.expect("a layer with weights truncates");
-            let weight_bits = (64 - most.leading_zeros()).max(1);
-            Ok(Scale { ring: self.width(i, ring_of(value, narrow))?, shift, weight_bits })
-        };
+    fn emit(&mut self, i: usize, constants: Option<Constants>) -> Result<()> {
+        let (node, value) = (&self.graph.nodes[i], &self.values[i]);
+        let own = self.wants.own[i];
+        // The widest ring that users want, of a node that can give it.
+        let widest = if value.guard.is_some() { own } else { own.max(self.wants.wide[i]) };
+        if value.guard == Some(Guard::Clip { positive: true }) {
+            return self.emit_clip(i, node.inputs[0], true);
+        }
+        let from_operand = || hull(&self.values[node.inputs[0]].spans).bits() + 1;
+        // The operation, the ring that it needs of its operands, and the ring of its result.
         let (op, need, width) = match &node.op {
             Op::Input => (StepOp::Input, 0, widest),
             Op::Conv { window, groups, bias, .. } => {
-                let scale = scale(constants.as_ref().expect("a convolution has weights"))?;
+                let scale = self.scale(i, constants.as_ref())?;
                 let op = StepOp::Conv { window: *window, groups: *groups, outputs: bias.len(), scale };
-                (op, scale.ring.bits(), scale.ring.bits() - scale.shift)
+                (op, scale.ring.bits(), scale.output_bits())
             }
             Op::Dense { bias, .. } => {
-                let scale = scale(constants.as_ref().expect("a matrix product has weights"))?;
-                (
-                    StepOp::Dense { outputs: bias.len(), scale },
-                    scale.ring.bits(),
-                    scale.ring.bits() - scale.shift,
-                )
+                let scale = self.scale(i, constants.as_ref())?;
+                (StepOp::Dense { outputs: bias.len(), scale }, scale.ring.bits(), scale.output_bits())
             }
             Op::Affine { axis, .. } if value.form == Form::Plain => {
-                let scale = scale(constants.as_ref().expect("an affine layer has factors"))?;
-                (StepOp::Affine { axis: *axis, scale }, scale.ring.bits(), scale.ring.bits() - scale.shift)
+                let scale = self.scale(i, constants.as_ref())?;
+                (StepOp::Affine { axis: *axis, scale }, scale.ring.bits(), scale.output_bits())
             }
-            Op::Affine { axis, .. } => return self.emit_shift(i, *axis, value, constants, narrow, values),
+            Op::Affine { axis, .. } => {
+                self.emit_shift(i, *axis, constants)?;
+                return self.emit_guard(i);
+            }
+            Op::Sign { axis, .. } => (StepOp::Sign { axis: *axis }, own, own),
             Op::Relu => {
-                let from = hull(&values[node.inputs[0]].spans).bits() + 1;
+                let from = from_operand();
                 (StepOp::Relu { from: self.width(i, from)? }, from, widest.max(from))
             }
             Op::Step => {
-                let from = hull(&values[node.inputs[0]].spans).bits() + 1;
+                let from = from_operand();
                 (StepOp::Step { from: self.width(i, from)? }, from, widest)
             }
+            // The pool compares differences of its operand, so it runs in the operand's ring.
             Op::MaxPool(window) => {
-                (StepOp::MaxPool(*window), narrow.max(wants.narrow[node.inputs[0]].min(narrow)), narrow)
+                let ring = within_windows(&self.values[node.inputs[0]]).max(own);
+                (StepOp::MaxPool(*window), ring, ring)
             }
             Op::AvgPool { window, counted } => {
-                let (ring, (_, shift)) = (ring_of(value, narrow), value.sums.expect("a mean truncates"));
+                let (ring, (_, shift)) = (ring_of(value, own), value.sums.expect("a mean truncates"));
                 let op =
                     StepOp::AvgPool { window: *window, counted: *counted, ring: self.width(i, ring)?, shift };
                 (op, ring, ring - shift)
             }
             Op::Mul => {
-                let (ring, (_, shift)) = (ring_of(value, narrow), value.sums.expect("a product truncates"));
+                let (ring, (_, shift)) = (ring_of(value, own), value.sums.expect("a product truncates"));
                 (StepOp::Mul { ring: self.width(i, ring)?, shift }, ring, ring - shift)
             }
-            Op::Add => (StepOp::Add, narrow, narrow),
-            Op::Sub => (StepOp::Sub, narrow, narrow),
+            Op::Add => (StepOp::Add, own, own),
+            Op::Sub => (StepOp::Sub, own, own),
             Op::Concat { axis } => (StepOp::Concat { axis: *axis }, widest, widest),
             Op::Reshape(_) => (StepOp::Reshape, widest, widest),
             Op::Permute(order) => (StepOp::Permute(order.clone()), widest, widest),
@@ -159,75 +178,87 @@ impl Output<'_> {
                 (StepOp::Take { axis: *axis, indices: indices.clone() }, widest, widest)
             }
         };
-        let (need, width) = match &node.op {
-            // The pool compares differences of its operand, so it runs in the operand's ring.
-            Op::MaxPool(_) => {
-                let within =
-                    values[node.inputs[0]].spans.iter().map(|&s| difference_bits(s)).max().unwrap_or(0);
-                (within.max(narrow), within.max(narrow))
+        let args = self.operands(i, need)?;
+        self.push(i, op, args, width, constants)?;
+        self.emit_guard(i)
+    }
+
+    /// What keeps the value of node `i` within its bound.
+    fn emit_guard(&mut self, i: usize) -> Result<()> {
+        match self.values[i].guard {
+            None => Ok(()),
+            Some(Guard::Clip { positive }) => self.emit_clip(i, i, positive),
+            Some(Guard::Check) => {
+                let args = vec![self.place(i, 0)?];
+                self.places[i].clear();
+                self.push(i, StepOp::Check, args, self.wants.narrow[i], None)
             }
-            _ => (need, width),
-        };
-        self.push(i, op, need, width, value, constants, values)
+        }
+    }
+
+    /// The value of node `of`, clipped, as the value of node `i`.
+    fn emit_clip(&mut self, i: usize, of: usize, positive: bool) -> Result<()> {
+        let from = self.wants.own[i];
+        let args = vec![self.place(of, from)?];
+        self.places[i].clear();
+        let width = from.max(self.wants.narrow[i]).max(self.wants.wide[i]);
+        let positive = positive || hull(&self.values[i].spans).lo >= 0;
+        self.push(i, StepOp::Clip { from: self.width(i, from)?, positive }, args, width, None)
     }
 
     /// A change of sign where the form says so, then the constants where there are any.
-    fn emit_shift(
-        &mut self,
-        i: usize,
-        axis: usize,
-        value: &Value,
-        constants: Option<Constants>,
-        narrow: u32,
-        values: &[Value],
-    ) -> Result<()> {
-        let node = &self.graph.nodes[i];
+    fn emit_shift(&mut self, i: usize, axis: usize, constants: Option<Constants>) -> Result<()> {
+        let (node, value) = (&self.graph.nodes[i], &self.values[i]);
         let adds = constants.as_ref().is_some_and(|c| c.bias.iter().any(|&b| b != 0));
         // Between the two steps the value has only changed its sign.
-        let before = hull(&values[node.inputs[0]].spans).negated().bits() + 1;
-        let width = narrow.max(before);
+        let before = hull(&self.values[node.inputs[0]].spans).negated().bits() + 1;
+        let width = self.wants.own[i].max(before);
+        let mut args = self.operands(i, width)?;
         if value.form == Form::NegateShift {
-            self.push(i, StepOp::Negate, width, width, value, None, values)?;
+            self.push(i, StepOp::Negate, args, width, None)?;
             let last = self.steps.len() - 1;
             self.steps[last].bound.bits = self.steps[last].bound.bits.max(before - 1);
             if !adds {
                 return Ok(());
             }
-            let args = vec![last];
+            args = vec![last];
             self.places[i].clear();
-            return self.push_step(i, StepOp::Shift { axis }, args, width, value, constants);
         }
         let op = if adds { StepOp::Shift { axis } } else { StepOp::Reshape };
-        self.push(i, op, width, width, value, constants.filter(|_| adds), values)
+        self.push(i, op, args, width, constants.filter(|_| adds))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a step and where it comes from")]
+    fn scale(&self, i: usize, constants: Option<&Constants>) -> Result<Scale> {
+        let value = &self.values[i];
+        let constants = constants.expect("a layer with weights has them");
+        let most = constants.weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0);
+        let (_, shift) = value.sums.expect("a layer with weights truncates");
+        let weight_bits = (64 - most.leading_zeros()).max(1);
+        Ok(Scale { ring: self.width(i, ring_of(value, self.wants.own[i]))?, shift, weight_bits })
+    }
+
+    /// The operands of node `i` in rings of at least `need` bits.
+    fn operands(&mut self, i: usize, need: u32) -> Result<Vec<usize>> {
+        self.graph.nodes[i].inputs.iter().map(|&j| self.place(j, need)).collect()
+    }
+
+    /// Appends a step that holds the value of node `i`, or leads to it.
     fn push(
-        &mut self,
-        i: usize,
-        op: StepOp,
-        need: u32,
-        width: u32,
-        value: &Value,
-        constants: Option<Constants>,
-        values: &[Value],
-    ) -> Result<()> {
-        let inputs = self.graph.nodes[i].inputs.clone();
-        let args = inputs.into_iter().map(|j| self.place(j, need, values)).collect::<Result<Vec<_>>>()?;
-        self.push_step(i, op, args, width, value, constants)
-    }
-
-    fn push_step(
         &mut self,
         i: usize,
         op: StepOp,
         args: Vec<usize>,
         width: u32,
-        value: &Value,
         constants: Option<Constants>,
     ) -> Result<()> {
-        let node = &self.graph.nodes[i];
-        let bound = Bound { bits: hull(&value.spans).bits(), origin: value.origin };
+        let (node, value) = (&self.graph.nodes[i], &self.values[i]);
+        let guarded =
+            matches!(op, StepOp::Clip { .. } | StepOp::Check | StepOp::Extend) || value.guard.is_none();
+        let bound = if guarded {
+            Bound { bits: hull(&value.spans).bits(), origin: value.origin }
+        } else {
+            Bound { bits: value.raw.bits(), origin: Origin::Proved }
+        };
         let width = self.width(i, width)?;
         self.places[i].push(self.steps.len());
         self.steps.push(Step {
@@ -243,12 +274,12 @@ impl Output<'_> {
     }
 
     /// A step that holds the value of node `j` in a ring of at least `bits`, extended when there is none.
-    fn place(&mut self, j: usize, bits: u32, values: &[Value]) -> Result<usize> {
+    fn place(&mut self, j: usize, bits: u32) -> Result<usize> {
         let widest = *self.places[j].last().expect("operands precede their users");
         if let Some(&found) = self.places[j].iter().find(|&&s| self.steps[s].width.bits() >= bits) {
             return Ok(found);
         }
-        self.push_step(j, StepOp::Extend, vec![widest], bits, &values[j], None)?;
+        self.push(j, StepOp::Extend, vec![widest], bits, None)?;
         Ok(self.steps.len() - 1)
     }
 

@@ -5,7 +5,7 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
-use super::{Constants, Options, Risk};
+use super::{Constants, Options, Risk, Unproved};
 use crate::card::Origin;
 use crate::fixed;
 use crate::graph::ranges::{self, Span, hull};
@@ -14,13 +14,51 @@ use ezpc_core::{Error, Result};
 
 /// What is known of a node's value.
 pub(super) struct Value {
-    /// One span for each index along the first axis.
+    /// One span for each index along the first axis, of the value that others use.
     pub(super) spans: Vec<Span>,
     pub(super) origin: Origin,
+    /// What the node itself may yield from operands within their spans; for a ReLU that its clip replaces, its operand.
+    pub(super) raw: Span,
+    /// What makes `spans` of it.
+    pub(super) guard: Option<Guard>,
     /// The span of the sums before truncation, for layers that truncate, and the shift.
     pub(super) sums: Option<(Span, u32)>,
     pub(super) constants: Option<Constants>,
     pub(super) form: Form,
+}
+
+/// What keeps a value within a bound that is not proved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// It is clipped; `positive` when the node is a ReLU, which the clip replaces.
+    Clip {
+        /// Negative values become zero.
+        positive: bool,
+    },
+    /// It is checked.
+    Check,
+}
+
+impl Value {
+    /// Bits of the ring in which the value can be compared with both ends of its bound.
+    pub(super) fn room(&self) -> u32 {
+        let bound = 1 << hull(&self.spans).bits();
+        Span { lo: self.raw.lo - bound, hi: self.raw.hi + bound }.bits() + 1
+    }
+
+    /// Bits of the ring that holds what the node itself yields.
+    fn ring(&self) -> u32 {
+        let own = if self.guard.is_some() { self.room() } else { self.raw.bits() + 1 };
+        self.sums.map_or(own, |(sums, shift)| ring_bits(sums, shift).max(own + shift))
+    }
+
+    /// Narrows the spans to `-2^bits..2^bits`.
+    fn bounded(&mut self, bits: u32) {
+        let within = Span { lo: -(1 << bits), hi: (1 << bits) - 1 };
+        for s in &mut self.spans {
+            *s = s.meet(within);
+        }
+    }
 }
 
 /// How the value of an affine node is computed.
@@ -43,58 +81,166 @@ pub(super) struct Quantised {
 pub(super) fn quantise(graph: &Graph, options: &Options) -> Result<Quantised> {
     let f = options.frac_bits;
     let input_range = options.input_range.map(|v| fixed::encode(v, f));
-    let max_ring = options.max_ring.unwrap_or(f + 29).min(62);
-    let mut values: Vec<Value> = Vec::with_capacity(graph.nodes.len());
-    let mut risks = Vec::new();
-    let mut unproved = Vec::new();
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let mut value = {
-            let inputs: Vec<&Value> = node.inputs.iter().map(|&i| &values[i]).collect();
-            let shapes: Vec<&[usize]> =
-                node.inputs.iter().map(|&i| graph.nodes[i].shape.as_slice()).collect();
-            bound(node, &inputs, &shapes, input_range, f)?
-        };
-        value.origin = node.inputs.iter().map(|&i| values[i].origin).fold(value.origin, Origin::max);
-        if let Some((sums, shift)) = &mut value.sums {
-            let proved = ring_bits(*sums, *shift).max(hull(&value.spans).bits() + 1 + *shift);
-            if proved > max_ring {
-                match &options.calibration {
-                    Some(seen) => {
-                        let span = seen.span(index, f, options.headroom);
-                        for s in &mut value.spans {
-                            *s = s.meet(span);
-                        }
-                        let out = hull(&value.spans);
-                        *sums = Span { lo: (out.lo - 2) << *shift, hi: (out.hi + 2) << *shift };
-                        value.origin = Origin::Calibrated;
-                        let bits = ring_bits(*sums, *shift);
-                        if bits > max_ring {
-                            unproved.push(format!(
-                                "`{}` needs {bits} bits on the calibration samples",
-                                node.name
-                            ));
-                        }
-                        risks.push(Risk {
-                            layer: node.name.clone(),
-                            bits: [proved, bits],
-                            headroom: options.headroom,
-                        });
-                    }
-                    None => unproved.push(format!("`{}` may need {proved} bits", node.name)),
-                }
-            }
-        }
-        values.push(value);
+    let mut state = State {
+        graph,
+        options,
+        uses: graph.uses(),
+        values: Vec::with_capacity(graph.nodes.len()),
+        risks: Vec::new(),
+        unproved: Vec::new(),
+    };
+    for index in 0..graph.nodes.len() {
+        state.node(index, input_range)?;
     }
-    if let Some(first) = unproved.first() {
+    if let Some(first) = state.unproved.first() {
         return Err(Error::usage(format!(
-            "no bound within rings of {max_ring} bits for {} layer(s), first {first}: narrow the input range, lower \
-             the fractional bits, or give calibration samples",
-            unproved.len()
+            "no bound that fits for {} layer(s), first {first}: narrow the input range, lower the fractional bits, or give \
+             calibration samples",
+            state.unproved.len()
         )));
     }
-    Ok(Quantised { values, risks, input_range })
+    Ok(Quantised { values: state.values, risks: state.risks, input_range })
 }
+
+/// Values so far.
+struct State<'g> {
+    graph: &'g Graph,
+    options: &'g Options,
+    uses: Vec<usize>,
+    values: Vec<Value>,
+    risks: Vec<Risk>,
+    /// Layers without a bound that fits.
+    unproved: Vec<String>,
+}
+
+impl State<'_> {
+    fn node(&mut self, index: usize, input_range: [i64; 2]) -> Result<()> {
+        let node = &self.graph.nodes[index];
+        let (mut value, mut limit) = self.bound(index, input_range)?;
+        let clips = self.options.unproved == Unproved::Clip && self.options.calibration.is_some();
+        if clips && value.ring() > limit {
+            for &j in &node.inputs {
+                self.clip(j);
+            }
+            (value, limit) = self.bound(index, input_range)?;
+        }
+        if !clips {
+            self.calibrate(index, &mut value, limit);
+        }
+        let ring = value.ring();
+        if ring > limit {
+            let from = match (&self.options.calibration, value.guard) {
+                (_, Some(Guard::Check)) => ", for its bound to be checked",
+                (Some(_), _) => " on the calibration samples",
+                _ => "",
+            };
+            self.unproved.push(format!(
+                "`{}`, which may need a ring of {ring} bits{from}, more than {limit}",
+                node.name
+            ));
+        }
+        self.values.push(value);
+        Ok(())
+    }
+
+    /// What is known of a node's value from its operands, and the widest ring of its product.
+    fn bound(&self, index: usize, input_range: [i64; 2]) -> Result<(Value, u32)> {
+        let node = &self.graph.nodes[index];
+        let inputs: Vec<&Value> = node.inputs.iter().map(|&i| &self.values[i]).collect();
+        let shapes: Vec<&[usize]> =
+            node.inputs.iter().map(|&i| self.graph.nodes[i].shape.as_slice()).collect();
+        let mut value = bound(node, &inputs, &shapes, input_range, self.options.frac_bits)?;
+        // What follows from a bound that is enforced is proved.
+        let enforced = |o: Origin| if o == Origin::Calibrated { o } else { Origin::Proved };
+        value.origin = inputs.iter().map(|v| enforced(v.origin)).fold(value.origin, Origin::max);
+        let shift = value.sums.map_or(0, |(_, shift)| shift);
+        let weights = matches!(node.op, Op::Conv { .. } | Op::Dense { .. } | Op::Affine { .. });
+        // A clip compares in one bit more than its operand has.
+        let spare = u32::from(self.options.unproved == Unproved::Clip);
+        let cut = if shift == 0 { self.options.frac_bits } else { shift };
+        let widest = if weights { cut + 29 - spare } else { MAX_RING };
+        Ok((value, self.options.max_ring.filter(|_| weights).unwrap_or(widest).min(MAX_RING)))
+    }
+
+    /// Takes the bound of calibration where it is smaller and wanted.
+    fn calibrate(&mut self, index: usize, value: &mut Value, limit: u32) {
+        let (node, options) = (&self.graph.nodes[index], self.options);
+        let Some(seen) = &options.calibration else { return };
+        let (own, bits) = (value.raw.bits(), seen.bits(index, options.frac_bits, options.headroom));
+        let proof = options.frac_bits + options.proof_bits;
+        let taken = match (&node.op, value.sums) {
+            // What is exact stays proved, as long as that fits.
+            (_, Some((_, 0))) => value.ring() > limit,
+            // A mean is not larger than its operand.
+            (Op::AvgPool { .. }, _) => false,
+            (_, Some((_, shift))) => value.ring() > proof + shift,
+            // Sums of what is bounded by calibration are, too.
+            (Op::Affine { .. } | Op::Add | Op::Sub, None) => {
+                let risky = node.inputs.iter().any(|&j| self.values[j].origin >= Origin::Checked);
+                risky && value.ring() > proof
+            }
+            _ => false,
+        };
+        if !taken || bits >= own {
+            return;
+        }
+        value.bounded(bits);
+        value.origin = match options.unproved {
+            Unproved::Check => {
+                value.guard = Some(Guard::Check);
+                Origin::Checked
+            }
+            _ => {
+                // Nothing beyond the bound is expected, so no ring has room for it.
+                value.raw = hull(&value.spans);
+                if let Some((sums, shift)) = &mut value.sums {
+                    *sums = Span { lo: (value.raw.lo - 2) << *shift, hi: (value.raw.hi + 2) << *shift };
+                }
+                Origin::Calibrated
+            }
+        };
+        self.risk(index, [own, bits]);
+    }
+
+    /// Clips the value of a node to the bound of calibration, where that is smaller.
+    fn clip(&mut self, mut index: usize) {
+        let Some(seen) = &self.options.calibration else { return };
+        // In front of a change of shape, perhaps at a ReLU, which then is part of the clip.
+        while matches!(self.graph.nodes[index].op, Op::Reshape(_) | Op::Permute(_)) && self.uses[index] == 1 {
+            let below = self.graph.nodes[index].inputs[0];
+            let bits = seen.bits(index, self.options.frac_bits, self.options.headroom);
+            self.values[index].bounded(bits);
+            self.values[index].raw = hull(&self.values[index].spans);
+            index = below;
+        }
+        let bits = seen.bits(index, self.options.frac_bits, self.options.headroom);
+        let value = &mut self.values[index];
+        let own = hull(&value.spans).bits();
+        if bits < own {
+            let positive = matches!(self.graph.nodes[index].op, Op::Relu);
+            value.guard = Some(Guard::Clip { positive });
+            value.bounded(bits);
+            value.origin = Origin::Clipped;
+            if positive {
+                let operand = self.graph.nodes[index].inputs[0];
+                self.values[index].raw = hull(&self.values[operand].spans);
+            }
+            self.risk(index, [own, bits]);
+        }
+    }
+
+    fn risk(&mut self, index: usize, bits: [u32; 2]) {
+        self.risks.push(Risk {
+            layer: self.graph.nodes[index].name.clone(),
+            bits,
+            headroom: self.options.headroom,
+            kept: self.options.unproved,
+        });
+    }
+}
+
+/// Sums in the clear are computed in 64 bits.
+const MAX_RING: u32 = 62;
 
 /// The least ring of a product: |sum| <= 2^(l-1) - 3 · 2^shift.
 pub(super) fn ring_bits(sums: Span, shift: u32) -> u32 {
@@ -105,13 +251,6 @@ pub(super) fn ring_bits(sums: Span, shift: u32) -> u32 {
 
 fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f: u32) -> Result<Value> {
     let rows = node.shape[0];
-    let plain = |spans: Vec<Span>| Value {
-        spans,
-        origin: Origin::Proved,
-        sums: None,
-        constants: None,
-        form: Form::Plain,
-    };
     let x = || inputs[0].spans.as_slice();
     let layered = |sums: &[Span], spans: Vec<Span>, shift: u32, constants: Constants| Value {
         sums: Some((hull(sums), shift)),
@@ -140,6 +279,16 @@ fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f
             layered(&sums, spans, shift, c)
         }
         Op::Affine { axis, scale, shift } => affine(node, x(), *axis, scale, shift, f)?,
+        Op::Sign { axis, negative } => {
+            let at = |k: usize| if *axis == 0 { x()[k] } else { hull(x()) };
+            let signed = negative.iter().enumerate().map(|(k, &n)| if n { at(k).negated() } else { at(k) });
+            let spans: Vec<Span> = signed.collect();
+            let signs = negative.iter().map(|&n| if n { -1 } else { 1 }).collect();
+            Value {
+                constants: Some(Constants { weights: signs, bias: Vec::new() }),
+                ..plain(if *axis == 0 { spans } else { vec![hull(&spans); rows] })
+            }
+        }
         Op::Relu => plain(x().iter().map(|s| Span { lo: s.lo.max(0), hi: s.hi.max(0) }).collect()),
         Op::Step => plain(vec![Span { lo: 0, hi: 1 << f }; rows]),
         Op::MaxPool(_) => plain(x().to_vec()),
@@ -183,6 +332,19 @@ fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f
     })
 }
 
+/// A value that nothing but its operands bounds.
+fn plain(spans: Vec<Span>) -> Value {
+    Value {
+        raw: hull(&spans),
+        spans,
+        origin: Origin::Proved,
+        guard: None,
+        sums: None,
+        constants: None,
+        form: Form::Plain,
+    }
+}
+
 fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], f: u32) -> Result<Value> {
     let all = |v: f32| scale.iter().all(|&s| s == v);
     let at = |k: usize| if axis == 0 { x[k] } else { hull(x) };
@@ -194,7 +356,7 @@ fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], f:
             .map(|k| at(k).times(sign).plus(Span { lo: i128::from(bias[k]), hi: i128::from(bias[k]) }))
             .collect();
         let constants = Some(Constants { weights: Vec::new(), bias });
-        return Ok(Value { spans: spread(spans), origin: Origin::Proved, sums: None, constants, form });
+        return Ok(Value { constants, form, ..plain(spread(spans)) });
     }
     let (c, cut) = constants(&node.name, scale, shift, f)?;
     let sums: Vec<Span> = (0..scale.len())
@@ -204,24 +366,32 @@ fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], f:
         })
         .collect();
     let spans = spread(sums.iter().map(|s| s.shifted(cut, 1, 2)).collect());
-    Ok(Value {
-        spans,
-        origin: Origin::Proved,
-        sums: Some((hull(&sums), cut)),
-        constants: Some(c),
-        form: Form::Plain,
-    })
+    Ok(Value { sums: Some((hull(&sums), cut)), constants: Some(c), ..plain(spans) })
 }
 
-/// Weights with f fractional bits, or none when all are integers and the product is exact; biases at the scale of the
-/// products. The second value is what is truncated.
+/// Weights with as many fractional bits as they need, biases at the scale of the products. The second value is what is
+/// truncated.
 fn constants(name: &str, weights: &[f32], bias: &[f32], f: u32) -> Result<(Constants, u32)> {
-    let whole = weights.iter().all(|w| w.fract() == 0.0 && w.abs() <= 65536.0);
-    let shift = if whole { 0 } else { f };
+    let shift = weight_bits(weights, f);
     Ok((
         Constants { weights: integers(name, weights, shift)?, bias: integers(name, bias, f + shift)? },
         shift,
     ))
+}
+
+/// Fractional bits of weights: the fewest with which all are exact, if that is less than `f`; otherwise `f`, or up to 8
+/// more, so that rounding changes weights of the usual size by less than one in 200.
+fn weight_bits(weights: &[f32], f: u32) -> u32 {
+    let exact = |bits: u32| {
+        let unit = f64::from(bits).exp2();
+        weights.iter().all(|&w| (f64::from(w) * unit).fract() == 0.0 && w.abs() <= 65536.0)
+    };
+    if let Some(bits) = (0..f).find(|&bits| exact(bits)) {
+        return bits;
+    }
+    let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+    let usual = (square / weights.len().max(1) as f64).sqrt();
+    (f..f + 8).find(|&bits| usual * f64::from(bits).exp2() >= 128.0).unwrap_or(f + 8)
 }
 
 fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Vec<i64>> {
