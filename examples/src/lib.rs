@@ -8,6 +8,7 @@
 
 mod args;
 mod connect;
+pub mod cookbook;
 pub mod model;
 mod peer;
 mod report;

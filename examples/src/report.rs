@@ -153,7 +153,7 @@ fn row(text: &mut String, name: &str, cells: [String; 4]) {
 }
 
 /// A number of bytes with three digits.
-fn human(bytes: u64) -> String {
+pub(crate) fn human(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "kB", "MB", "GB"] {
         if value < 999.5 || unit == "GB" {

@@ -27,9 +27,11 @@ pub fn generate(program: &Program) -> TokenStream {
     items.extend(codegen.entry());
     match &program.header.module {
         Some(name) => {
-            let (name, doc) = (ident(&name.text, name.span), format!("The program `{}`.", name.text));
+            let doc = vec![format!("The program `{}`.", name.text)];
+            let docs = if program.header.docs.is_empty() { &doc } else { &program.header.docs };
+            let name = ident(&name.text, name.span);
             quote! {
-                #[doc = #doc]
+                #(#[doc = #docs])*
                 pub mod #name {
                     #[allow(unused_imports, reason = "functions of the surroundings, for `extern`")]
                     use super::*;

@@ -85,8 +85,10 @@ pub fn expand_file(input: TokenStream, root: &Path) -> TokenStream {
         }
     };
     let mut compilation = compile_file(&text, span);
-    let module = compilation.program.header.module.take();
-    compilation.program.header = syntax::ast::Header { module: header.module.or(module), ..header };
+    let file = core::mem::take(&mut compilation.program.header);
+    let docs = if header.docs.is_empty() { file.docs } else { header.docs };
+    compilation.program.header =
+        syntax::ast::Header { module: header.module.or(file.module), docs, ..header };
     let mut out = diagnostics.to_tokens();
     out.extend(generate(compilation));
     // The compiler runs the macro again when the file changes.

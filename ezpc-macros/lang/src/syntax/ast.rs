@@ -18,6 +18,8 @@ pub struct Header {
     pub krate: Option<proc_macro2::TokenStream>,
     /// The module to generate the program in.
     pub module: Option<Name>,
+    /// The documentation comment of the module.
+    pub docs: Vec<String>,
 }
 
 /// A definition.

@@ -25,6 +25,11 @@ impl Parser<'_> {
     pub(super) fn header(&mut self) -> Header {
         let mut header = Header::default();
         loop {
+            // Documentation belongs to the module, or else to the first definition.
+            let docs = (0..).take_while(|&i| matches!(self.peek_at(i), Kind::Doc(_))).count();
+            if self.peek_at(docs).is("mod") || self.peek_at(docs).is("pub") {
+                header.docs.extend(self.docs());
+            }
             if self.is("crate") && self.peek_at(1).is("=") {
                 self.next();
                 self.next();
