@@ -51,6 +51,10 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     pub normalise: Option<PathBuf>,
 
+    /// Show the network after each rewrite that changed it (vendor).
+    #[arg(long)]
+    pub show_passes: bool,
+
     /// Show the model card: all that the client learns of the model.
     #[arg(long)]
     pub show_card: bool,
@@ -88,7 +92,11 @@ impl ModelArgs {
         for notice in &import.notices {
             eprintln!("note: {notice}");
         }
-        let graph = passes::optimise(import.graph);
+        let graph = passes::optimise_watched(import.graph, &mut |pass, graph| {
+            if self.show_passes {
+                eprintln!("after {} ({}):\n{graph}", pass.name, pass.about);
+            }
+        });
         let calibration = self.calibrate.as_deref().map(|path| calibration(&graph, path)).transpose()?;
         let options = Options {
             frac_bits: self.frac_bits,

@@ -8,6 +8,7 @@ pub mod exec;
 pub mod float;
 pub mod oracle;
 pub mod passes;
+mod print;
 pub mod ranges;
 mod window;
 

@@ -60,6 +60,7 @@ impl Wants {
         for (i, node) in graph.nodes.iter().enumerate().rev() {
             let value = &values[i];
             own[i] = match value.guard {
+                None if widens(graph, i) => narrow[i].max(wide[i]),
                 None => narrow[i],
                 // A clip yields every ring that its users want.
                 Some(Guard::Clip { .. }) => value.room(),
@@ -86,6 +87,30 @@ impl Wants {
             }
         }
         Self { narrow, own, wide }
+    }
+}
+
+/// Whether node `i` is a mean that is better taken in the wide ring that its users want than extended to it: its operand
+/// comes in any ring, and the bits that each element of a window has more are fewer than an extension costs.
+fn widens(graph: &Graph, i: usize) -> bool {
+    /// Bits of the messages of an extension, about.
+    const EXTENSION: usize = 400;
+    let Op::AvgPool { window, .. } = &graph.nodes[i].op else { return false };
+    let area: usize = window.kernel.iter().product();
+    let shift =
+        if area.is_power_of_two() { 0 } else { 12 } + area.next_power_of_two().trailing_zeros() as usize;
+    2 * area * shift < EXTENSION && any_ring(graph, graph.nodes[i].inputs[0])
+}
+
+/// Whether the value of a node comes in any ring for a few bits.
+fn any_ring(graph: &Graph, i: usize) -> bool {
+    let node = &graph.nodes[i];
+    match &node.op {
+        Op::Relu | Op::Step | Op::Input => true,
+        Op::Concat { .. } | Op::Reshape(_) | Op::Permute(_) | Op::Take { .. } => {
+            node.inputs.iter().all(|&j| any_ring(graph, j))
+        }
+        _ => false,
     }
 }
 

@@ -85,6 +85,7 @@ pub(super) fn quantise(graph: &Graph, options: &Options) -> Result<Quantised> {
         graph,
         options,
         uses: graph.uses(),
+        rectified: rectified(graph),
         values: Vec::with_capacity(graph.nodes.len()),
         risks: Vec::new(),
         unproved: Vec::new(),
@@ -102,11 +103,22 @@ pub(super) fn quantise(graph: &Graph, options: &Options) -> Result<Quantised> {
     Ok(Quantised { values: state.values, risks: state.risks, input_range })
 }
 
+fn rectified(graph: &Graph) -> Vec<bool> {
+    let mut rectified = vec![true; graph.nodes.len()];
+    rectified[graph.output] = false;
+    for node in graph.nodes.iter().filter(|n| !matches!(n.op, Op::Relu)) {
+        node.inputs.iter().for_each(|&i| rectified[i] = false);
+    }
+    rectified
+}
+
 /// Values so far.
 struct State<'g> {
     graph: &'g Graph,
     options: &'g Options,
     uses: Vec<usize>,
+    /// Whether nothing but ReLUs uses a node.
+    rectified: Vec<bool>,
     values: Vec<Value>,
     risks: Vec<Risk>,
     /// Layers without a bound that fits.
@@ -150,6 +162,18 @@ impl State<'_> {
         let shapes: Vec<&[usize]> =
             node.inputs.iter().map(|&i| self.graph.nodes[i].shape.as_slice()).collect();
         let mut value = bound(node, &inputs, &shapes, input_range, self.options.frac_bits)?;
+        if let (true, Form::Shift, Some(c)) = (self.rectified[index], value.form, &mut value.constants) {
+            let Op::Affine { axis, .. } = node.op else { unreachable!("a form of affine nodes") };
+            let before = |k: usize| if axis == 0 { inputs[0].spans[k] } else { hull(&inputs[0].spans) };
+            // What is never above zero may as well be at most zero.
+            for (k, b) in c.bias.iter_mut().enumerate() {
+                *b = (*b).max(i64::try_from(-before(k).hi).unwrap_or(i64::MIN));
+            }
+            let after = |k: usize| before(k).plus(Span { lo: c.bias[k].into(), hi: c.bias[k].into() });
+            let spans: Vec<Span> = (0..c.bias.len()).map(after).collect();
+            value.spans = if axis == 0 { spans } else { vec![hull(&spans); node.shape[0]] };
+            value.raw = hull(&value.spans);
+        }
         // What follows from a bound that is enforced is proved.
         let enforced = |o: Origin| if o == Origin::Calibrated { o } else { Origin::Proved };
         value.origin = inputs.iter().map(|v| enforced(v.origin)).fold(value.origin, Origin::max);
