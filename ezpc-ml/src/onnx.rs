@@ -6,10 +6,13 @@ mod call;
 mod constant;
 mod ops;
 mod proto;
+mod source;
+mod tensor;
 mod wire;
 
 use crate::graph::Graph;
 use ezpc_core::{Error, Result};
+use source::{Folder, Source};
 use std::io::Read;
 use std::path::Path;
 
@@ -29,17 +32,21 @@ pub struct Import {
     pub notices: Vec<String>,
 }
 
-/// Imports the model in `path`.
+/// Imports the model in `path`. Weights are read when the operator that takes them is imported, also from other files
+/// in the model's folder (external data), and from nowhere else.
 pub fn load(path: &Path) -> Result<Import> {
-    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
-    import(&bytes).map_err(|e| e.context(&path.display().to_string()))
+    let place = |e: Error| e.context(&path.display().to_string());
+    let source = Source::file(path, MAX_FILE_BYTES)?;
+    let folder = Folder::of(path)?;
+    builder::import(&proto::Model::decode(&source).map_err(place)?, Some(&folder)).map_err(place)
 }
 
-/// Imports a model from the bytes of its file.
+/// Imports a model from the bytes of its file, which hold all weights.
 ///
 /// All nodes that are not supported are listed in one error, each with its reason.
 pub fn import(bytes: &[u8]) -> Result<Import> {
-    builder::import(&proto::Model::decode(bytes)?)
+    let source = Source::memory(bytes);
+    builder::import(&proto::Model::decode(&source)?, None)
 }
 
 /// The content of a file of at most `limit` bytes.

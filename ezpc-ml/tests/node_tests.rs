@@ -1,78 +1,154 @@
-//! ONNX's own backend node tests under the cleartext oracle. `nodes/prepare.py` writes the cases; `nodes/list.txt` is
-//! what this test found, and may only grow: every case passes or is refused for the reason that stands there.
+//! ONNX's own backend node tests, and variants of them, under the cleartext oracle and between two parties.
+//! `nodes/prepare.py` writes the cases; `nodes/list.txt` is what these tests found, and may only grow: every case passes
+//! or is refused for the reason that stands there.
 
 #![allow(
     clippy::cast_possible_truncation,
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
-use ezpc_core::Result;
-use ezpc_core::protocol::Cleartext;
+use ezpc_core::protocol::{Cleartext, Protocol, Reveal};
+use ezpc_core::testing::run_two;
+use ezpc_core::{Party, Result};
 use ezpc_ml::fixed;
-use ezpc_ml::graph::Decision;
-use ezpc_ml::graph::compile::{Options, compile};
+use ezpc_ml::graph::compile::{Model, Options, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
-use ezpc_ml::graph::{float, passes};
+use ezpc_ml::graph::{Decision, float, passes};
 use ezpc_ml::npy::{Array, Elements};
-use ezpc_ml::onnx;
+use ezpc_ml::onnx::{self, Import};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// What the network says of the case's samples, in floating point and in fixed point.
-fn run(folder: &Path, name: &str) -> Result<(Vec<f64>, Vec<f64>)> {
-    let import = onnx::import(&std::fs::read(folder.join(format!("{name}.onnx"))).expect("a case"))?;
-    let samples = Array::load(&folder.join(format!("{name}.in.npy")))?;
-    let (values, count) = (samples.to_f64(), samples.shape[0]);
-    let graph = passes::optimise(import.graph.clone());
-    let reach = values.iter().fold(1.0_f64, |m, v| m.max(v.abs())).ceil();
-    let model =
-        compile(&graph, &Options { input_range: [-reach, reach], frac_bits: 14, ..Options::default() })?;
-    let size = model.card.input_len();
-    let rows: Vec<f32> = values.iter().map(|&v| v as f32).collect();
-    let mut floats = Vec::new();
-    for row in rows.chunks(size) {
-        floats.extend(float::run(&import.graph, row)?.into_iter().map(f64::from));
-    }
-    let mut p = Cleartext::new();
-    let input = fixed::encode_checked(&values, &samples.shape, model.card.input_range, model.card.frac_bits)?;
-    let mut executor = Executor::new(&p, &model.card, Some(&model.weights))?;
-    let y = executor.run(&mut p, count, Some(&input), &mut unwatched, [0, count])?;
-    let fixed: Vec<f64> =
-        y.data().to_signed().into_iter().map(|v| fixed::decode(v, model.card.frac_bits)).collect();
-    if model.card.decision == Decision::ArgMax {
-        let classes = model.card.output_len();
-        let best =
-            |row: &[f64]| (0..classes).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0) as f64;
-        return Ok((floats.chunks(classes).map(best).collect(), fixed.chunks(classes).map(best).collect()));
-    }
-    Ok((floats, fixed))
+/// A case that was imported and compiled.
+struct Case {
+    import: Import,
+    model: Model,
+    samples: Vec<f64>,
+    input: Vec<i64>,
+    count: usize,
 }
 
-/// Logits in place of probabilities: what is left out at the output keeps their order and is applied here.
-fn finish(name: &str, values: &[f64], count: usize) -> Vec<f64> {
-    let row = values.len() / count.max(1);
-    let normed = |v: &[f64]| -> Vec<f64> {
-        let top = v.iter().copied().fold(f64::MIN, f64::max);
-        let sum: f64 = v.iter().map(|x| (x - top).exp()).sum();
-        v.iter().map(|x| x - top - sum.ln()).collect()
-    };
-    match name {
-        n if n.starts_with("test_logsoftmax") => values.chunks(row).flat_map(normed).collect(),
-        n if n.starts_with("test_softmax") => {
-            values.chunks(row).flat_map(|v| normed(v).into_iter().map(f64::exp)).collect()
+fn load(folder: &Path, name: &str) -> Result<Case> {
+    let import = onnx::load(&folder.join(format!("{name}.onnx")))
+        .map_err(|e| without(&e, &folder.join(format!("{name}.onnx: ")).display().to_string()))?;
+    let samples = Array::load(&folder.join(format!("{name}.in.npy")))?.to_f64();
+    let graph = passes::optimise(import.graph.clone());
+    let reach = samples.iter().fold(1.0_f64, |m, v| m.max(v.abs())).ceil();
+    let options = Options { input_range: [-reach, reach], frac_bits: 14, ..Options::default() };
+    let model = compile(&graph, &options)?;
+    let shape = [samples.len()];
+    let input = fixed::encode_checked(&samples, &shape, model.card.input_range, model.card.frac_bits)?;
+    let count = samples.len() / model.card.input_len();
+    Ok(Case { import, model, samples, input, count })
+}
+
+/// The reason without the place of the case.
+fn without(error: &ezpc_core::Error, place: &str) -> ezpc_core::Error {
+    ezpc_core::Error::usage(error.to_string().replace(place, ""))
+}
+
+impl Case {
+    /// The result in floating point, by the graph before any pass.
+    fn floats(&self) -> Result<Vec<f64>> {
+        let rows: Vec<f32> = self.samples.iter().map(|&v| v as f32).collect();
+        let mut all = Vec::new();
+        for row in rows.chunks(self.model.card.input_len()) {
+            all.extend(float::run(&self.import.graph, row)?.into_iter().map(f64::from));
         }
-        n if n.starts_with("test_sigmoid") => values.iter().map(|v| 1.0 / (1.0 + (-v).exp())).collect(),
-        _ => values.to_vec(),
+        Ok(self.decide(&all))
     }
+
+    /// The result in fixed point.
+    fn fixed<P: Protocol>(&self, p: &mut P) -> Result<Vec<f64>> {
+        let [vendor, client] = Party::BOTH.map(|party| p.party().is_none_or(|own| own == party));
+        let card = &self.model.card;
+        let mut executor = Executor::new(p, card, vendor.then_some(&self.model.weights))?;
+        let input = client.then_some(self.input.as_slice());
+        let y = executor.run(p, self.count, input, &mut unwatched, [0, self.count])?;
+        let opened = p.reveal(y.data(), Reveal::Both)?.expect("opened to both");
+        let values: Vec<f64> =
+            opened.to_signed().into_iter().map(|v| fixed::decode(v, card.frac_bits)).collect();
+        Ok(self.decide(&values))
+    }
+
+    /// For a model that ends in an argmax the index of the largest value along the last axis.
+    fn decide(&self, values: &[f64]) -> Vec<f64> {
+        let card = &self.model.card;
+        if card.decision != Decision::ArgMax {
+            return values.to_vec();
+        }
+        let classes = card.steps[card.output].shape.last().copied().unwrap_or(1);
+        let best =
+            |row: &[f64]| (0..classes).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0) as f64;
+        values.chunks(classes).map(best).collect()
+    }
+
+    /// What the importer left out at the output, as its notice says, is applied here.
+    fn finish(&self, values: &[f64], dims: &[usize]) -> Vec<f64> {
+        let notice = self.import.notices.iter().find_map(|n| n.split_once("what is left out is a "));
+        let Some((_, what)) = notice else { return values.to_vec() };
+        if what.starts_with("sigmoid") {
+            return values.iter().map(|v| 1.0 / (1.0 + (-v).exp())).collect();
+        }
+        let (name, axis) = what.split_once(" along axis ").or(what.split_once(" from axis ")).expect(what);
+        let axis: usize = axis.trim_end_matches(" on").parse().expect("an axis");
+        let end = if what.ends_with(" on") { dims.len() } else { axis + 1 };
+        let (size, inner): (usize, usize) = (dims[axis..end].iter().product(), dims[end..].iter().product());
+        let mut all = values.to_vec();
+        for start in (0..values.len()).step_by(size * inner) {
+            for i in 0..inner {
+                let places: Vec<usize> = (0..size).map(|k| start + k * inner + i).collect();
+                let top = places.iter().map(|&p| values[p]).fold(f64::MIN, f64::max);
+                let sum: f64 = places.iter().map(|&p| (values[p] - top).exp()).sum();
+                for p in places {
+                    let log = values[p] - top - sum.ln();
+                    all[p] = if name == "softmax" { log.exp() } else { log };
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether `got` are the case's outputs, within `slack`.
+    fn near(&self, got: &[f64], want: &Array, slack: f64) -> bool {
+        let got = self.finish(got, &want.shape);
+        let want = want.to_f64();
+        got.len() == want.len()
+            && got.iter().zip(&want).all(|(a, b)| (a - b).abs() <= slack * (1.0 + b.abs()))
+    }
+}
+
+fn folder() -> PathBuf {
+    std::env::var("EZPC_NODE_TESTS").expect("EZPC_NODE_TESTS names the folder of the cases").into()
+}
+
+fn wanted(folder: &Path, name: &str) -> (Array, f64) {
+    let want = Array::load(&folder.join(format!("{name}.out.npy"))).expect("the outputs");
+    let whole = matches!(want.data, Elements::Int64(_));
+    (want, if whole { 1e-3 } else { 5e-3 })
+}
+
+/// The committed list: cases and what became of them.
+fn known() -> BTreeMap<String, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nodes/list.txt");
+    let list = std::fs::read_to_string(path).expect("the list");
+    let split = |line: &str| line.split_once(' ').map(|(name, outcome)| (name.to_owned(), outcome.to_owned()));
+    list.lines().filter_map(split).collect()
+}
+
+#[test]
+fn the_list_may_only_grow() {
+    let known = known();
+    assert!(known.values().filter(|o| *o == "passed").count() >= 560);
+    assert!(known.values().all(|o| o == "passed" || o.starts_with("refused: ")));
 }
 
 #[test]
 #[ignore = "needs the cases that nodes/prepare.py writes, in the folder of EZPC_NODE_TESTS"]
 fn node_tests() {
-    let folder = std::env::var("EZPC_NODE_TESTS").expect("EZPC_NODE_TESTS names the folder of the cases");
-    let folder = Path::new(&folder);
-    let mut names: Vec<String> = std::fs::read_dir(folder)
+    let folder = folder();
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
         .expect("the folder of the cases")
         .filter_map(|e| e.expect("an entry").file_name().to_str()?.strip_suffix(".onnx").map(str::to_owned))
         .collect();
@@ -80,43 +156,56 @@ fn node_tests() {
     let (mut list, mut wrong, mut passed) = (String::new(), Vec::new(), 0);
     let mut found = BTreeMap::new();
     for name in &names {
-        let outcome = match run(folder, name) {
+        let outcome = match load(&folder, name) {
             Err(error) => format!("refused: {error}"),
-            Ok((floats, fixed)) => {
-                let want = Array::load(&folder.join(format!("{name}.out.npy"))).expect("the outputs");
-                let exact = matches!(want.data, Elements::Int64(_));
-                let (count, want) = (want.shape.first().copied().unwrap_or(1), want.to_f64());
-                // Softmax works along the last axis of its operand.
-                let whole = !name.contains("softmax") || name.contains("example") || name.contains("large");
-                let rows = if whole { count } else { want.len() / 5 };
-                let near = |got: &[f64], slack: f64| {
-                    let got = finish(name, got, rows);
-                    got.len() == want.len()
-                        && got.iter().zip(&want).all(|(a, b)| (a - b).abs() <= slack * (1.0 + b.abs()))
-                };
-                if near(&floats, if name.ends_with("FLOAT16") { 1e-3 } else { 1e-4 })
-                    && near(&fixed, if exact { 1e-3 } else { 5e-3 })
-                {
+            Ok(case) => {
+                let (want, slack) = wanted(&folder, name);
+                let floats = case.floats().expect("runs in floating point");
+                let fixed = case.fixed(&mut Cleartext::new()).expect("runs in fixed point");
+                let half = if name.contains("FLOAT16") { 1e-2 } else { 1e-4 };
+                if case.near(&floats, &want, half) && case.near(&fixed, &want, slack.max(half)) {
                     passed += 1;
                     "passed".to_owned()
                 } else {
                     wrong.push(name.clone());
-                    format!("WRONG {want:?} {floats:?} {fixed:?}")
+                    format!("WRONG {:?} {floats:?} {fixed:?}", want.to_f64())
                 }
             }
         };
         let _ = writeln!(list, "{name} {outcome}");
         found.insert(name.as_str(), outcome);
     }
-    let known = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nodes/list.txt"));
-    let known = known.unwrap_or_default();
-    let lost: Vec<&str> = known
-        .lines()
-        .filter_map(|l| l.strip_suffix(" passed"))
-        .filter(|name| found.get(name).is_some_and(|o| o != "passed"))
-        .collect();
     std::fs::write(folder.join("list.txt"), &list).expect("the list");
     eprintln!("{passed} of {} passed; the list is in {}", names.len(), folder.join("list.txt").display());
     assert!(wrong.is_empty(), "wrong results: {wrong:?}");
+    let known = known();
+    let lost: Vec<&String> = known
+        .iter()
+        .filter(|(name, outcome)| {
+            *outcome == "passed" && found.get(name.as_str()).is_none_or(|o| o != "passed")
+        })
+        .map(|(name, _)| name)
+        .collect();
     assert!(lost.is_empty(), "no longer passed: {lost:?}");
+    let unlisted: Vec<&&str> = found.keys().filter(|name| !known.contains_key(**name)).collect();
+    assert!(unlisted.is_empty(), "not in tests/nodes/list.txt: {unlisted:?}");
+}
+
+#[test]
+#[ignore = "needs the cases that nodes/prepare.py writes, in the folder of EZPC_NODE_TESTS"]
+fn between_two_parties() {
+    let folder = folder();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for name in known().iter().filter(|(_, outcome)| *outcome == "passed").map(|(name, _)| name) {
+        let case = load(&folder, name).expect("a case that passes");
+        let (want, slack) = wanted(&folder, name);
+        let slack = if name.contains("FLOAT16") { slack.max(1e-2) } else { slack };
+        let [server, client] = run_two(|p| case.fixed(p)).expect("runs");
+        count += 1;
+        if server != client || !case.near(&server, &want, slack) {
+            wrong.push(name.clone());
+        }
+    }
+    eprintln!("{count} cases between two parties");
+    assert!(wrong.is_empty(), "wrong results: {wrong:?}");
 }

@@ -3,6 +3,8 @@
 use super::builder::{Value, printable};
 use super::constant::Constant;
 use super::proto::{Attribute, Node};
+use super::source::Folder;
+use super::tensor::Tensor;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
@@ -10,17 +12,28 @@ use std::collections::HashSet;
 pub(super) struct Call<'a, 'n> {
     node: &'n Node<'a>,
     pub(super) name: &'n str,
+    folder: Option<&'n Folder>,
     pub(super) inputs: Vec<Option<Value>>,
     asked: RefCell<HashSet<&'static str>>,
 }
 
 impl<'a, 'n> Call<'a, 'n> {
-    pub(super) fn new(node: &'n Node<'a>, name: &'n str, inputs: Vec<Option<Value>>) -> Self {
-        Self { node, name, inputs, asked: RefCell::default() }
+    pub(super) fn new(
+        node: &'n Node<'a>,
+        name: &'n str,
+        folder: Option<&'n Folder>,
+        inputs: Vec<Option<Value>>,
+    ) -> Self {
+        Self { node, name, folder, inputs, asked: RefCell::default() }
     }
 
-    pub(super) fn op_type(&self) -> &'a str {
-        self.node.op_type
+    /// The same node with other inputs.
+    pub(super) fn with(&self, inputs: Vec<Option<Value>>) -> Self {
+        Self::new(self.node, self.name, self.folder, inputs)
+    }
+
+    pub(super) fn op_type(&self) -> &'n str {
+        &self.node.op_type
     }
 
     pub(super) fn outputs(&self) -> usize {
@@ -30,8 +43,8 @@ impl<'a, 'n> Call<'a, 'n> {
     /// Fails when the node has an attribute that nobody asked for.
     pub(super) fn all_used(&self) -> Result<(), String> {
         let asked = self.asked.borrow();
-        match self.node.attributes.iter().find(|a| !asked.contains(a.name)) {
-            Some(a) => Err(format!("attribute `{}` is not supported", printable(a.name))),
+        match self.node.attributes.iter().find(|a| !asked.contains(a.name.as_str())) {
+            Some(a) => Err(format!("attribute `{}` is not supported", printable(&a.name))),
             None => Ok(()),
         }
     }
@@ -57,7 +70,7 @@ impl<'a, 'n> Call<'a, 'n> {
 
     pub(super) fn text(&self, name: &'static str, default: &str) -> String {
         self.attribute(name)
-            .map_or(default.to_owned(), |a| String::from_utf8_lossy(a.text.unwrap_or_default()).into_owned())
+            .map_or(default.to_owned(), |a| String::from_utf8_lossy(a.text.as_deref().unwrap_or_default()).into_owned())
     }
 
     pub(super) fn ints(&self, name: &'static str) -> Option<&'n [i64]> {
@@ -68,14 +81,14 @@ impl<'a, 'n> Call<'a, 'n> {
         self.attribute(name).map(|a| a.floats.as_slice())
     }
 
-    pub(super) fn strings(&self, name: &'static str) -> Vec<&'n [u8]> {
-        self.attribute(name).map_or(Vec::new(), |a| a.strings.clone())
+    pub(super) fn strings(&self, name: &'static str) -> Option<&'n [Vec<u8>]> {
+        self.attribute(name).map(|a| a.strings.as_slice())
     }
 
     pub(super) fn tensor(&self, name: &'static str) -> Result<Option<Constant>, String> {
         let Some(a) = self.attribute(name) else { return Ok(None) };
         let tensor = a.tensor.as_ref().ok_or_else(|| format!("attribute `{name}` is no tensor"))?;
-        Constant::decode(tensor).map(Some)
+        Constant::decode(tensor, self.folder).map(Some)
     }
 
     pub(super) fn value(&self, i: usize) -> Option<&Value> {
@@ -83,11 +96,11 @@ impl<'a, 'n> Call<'a, 'n> {
     }
 
     /// Input `i`, which must depend on the sample.
-    pub(super) fn data(&self, i: usize) -> Result<usize, String> {
+    pub(super) fn data(&self, i: usize) -> Result<Tensor, String> {
         match self.value(i) {
-            Some(Value::Node(n)) => Ok(*n),
-            Some(Value::Squashed { .. }) => {
-                Err("a softmax or sigmoid in front of it is only supported at the output".into())
+            Some(Value::Node(x)) => Ok(*x),
+            Some(Value::Squashed(_, squash)) => {
+                Err(format!("a {} in front of it is only supported at the output", squash.name))
             }
             Some(Value::Label(_)) => Err("an argmax in front of it is only supported at the output".into()),
             Some(_) => Err(format!("input {i} is constant, only a computed tensor is supported there")),
@@ -111,6 +124,14 @@ impl<'a, 'n> Call<'a, 'n> {
     pub(super) fn is_constant(&self, i: usize) -> bool {
         matches!(self.value(i), Some(Value::Constant(_)))
     }
+
+    /// Whole numbers that are an attribute in old operator sets and an input in new ones.
+    pub(super) fn list(&self, name: &'static str, input: usize) -> Result<Option<Vec<i64>>, String> {
+        match self.ints(name) {
+            Some(values) => Ok(Some(values.to_vec())),
+            None => self.optional(input)?.map(Constant::to_ints).transpose(),
+        }
+    }
 }
 
 /// The axis `axis` of `rank` axes, which counts from the end when negative.
@@ -118,12 +139,4 @@ pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, String> {
     let rank_signed = i64::try_from(rank).map_err(|_| "too many axes")?;
     let at = if axis < 0 { axis.checked_add(rank_signed).unwrap_or(-1) } else { axis };
     usize::try_from(at).ok().filter(|&a| a < rank).ok_or_else(|| format!("axis {axis} of {rank} axes"))
-}
-
-/// An axis of one sample; the batch in front of it is out of reach.
-pub(super) fn sample_axis(at: i64, sample_rank: usize) -> Result<usize, String> {
-    match axis(at, sample_rank + 1)? {
-        0 => Err("it works along the batch, samples are independent here".into()),
-        a => Ok(a - 1),
-    }
 }

@@ -1,9 +1,12 @@
 //! The operators: one small function each, from a node to nodes of the graph, or the reason why not.
 
+mod arithmetic;
 mod classic;
+mod constants;
 mod elementwise;
 mod linear;
 mod output;
+mod pick;
 mod pool;
 mod resize;
 mod shape;
@@ -28,24 +31,24 @@ pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("ArgMin", output::argmin),
     ("AveragePool", pool::average),
     ("BatchNormalization", linear::batch_norm),
-    ("Cast", shape::cast),
+    ("Cast", constants::cast),
     ("Clip", elementwise::clip),
-    ("Concat", shape::concat),
-    ("Constant", shape::constant),
-    ("ConstantOfShape", shape::constant_of_shape),
+    ("Concat", pick::concat),
+    ("Constant", constants::constant),
+    ("ConstantOfShape", constants::constant_of_shape),
     ("Conv", linear::conv),
     ("DepthToSpace", shape::depth_to_space),
     ("Div", elementwise::div),
-    ("Dropout", shape::dropout),
+    ("Dropout", constants::dropout),
     ("Expand", shape::expand),
     ("Flatten", shape::flatten),
-    ("Gather", shape::gather),
+    ("Gather", pick::gather),
     ("Gemm", linear::gemm),
     ("GlobalAveragePool", pool::global_average),
     ("GlobalMaxPool", pool::global_max),
     ("HardSigmoid", elementwise::hard_sigmoid),
     ("HardSwish", elementwise::hard_swish),
-    ("Identity", shape::identity),
+    ("Identity", constants::identity),
     ("LeakyRelu", elementwise::leaky_relu),
     ("LogSoftmax", output::softmax),
     ("MatMul", linear::matmul),
@@ -56,19 +59,20 @@ pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("Mul", elementwise::mul),
     ("Neg", elementwise::neg),
     ("PRelu", elementwise::prelu),
-    ("Pad", shape::pad),
+    ("Pad", pick::pad),
     ("ReduceMax", pool::reduce_max),
     ("ReduceMean", pool::reduce_mean),
+    ("ReduceMin", pool::reduce_min),
     ("ReduceSum", pool::reduce_sum),
     ("Relu", elementwise::relu),
     ("Reshape", shape::reshape),
     ("Resize", resize::resize),
-    ("Shape", shape::shape),
+    ("Shape", constants::shape),
     ("Sigmoid", output::sigmoid),
-    ("Slice", shape::slice),
+    ("Slice", pick::slice),
     ("Softmax", output::softmax),
     ("SpaceToDepth", shape::space_to_depth),
-    ("Split", shape::split),
+    ("Split", pick::split),
     ("Squeeze", shape::squeeze),
     ("Sub", elementwise::sub),
     ("Sum", elementwise::sum),
@@ -82,6 +86,7 @@ pub(super) const CLASSIC: &[(&str, Handler)] = &[
     ("ArrayFeatureExtractor", classic::array_feature_extractor),
     ("LinearClassifier", classic::linear_classifier),
     ("LinearRegressor", classic::linear_regressor),
+    ("Normalizer", classic::normalizer),
     ("Scaler", classic::scaler),
     ("TreeEnsembleClassifier", classic::tree_classifier),
     ("TreeEnsembleRegressor", classic::tree_regressor),

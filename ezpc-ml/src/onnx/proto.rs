@@ -1,78 +1,80 @@
-//! The messages of ONNX, as far as a model's graph needs them, borrowed from the file's bytes.
+//! The messages of ONNX, as far as a model's graph needs them. The values of tensors stay where they are.
 
+use super::source::Source;
 use super::wire::{Field, Message};
 use ezpc_core::{Error, Result};
 
 /// More of one kind than any real model has; bounds what a small file can make us allocate.
 const MAX_ENTRIES: usize = 1 << 16;
 
+/// More numbers than any attribute has.
+const MAX_NUMBERS: usize = 1 << 24;
+
 #[derive(Default)]
-pub(super) struct Model<'a> {
+pub(super) struct Model<'s> {
     pub(super) ir_version: u64,
-    pub(super) opsets: Vec<(&'a str, u64)>,
-    pub(super) graph: Option<Graph<'a>>,
+    pub(super) opsets: Vec<(String, u64)>,
+    pub(super) graph: Option<Graph<'s>>,
     pub(super) has_functions: bool,
 }
 
 #[derive(Default)]
-pub(super) struct Graph<'a> {
-    pub(super) name: &'a str,
-    pub(super) nodes: Vec<Node<'a>>,
-    pub(super) initializers: Vec<Tensor<'a>>,
-    pub(super) inputs: Vec<ValueInfo<'a>>,
-    pub(super) outputs: Vec<ValueInfo<'a>>,
+pub(super) struct Graph<'s> {
+    pub(super) name: String,
+    pub(super) nodes: Vec<Node<'s>>,
+    pub(super) initializers: Vec<Tensor<'s>>,
+    pub(super) inputs: Vec<ValueInfo>,
+    pub(super) outputs: Vec<ValueInfo>,
     pub(super) has_sparse: bool,
 }
 
 #[derive(Default)]
-pub(super) struct Node<'a> {
-    pub(super) name: &'a str,
-    pub(super) op_type: &'a str,
-    pub(super) domain: &'a str,
-    pub(super) inputs: Vec<&'a str>,
-    pub(super) outputs: Vec<&'a str>,
-    pub(super) attributes: Vec<Attribute<'a>>,
+pub(super) struct Node<'s> {
+    pub(super) name: String,
+    pub(super) op_type: String,
+    pub(super) domain: String,
+    pub(super) inputs: Vec<String>,
+    pub(super) outputs: Vec<String>,
+    pub(super) attributes: Vec<Attribute<'s>>,
 }
 
 #[derive(Default)]
-pub(super) struct Attribute<'a> {
-    pub(super) name: &'a str,
+pub(super) struct Attribute<'s> {
+    pub(super) name: String,
     pub(super) float: Option<f32>,
     pub(super) int: Option<i64>,
-    pub(super) text: Option<&'a [u8]>,
-    pub(super) tensor: Option<Tensor<'a>>,
+    pub(super) text: Option<Vec<u8>>,
+    pub(super) tensor: Option<Tensor<'s>>,
     pub(super) floats: Vec<f32>,
     pub(super) ints: Vec<i64>,
-    pub(super) strings: Vec<&'a [u8]>,
+    pub(super) strings: Vec<Vec<u8>>,
     /// Subgraphs, functions' references, sparse tensors: nothing that an operator here takes.
     pub(super) foreign: bool,
 }
 
-#[derive(Default)]
-pub(super) struct Tensor<'a> {
-    pub(super) name: &'a str,
+/// A tensor's description; its values are in `body` or in another file.
+pub(super) struct Tensor<'s> {
+    pub(super) name: String,
     pub(super) dims: Vec<i64>,
     pub(super) data_type: u64,
-    pub(super) raw: Option<&'a [u8]>,
-    pub(super) floats: Vec<f32>,
-    pub(super) doubles: Vec<f64>,
-    pub(super) int32s: Vec<i64>,
-    pub(super) int64s: Vec<i64>,
-    pub(super) external: bool,
+    /// The whole message, values included.
+    pub(super) body: Message<'s>,
+    /// Where the values are when they are in another file: keys and their values.
+    pub(super) external: Option<Vec<(String, String)>>,
 }
 
 #[derive(Default)]
-pub(super) struct ValueInfo<'a> {
-    pub(super) name: &'a str,
+pub(super) struct ValueInfo {
+    pub(super) name: String,
     pub(super) elem_type: u64,
     /// `None` for a dimension without a value, be it named or not; `None` at all when the file gives no shape.
     pub(super) dims: Option<Vec<Option<i64>>>,
 }
 
-impl<'a> Model<'a> {
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self> {
+impl<'s> Model<'s> {
+    pub(super) fn decode(source: &'s Source<'s>) -> Result<Self> {
         let mut model = Self::default();
-        let mut m = Message::new(bytes);
+        let mut m = Message::new(source);
         while let Some((number, field)) = m.next_field()? {
             match (number, field) {
                 (1, Field::Varint(v)) => model.ir_version = v,
@@ -88,8 +90,8 @@ impl<'a> Model<'a> {
     }
 }
 
-fn opset(mut m: Message<'_>) -> Result<(&str, u64)> {
-    let (mut domain, mut version) = ("", 0);
+fn opset(mut m: Message<'_>) -> Result<(String, u64)> {
+    let (mut domain, mut version) = (String::new(), 0);
     while let Some((number, field)) = m.next_field()? {
         match (number, field) {
             (1, Field::Bytes(b)) => domain = b.text()?,
@@ -100,8 +102,8 @@ fn opset(mut m: Message<'_>) -> Result<(&str, u64)> {
     Ok((domain, version))
 }
 
-impl<'a> Graph<'a> {
-    fn decode(mut m: Message<'a>) -> Result<Self> {
+impl<'s> Graph<'s> {
+    fn decode(mut m: Message<'s>) -> Result<Self> {
         let mut graph = Self::default();
         while let Some((number, field)) = m.next_field()? {
             match (number, field) {
@@ -118,8 +120,8 @@ impl<'a> Graph<'a> {
     }
 }
 
-impl<'a> Node<'a> {
-    fn decode(mut m: Message<'a>) -> Result<Self> {
+impl<'s> Node<'s> {
+    fn decode(mut m: Message<'s>) -> Result<Self> {
         let mut node = Self::default();
         while let Some((number, field)) = m.next_field()? {
             match (number, field) {
@@ -136,19 +138,19 @@ impl<'a> Node<'a> {
     }
 }
 
-impl<'a> Attribute<'a> {
-    fn decode(mut m: Message<'a>) -> Result<Self> {
+impl<'s> Attribute<'s> {
+    fn decode(mut m: Message<'s>) -> Result<Self> {
         let mut a = Self::default();
         while let Some((number, field)) = m.next_field()? {
             match (number, field) {
                 (1, Field::Bytes(b)) => a.name = b.text()?,
                 (2, Field::Fixed32(v)) => a.float = Some(f32::from_bits(v)),
                 (3, Field::Varint(v)) => a.int = Some(v as i64),
-                (4, Field::Bytes(b)) => a.text = Some(b.bytes()),
+                (4, Field::Bytes(b)) => a.text = Some(b.bytes()?),
                 (5, Field::Bytes(b)) => a.tensor = Some(Tensor::decode(b)?),
                 (7, field) => floats(&mut a.floats, field, m)?,
                 (8, field) => ints(&mut a.ints, field, m)?,
-                (9, Field::Bytes(b)) => push(&mut a.strings, b, b.bytes())?,
+                (9, Field::Bytes(b)) => push(&mut a.strings, b, b.bytes()?)?,
                 (6 | 10 | 11 | 14 | 15 | 21 | 22 | 23, _) => a.foreign = true,
                 _ => {}
             }
@@ -157,31 +159,45 @@ impl<'a> Attribute<'a> {
     }
 }
 
-impl<'a> Tensor<'a> {
-    fn decode(mut m: Message<'a>) -> Result<Self> {
-        let mut t = Self::default();
+impl<'s> Tensor<'s> {
+    fn decode(body: Message<'s>) -> Result<Self> {
+        let mut t = Self { name: String::new(), dims: Vec::new(), data_type: 0, body, external: None };
+        let mut entries = Vec::new();
+        let mut elsewhere = false;
+        let mut m = body;
         while let Some((number, field)) = m.next_field()? {
             match (number, field) {
                 (1, field) => ints(&mut t.dims, field, m)?,
                 (2, Field::Varint(v)) => t.data_type = v,
                 (3, _) => return Err(m.malformed("a tensor in segments")),
-                (4, field) => floats(&mut t.floats, field, m)?,
-                (5, field) => ints(&mut t.int32s, field, m)?,
-                (7, field) => ints(&mut t.int64s, field, m)?,
                 (8, Field::Bytes(b)) => t.name = b.text()?,
-                (9, Field::Bytes(b)) => t.raw = Some(b.bytes()),
-                (10, field) => doubles(&mut t.doubles, field, m)?,
-                (13, _) => t.external = true,
-                (14, Field::Varint(v)) => t.external |= v != 0,
+                (13, Field::Bytes(b)) => {
+                    elsewhere = true;
+                    push(&mut entries, b, entry(b)?)?;
+                }
+                (14, Field::Varint(v)) => elsewhere |= v != 0,
                 _ => {}
             }
         }
+        t.external = elsewhere.then_some(entries);
         Ok(t)
     }
 }
 
-impl<'a> ValueInfo<'a> {
-    fn decode(mut m: Message<'a>) -> Result<Self> {
+fn entry(mut m: Message<'_>) -> Result<(String, String)> {
+    let mut entry = (String::new(), String::new());
+    while let Some((number, field)) = m.next_field()? {
+        match (number, field) {
+            (1, Field::Bytes(b)) => entry.0 = b.text()?,
+            (2, Field::Bytes(b)) => entry.1 = b.text()?,
+            _ => {}
+        }
+    }
+    Ok(entry)
+}
+
+impl ValueInfo {
+    fn decode(mut m: Message<'_>) -> Result<Self> {
         let mut info = Self::default();
         while let Some((number, field)) = m.next_field()? {
             match (number, field) {
@@ -193,7 +209,7 @@ impl<'a> ValueInfo<'a> {
         Ok(info)
     }
 
-    fn tensor_type(&mut self, mut m: Message<'a>) -> Result<()> {
+    fn tensor_type(&mut self, mut m: Message<'_>) -> Result<()> {
         while let Some((number, field)) = m.next_field()? {
             let (1, Field::Bytes(mut tensor)) = (number, field) else { continue };
             while let Some((number, field)) = tensor.next_field()? {
@@ -238,10 +254,11 @@ fn too_many(place: Message<'_>) -> Error {
 /// Repeated numbers come packed or one a field.
 fn ints(list: &mut Vec<i64>, field: Field<'_>, place: Message<'_>) -> Result<()> {
     match field {
-        Field::Varint(v) => list.push(v as i64),
+        Field::Varint(v) => number(list, place, v as i64)?,
         Field::Bytes(mut b) => {
-            while !b.bytes().is_empty() {
-                list.push(b.varint()? as i64);
+            while !b.is_empty() {
+                let v = b.varint()?;
+                number(list, place, v as i64)?;
             }
         }
         _ => return Err(place.malformed("a list of integers of another type")),
@@ -251,22 +268,22 @@ fn ints(list: &mut Vec<i64>, field: Field<'_>, place: Message<'_>) -> Result<()>
 
 fn floats(list: &mut Vec<f32>, field: Field<'_>, place: Message<'_>) -> Result<()> {
     match field {
-        Field::Fixed32(v) => list.push(f32::from_bits(v)),
-        Field::Bytes(b) if b.bytes().len() % 4 == 0 => {
-            list.extend(b.bytes().as_chunks().0.iter().map(|&c| f32::from_le_bytes(c)));
+        Field::Fixed32(v) => number(list, place, f32::from_bits(v))?,
+        Field::Bytes(mut b) => {
+            while !b.is_empty() {
+                let v = b.array()?;
+                number(list, place, f32::from_le_bytes(v))?;
+            }
         }
         _ => return Err(place.malformed("a list of floats of another type")),
     }
     Ok(())
 }
 
-fn doubles(list: &mut Vec<f64>, field: Field<'_>, place: Message<'_>) -> Result<()> {
-    match field {
-        Field::Fixed64(v) => list.push(f64::from_bits(v)),
-        Field::Bytes(b) if b.bytes().len() % 8 == 0 => {
-            list.extend(b.bytes().as_chunks().0.iter().map(|&c| f64::from_le_bytes(c)));
-        }
-        _ => return Err(place.malformed("a list of doubles of another type")),
+fn number<T>(list: &mut Vec<T>, place: Message<'_>, value: T) -> Result<()> {
+    if list.len() >= MAX_NUMBERS {
+        return Err(place.malformed("more than 2^24 numbers in one list"));
     }
+    list.push(value);
     Ok(())
 }

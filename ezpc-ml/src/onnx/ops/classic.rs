@@ -9,57 +9,86 @@ mod trees;
 
 pub(super) use trees::{classifier as tree_classifier, regressor as tree_regressor};
 
-use super::super::builder::{Builder, Value};
+use super::super::builder::{Builder, Squash, Value};
 use super::super::call::Call;
+use super::pool::on_samples;
 use crate::graph::Op;
 
 type Out = Result<Vec<Value>, String>;
 
 /// `(x - offset) · scale`.
 pub(super) fn scaler(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    let x = vector(b, c)?;
-    let features = b.shape(x)[0];
-    let spread = |name: &'static str, default: f32| match c.floats(name) {
-        None => Ok(vec![default; features]),
-        Some([one]) => Ok(vec![*one; features]),
-        Some(all) if all.len() == features => Ok(all.to_vec()),
-        Some(all) => Err(format!("attribute `{name}` of {} values for {features} features", all.len())),
-    };
-    let (offset, scale) = (spread("offset", 0.0)?, spread("scale", 1.0)?);
-    if offset.iter().chain(&scale).any(|v| !v.is_finite()) {
-        return Err("an offset or scale that is not finite".into());
-    }
-    let shift = offset.iter().zip(&scale).map(|(&o, &s)| (-f64::from(o) * f64::from(s)) as f32).collect();
-    let y = b.push(c.name, Op::Affine { axis: 0, scale, shift }, &[x])?;
-    Ok(vec![Value::Node(y)])
+    on_samples(b, c, |b, x| {
+        let features = features(b, x)?;
+        let spread = |name: &'static str, default: f32| match c.floats(name) {
+            None => Ok(vec![default; features]),
+            Some([one]) => Ok(vec![*one; features]),
+            Some(all) if all.len() == features => Ok(all.to_vec()),
+            Some(all) => Err(format!("attribute `{name}` of {} values for {features} features", all.len())),
+        };
+        let (offset, scale) = (spread("offset", 0.0)?, spread("scale", 1.0)?);
+        if offset.iter().chain(&scale).any(|v| !v.is_finite()) {
+            return Err("an offset or scale that is not finite".into());
+        }
+        let shift = offset.iter().zip(&scale).map(|(&o, &s)| (-f64::from(o) * f64::from(s)) as f32).collect();
+        b.push(c.name, Op::Affine { axis: 0, scale, shift }, &[x])
+    })
 }
 
 pub(super) fn linear_classifier(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    let x = vector(b, c)?;
     let classes = class_labels(c, "classlabels_ints")?;
     // How the rows came about; they are all here.
     c.int("multi_class", 0)?;
-    let y = rows(b, c, x)?;
-    if b.shape(y)[0] != classes && (b.shape(y)[0], classes) != (1, 2) {
-        return Err(format!("{} rows of coefficients for {classes} classes", b.shape(y)[0]));
-    }
-    scores(c, y)
+    let y = on_samples(b, c, |b, x| {
+        let y = rows(b, c, x)?;
+        if b.shape(y)[0] != classes && (b.shape(y)[0], classes) != (1, 2) {
+            return Err(format!("{} rows of coefficients for {classes} classes", b.shape(y)[0]));
+        }
+        Ok(y)
+    })?;
+    scores(b, c, y)
 }
 
 pub(super) fn linear_regressor(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    let x = vector(b, c)?;
-    c.int("targets", 1)?;
+    let targets = c.int("targets", 1)?;
     if c.text("post_transform", "NONE") != "NONE" {
         return Err("post_transform is not supported".into());
     }
-    let y = rows(b, c, x)?;
-    Ok(vec![Value::Node(y)])
+    on_samples(b, c, |b, x| {
+        let y = rows(b, c, x)?;
+        let found = b.shape(y)[0];
+        if usize::try_from(targets) == Ok(found) {
+            Ok(y)
+        } else {
+            Err(format!("{found} rows of coefficients for {targets} targets"))
+        }
+    })
+}
+
+/// A positive factor for each sample, which keeps the order of its values: nothing to do at the output.
+pub(super) fn normalizer(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
+    let norm = c.text("norm", "MAX");
+    let (x, before) = match c.value(0) {
+        Some(Value::Squashed(x, squash)) => (*x, Some(squash)),
+        _ => (c.data(0)?, None),
+    };
+    if x.rank != 2 || b.sample(x).is_empty() {
+        return Err(format!("samples of shape {:?}, not vectors", b.sample(x)));
+    }
+    match (norm.as_str(), before) {
+        ("L1" | "L2", _) | ("MAX", Some(_)) => {}
+        // The largest value may be negative, and then the order is turned around.
+        ("MAX", None) => return Err("norm MAX is only supported on probabilities".into()),
+        (other, _) => return Err(format!("norm {other}")),
+    }
+    let name = before.map_or_else(String::new, |s| format!("{} and a ", s.name)) + &format!("{norm} norm");
+    Ok(vec![Value::Squashed(x, Squash { name, axes: 1..2, sigmoid: false })])
 }
 
 /// The product with `coefficients`, one row an output, plus `intercepts`.
 fn rows(b: &mut Builder<'_>, c: &Call<'_, '_>, x: usize) -> Result<usize, String> {
     let weights = c.floats("coefficients").ok_or("it has no coefficients")?.to_vec();
-    let features = b.shape(x)[0];
+    let features = features(b, x)?;
     let outputs = weights.len() / features;
     let bias = c.floats("intercepts").map_or(vec![0.0; outputs], <[f32]>::to_vec);
     if weights.iter().chain(&bias).any(|v| !v.is_finite()) {
@@ -69,13 +98,19 @@ fn rows(b: &mut Builder<'_>, c: &Call<'_, '_>, x: usize) -> Result<usize, String
 }
 
 /// Label and scores of a classifier; what `post_transform` does keeps their order.
-fn scores(c: &Call<'_, '_>, y: usize) -> Out {
-    Ok(match c.text("post_transform", "NONE").as_str() {
-        "NONE" => vec![Value::Label(y), Value::Node(y)],
-        "LOGISTIC" => vec![Value::Label(y), Value::Squashed { node: y, sigmoid: true }],
-        "SOFTMAX" => vec![Value::Label(y), Value::Squashed { node: y, sigmoid: false }],
+fn scores(b: &Builder<'_>, c: &Call<'_, '_>, y: Vec<Value>) -> Out {
+    let [Value::Node(y)] = *y.as_slice() else { return Err("no scores".into()) };
+    let squashed = |name: &str, sigmoid| {
+        Value::Squashed(y, Squash { name: name.into(), axes: y.rank - 1..y.rank, sigmoid })
+    };
+    let value = match c.text("post_transform", "NONE").as_str() {
+        "NONE" => Value::Node(y),
+        "LOGISTIC" => squashed("sigmoid", true),
+        // A softmax of one score says nothing.
+        "SOFTMAX" if b.sample(y).last().is_some_and(|&n| n > 1) => squashed("softmax", false),
         other => return Err(format!("post_transform {other} is not supported")),
-    })
+    };
+    Ok(vec![Value::Label(y.node), value])
 }
 
 /// The number of classes, whose labels are 0, 1, 2, …
@@ -88,9 +123,12 @@ fn class_labels(c: &Call<'_, '_>, name: &'static str) -> Result<usize, String> {
     }
 }
 
-fn vector(b: &Builder<'_>, c: &Call<'_, '_>) -> Result<usize, String> {
-    let x = c.data(0)?;
-    if b.shape(x).len() == 1 { Ok(x) } else { Err(format!("samples of shape {:?}, not vectors", b.shape(x))) }
+/// The number of features of samples that are vectors.
+fn features(b: &Builder<'_>, x: usize) -> Result<usize, String> {
+    match *b.shape(x) {
+        [features] => Ok(features),
+        ref other => Err(format!("samples of shape {other:?}, not vectors")),
+    }
 }
 
 /// Probabilities as a list of maps are the probabilities.

@@ -1,48 +1,61 @@
 //! Operators that are supported at the end of a network, where only the order of the values matters.
 
-use super::super::builder::{Builder, Value};
-use super::super::call::{Call, sample_axis};
+use super::super::builder::{Builder, Squash, Value};
+use super::super::call::{Call, axis};
+use super::super::tensor::Tensor;
+use super::elementwise::uniform;
 use crate::graph::Op;
 
 type Out = Result<Vec<Value>, String>;
 
 pub(super) fn softmax(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    let node = c.data(0)?;
-    let default = if b.opset < 13 { 1 } else { -1 };
-    let rank = b.shape(node).len();
-    if sample_axis(c.int("axis", default)?, rank)? + 1 != rank {
-        return Err("only along the last axis".into());
+    let x = c.data(0)?;
+    let old = b.opset < 13;
+    let at = axis(c.int("axis", if old { 1 } else { -1 })?, x.rank)?;
+    // Before opset 13 all axes from there on are one.
+    let axes = at..if old { x.rank } else { at + 1 };
+    if x.batch.is_some_and(|batch| axes.contains(&batch)) {
+        return Err("it works along the batch, samples are independent here".into());
     }
-    Ok(vec![Value::Squashed { node, sigmoid: false }])
+    let name = if c.op_type() == "Softmax" { "softmax" } else { "log-softmax" };
+    let name = if old { format!("{name} from axis {at} on") } else { format!("{name} along axis {at}") };
+    Ok(vec![Value::Squashed(x, Squash { name, axes, sigmoid: false })])
 }
 
 pub(super) fn sigmoid(_: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    Ok(vec![Value::Squashed { node: c.data(0)?, sigmoid: true }])
+    let x = c.data(0)?;
+    Ok(vec![Value::Squashed(x, Squash { name: "sigmoid".into(), axes: 0..x.rank, sigmoid: true })])
 }
 
 pub(super) fn argmax(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    let node = match c.value(0) {
-        Some(Value::Squashed { node, .. }) => *node,
+    let keeps = |squash: &Squash, x: &Tensor| {
+        axis(c.int("axis", 0)?, x.rank).map(|at| squash.sigmoid || squash.axes.contains(&at))
+    };
+    let x = match c.value(0) {
+        Some(Value::Squashed(x, squash)) if keeps(squash, x)? => *x,
         _ => c.data(0)?,
     };
-    label(b, c, node)
+    label(b, c, x)
 }
 
 pub(super) fn argmin(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     let x = c.data(0)?;
-    let n = b.shape(x)[0];
-    let minus = b.push(c.name, Op::Affine { axis: 0, scale: vec![-1.0; n], shift: vec![0.0; n] }, &[x])?;
+    let minus = uniform(b, c, x, -1.0, 0.0)?;
     label(b, c, minus)
 }
 
-fn label(b: &Builder<'_>, c: &Call<'_, '_>, node: usize) -> Out {
-    let rank = b.shape(node).len();
+/// The classes become the last axis.
+fn label(b: &mut Builder<'_>, c: &Call<'_, '_>, x: Tensor) -> Out {
     c.int("keepdims", 1)?;
-    if sample_axis(c.int("axis", 0)?, rank)? + 1 != rank || rank != 1 {
-        return Err("only along the classes of a vector".into());
+    let at = x.axis(c.int("axis", 0)?)?;
+    if x.batch.is_some_and(|batch| batch != 0) {
+        return Err("the batch is not the first axis".into());
     }
     if c.int("select_last_index", 0)? != 0 {
-        return Err("select_last_index is not supported".into());
+        return Err("select_last_index is not supported: of equal values the first one is the answer".into());
     }
-    Ok(vec![Value::Label(node)])
+    let mut order: Vec<usize> = (0..b.sample(x).len()).filter(|&d| d != at).collect();
+    order.push(at);
+    let y = if order.is_sorted() { x.node } else { b.push(c.name, Op::Permute(order), &[x.node])? };
+    Ok(vec![Value::Label(y)])
 }

@@ -7,7 +7,8 @@
 
 use super::super::super::builder::{Builder, Value};
 use super::super::super::call::Call;
-use super::{Out, class_labels, scores, vector};
+use super::super::pool::on_samples;
+use super::{Out, class_labels, features, scores};
 use crate::graph::Op;
 use std::collections::HashMap;
 
@@ -21,16 +22,18 @@ pub(in super::super) fn classifier(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out
     // With one column for two classes the column is the probability of the second.
     let binary = classes == 2 && forest.columns.iter().all(|&column| column == 0);
     let outputs = if binary { 1 } else { classes };
-    let y = forest.layers(b, c, outputs, base.unwrap_or_else(|| vec![0.0; outputs]), 1.0)?;
+    let base = base.unwrap_or_else(|| vec![0.0; outputs]);
+    let y = on_samples(b, c, |b, x| forest.layers(b, c, x, outputs, &base, 1.0))?;
     if !binary {
-        return scores(c, y);
+        return scores(b, c, y);
     }
     if c.text("post_transform", "NONE") != "NONE" {
         return Err("post_transform of a binary forest is not supported".into());
     }
+    let [Value::Node(y)] = *y.as_slice() else { return Err("no scores".into()) };
     let pair = Op::Dense { weights: vec![-1.0, 1.0].into(), bias: vec![1.0, 0.0] };
-    let y = b.push(c.name, pair, &[y])?;
-    Ok(vec![Value::Label(y), Value::Node(y)])
+    let y = b.apply(c.name, pair, y, &[])?;
+    Ok(vec![Value::Label(y.node), Value::Node(y)])
 }
 
 pub(in super::super) fn regressor(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
@@ -46,7 +49,7 @@ pub(in super::super) fn regressor(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out 
         other => return Err(format!("aggregate_function {other} is not supported")),
     };
     let base = c.floats("base_values").map_or(vec![0.0; targets], <[f32]>::to_vec);
-    Ok(vec![Value::Node(forest.layers(b, c, targets, base, factor)?)])
+    on_samples(b, c, |b, x| forest.layers(b, c, x, targets, &base, factor))
 }
 
 struct Comparison {
@@ -72,7 +75,7 @@ impl Forest {
     fn read(c: &Call<'_, '_>, names: [&'static str; 4]) -> Result<Self, String> {
         let ints = |name: &'static str| c.ints(name).ok_or_else(|| format!("it has no `{name}`"));
         let (trees, ids) = (ints("nodes_treeids")?, ints("nodes_nodeids")?);
-        let (features, modes) = (ints("nodes_featureids")?, c.strings("nodes_modes"));
+        let (features, modes) = (ints("nodes_featureids")?, c.strings("nodes_modes").ok_or("it has no `nodes_modes`")?);
         let (yes, no) = (ints("nodes_truenodeids")?, ints("nodes_falsenodeids")?);
         let values = c.floats("nodes_values").ok_or("it has no `nodes_values`")?;
         // Statistics of the training, and what to do with values that are missing here never.
@@ -104,12 +107,12 @@ impl Forest {
                 if core::mem::replace(&mut visited[at], true) {
                     return Err("nodes that do not form a tree".into());
                 }
-                if modes[at] == b"LEAF" {
+                if modes[at].as_slice() == b"LEAF" {
                     leaves.insert((trees[at], ids[at]), forest.paths.len());
                     forest.paths.push(path);
                     continue;
                 }
-                let (below, strict) = match modes[at] {
+                let (below, strict) = match modes[at].as_slice() {
                     b"BRANCH_LEQ" => (true, false),
                     b"BRANCH_LT" => (true, true),
                     b"BRANCH_GTE" => (false, false),
@@ -163,12 +166,13 @@ impl Forest {
         &self,
         b: &mut Builder<'_>,
         c: &Call<'_, '_>,
+        x: usize,
         outputs: usize,
-        base: Vec<f32>,
+        base: &[f32],
         factor: f32,
     ) -> Result<usize, String> {
-        let x = vector(b, c)?;
-        let (features, questions, leaves) = (b.shape(x)[0], self.comparisons.len(), self.paths.len());
+        let width = features(b, x)?;
+        let (features, questions, leaves) = (width, self.comparisons.len(), self.paths.len());
         if questions == 0 {
             return Err("trees without a comparison".into());
         }
@@ -212,6 +216,6 @@ impl Forest {
         if base.len() != outputs {
             return Err(format!("{} base values for {outputs} outputs", base.len()));
         }
-        b.push(c.name, Op::Dense { weights: says.into(), bias: base }, &[reached])
+        b.push(c.name, Op::Dense { weights: says.into(), bias: base.to_vec() }, &[reached])
     }
 }
