@@ -253,6 +253,14 @@ impl Card {
         self.steps[self.output].shape.iter().product()
     }
 
+    /// The labels that a sample gets when the result is a decision, and the classes of each: the last axis of the
+    /// result.
+    #[must_use]
+    pub fn labels(&self) -> [usize; 2] {
+        let classes = self.steps[self.output].shape.last().copied().unwrap_or(1).max(1);
+        [self.output_len() / classes, classes]
+    }
+
     /// The most elements that are alive at once for one sample.
     #[must_use]
     pub fn live_elements(&self) -> usize {

@@ -40,8 +40,12 @@ pub enum Decision {
     /// As the values they are.
     #[default]
     Values,
-    /// The model itself ends in an argmax: only the index of the largest value is its output.
+    /// The model itself ends in an argmax along the last axis: only the index of the largest value is its output, the
+    /// first of equal ones.
     ArgMax,
+    /// As [`Decision::ArgMax`], but the values stand in reverse order and the index counts from the end: the last of
+    /// equal ones.
+    ArgMaxLast,
 }
 
 /// One operation of a [`Graph`].

@@ -50,7 +50,9 @@ pub fn infer<P: Protocol>(
         let y = executor.run(p, now, part, watch, [start, samples])?;
         p.scope("opening");
         let y = match (card.decision, guard_bits(card)) {
-            (Decision::ArgMax, _) => pool::argmax(p, &y, class_width(card))?,
+            (Decision::ArgMax | Decision::ArgMaxLast, _) => {
+                pool::decide(p, card.decision, &y, class_width(card))?
+            }
             (Decision::Values, 0) => y.into_data(),
             (Decision::Values, guard) => p.trunc(y.data(), guard, Trunc::Floor)?,
         };
@@ -64,7 +66,7 @@ pub fn infer<P: Protocol>(
 /// How many of the result's fractional bits are dropped before it is opened: none when it is a decision, or exact.
 #[must_use]
 pub fn guard_bits(card: &Card) -> u32 {
-    if card.decision == Decision::ArgMax || !rounded(card) {
+    if card.decision != Decision::Values || !rounded(card) {
         return 0;
     }
     card.frac_bits.div_ceil(2).min(card.steps[card.output].width.bits() - 1)
@@ -90,7 +92,7 @@ fn rounded(card: &Card) -> bool {
 fn units(card: &Card, values: &RingVec) -> Vec<i64> {
     match (card.decision, guard_bits(card)) {
         // Indices are not negative.
-        (Decision::ArgMax, _) => values.lanes().iter().map(|&v| v as i64).collect(),
+        (Decision::ArgMax | Decision::ArgMaxLast, _) => values.lanes().iter().map(|&v| v as i64).collect(),
         (Decision::Values, 0) => values.to_signed(),
         (Decision::Values, guard) => {
             values.to_signed().into_iter().map(|v| (v << guard) + (1 << (guard - 1))).collect()
@@ -100,7 +102,11 @@ fn units(card: &Card, values: &RingVec) -> Vec<i64> {
 
 fn array(card: &Card, count: usize, outputs: &[i64]) -> Array {
     match card.decision {
-        Decision::ArgMax => Array { shape: vec![count], data: Elements::Int64(outputs.to_vec()) },
+        Decision::ArgMax | Decision::ArgMaxLast => {
+            let shape = &card.steps[card.output].shape;
+            let labels = &shape[..shape.len().saturating_sub(1)];
+            Array { shape: [&[count], labels].concat(), data: Elements::Int64(outputs.to_vec()) }
+        }
         Decision::Values => {
             let shape = [&[count], card.steps[card.output].shape.as_slice()].concat();
             let values = outputs.iter().map(|&v| fixed::decode(v, card.frac_bits) as f32).collect();

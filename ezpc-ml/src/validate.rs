@@ -7,6 +7,7 @@ pub use threshold::Threshold;
 
 use crate::card::Card;
 use crate::fixed;
+use crate::graph::Decision;
 use crate::graph::compile::Weights;
 use crate::graph::exec::{Executor, Watch, batch_size};
 use crate::kernels::pool;
@@ -121,7 +122,8 @@ pub fn encode_samples(card: &Card, samples: &crate::npy::Array) -> Result<Vec<i6
 /// The number of classes: one logit tells two of them apart by its sign.
 #[must_use]
 pub fn classes(card: &Card) -> usize {
-    card.output_len().max(2)
+    let values = if card.decision == Decision::Values { card.output_len() } else { card.labels()[1] };
+    values.max(2)
 }
 
 /// The ring that holds the index of a class.
@@ -187,6 +189,9 @@ pub fn count_correct<P: Protocol>(
     if data.is_some_and(|d| d.len() != n) {
         return Err(Error::usage(format!("{} samples where {n} were agreed", data.map_or(0, Data::len))));
     }
+    if card.decision != Decision::Values && card.labels()[0] != 1 {
+        return Err(Error::usage("a model that gives a sample several labels has no single one to compare"));
+    }
     let width = count_width(n);
     let size = card.input_len();
     let mut executor = Executor::new(p, card, weights)?;
@@ -199,7 +204,7 @@ pub fn count_correct<P: Protocol>(
         let logits = executor.run(p, batch, samples, watch, [start, n])?;
         p.scope("correct");
         let labels = data.map(|d| &d.labels[start..start + batch]);
-        let hits = hits(p, &logits, labels)?;
+        let hits = hits(p, card, &logits, labels)?;
         let hits = p.bit_to_arith(&hits, width)?;
         total = p.add(&total, &sum(p, hits));
     }
@@ -235,10 +240,14 @@ fn count_width(samples: usize) -> Width {
 }
 
 /// One bit a sample: the prediction is the client's label.
-fn hits<P: Protocol>(p: &mut P, logits: &Tensor<P::Arith>, labels: Option<&[u64]>) -> Result<P::Bool> {
-    let classes: usize = logits.shape().iter().product();
+fn hits<P: Protocol>(
+    p: &mut P,
+    card: &Card,
+    logits: &Tensor<P::Arith>,
+    labels: Option<&[u64]>,
+) -> Result<P::Bool> {
     let party = ezpc_core::Party::Client;
-    if classes == 1 {
+    if card.output_len() == 1 {
         // The sign of -x tells whether the only logit is above zero.
         let negated = p.neg(logits.data());
         let predicted = p.msb(&negated)?;
@@ -246,8 +255,11 @@ fn hits<P: Protocol>(p: &mut P, logits: &Tensor<P::Arith>, labels: Option<&[u64]
         let labels = p.input_bool(party, Width::W1, logits.batch(), labels.as_ref())?;
         return Ok(p.not(&p.xor(&predicted, &labels)));
     }
-    let width = index_width(classes);
-    let predicted = pool::argmax(p, logits, width)?;
+    let width = class_width(card);
+    let predicted = match card.decision {
+        Decision::Values => pool::argmax(p, logits, width)?,
+        decision => pool::decide(p, decision, logits, width)?,
+    };
     let labels = labels.map(|l| RingVec::new(width, l.to_vec()));
     let labels = p.input(party, width, logits.batch(), labels.as_ref())?;
     p.equal(&predicted, &labels)

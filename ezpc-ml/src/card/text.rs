@@ -21,6 +21,7 @@ pub(super) fn encode(card: &Card) -> String {
         match card.decision {
             Decision::Values => "values",
             Decision::ArgMax => "argmax",
+            Decision::ArgMaxLast => "argmax-last",
         }
     );
     for (i, step) in card.steps.iter().enumerate() {
@@ -132,6 +133,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Card> {
     let decision = match decision {
         "values" => Decision::Values,
         "argmax" => Decision::ArgMax,
+        "argmax-last" => Decision::ArgMaxLast,
         _ => return Err(malformed("an unknown decision")),
     };
     let output = value(output)?;

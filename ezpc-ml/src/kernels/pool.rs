@@ -1,10 +1,11 @@
 //! Poolings.
 
 use super::Stage;
-use crate::graph::Window;
 use crate::graph::float::window_sizes;
+use crate::graph::{Decision, Window};
 use crate::tensor::Tensor;
 use ezpc_core::protocol::Op;
+use ezpc_core::protocol::ShareVec;
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::{Protocol, Result};
 
@@ -171,7 +172,7 @@ pub fn avg_pool<P: Protocol>(
                     }
                 }
             }
-            let part = ezpc_core::protocol::ShareVec::gather(&padded, &places);
+            let part = P::Arith::gather(&padded, &places);
             sum = Some(match sum {
                 None => part,
                 Some(sum) => p.add(&sum, &part),
@@ -194,8 +195,30 @@ pub fn avg_pool<P: Protocol>(
 /// The index of the largest value of each sample, the first of equal ones, in the ring of `width` bits.
 pub fn argmax<P: Protocol>(p: &mut P, x: &Tensor<P::Arith>, width: Width) -> Result<P::Arith> {
     let classes: usize = x.shape().iter().product();
+    largest(p, x.data(), classes, width)
+}
+
+/// The labels of each sample as its model decides them, along the last axis, in the ring of `width` bits.
+pub fn decide<P: Protocol>(
+    p: &mut P,
+    decision: Decision,
+    x: &Tensor<P::Arith>,
+    width: Width,
+) -> Result<P::Arith> {
+    let classes = x.shape().last().copied().unwrap_or(1);
+    let index = largest(p, x.data(), classes, width)?;
+    Ok(match decision {
+        Decision::ArgMaxLast => {
+            let end = RingVec::new(width, vec![classes as u64 - 1]);
+            p.add_public(&p.neg(&index), &end)
+        }
+        _ => index,
+    })
+}
+
+fn largest<P: Protocol>(p: &mut P, x: &P::Arith, classes: usize, width: Width) -> Result<P::Arith> {
     if classes == 1 {
-        return Ok(p.public(&RingVec::zeros(width, x.batch())));
+        return Ok(p.public(&RingVec::zeros(width, x.len())));
     }
-    p.argmax(x.data(), classes, width)
+    p.argmax(x, classes, width)
 }

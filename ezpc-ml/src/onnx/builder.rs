@@ -22,7 +22,7 @@ pub(super) enum Value {
     /// A function of a tensor that is left out, for it keeps the order of the values.
     Squashed(Tensor, Squash),
     /// The index of the largest value along the last axis of a node.
-    Label(usize),
+    Label(usize, Decision),
     /// Its node could not be imported, or is an output that is not offered.
     Lost,
 }
@@ -215,7 +215,10 @@ impl<'m> Input<'m> {
             Some(sizes) => Ok(sizes),
             None => Err(Error::usage(format!(
                 "input `{name}` has axes of open size besides the batch: {}",
-                dims.iter().map(|d| d.map_or("?".to_owned(), |d| d.to_string())).collect::<Vec<_>>().join(", ")
+                dims.iter()
+                    .map(|d| d.map_or("?".to_owned(), |d| d.to_string()))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ))),
         }
     }
@@ -236,10 +239,11 @@ fn set_output(
             Some(Value::Squashed(x, squash)) => {
                 let more = if squash.sigmoid { ", above 0 where it exceeds 1/2" } else { "" };
                 let what = &squash.name;
-                b.notices.push(format!("output `{name}` holds the logits: what is left out is a {what}{more}"));
+                b.notices
+                    .push(format!("output `{name}` holds the logits: what is left out is a {what}{more}"));
                 (first_axis(b, *x, &name)?, Decision::Values)
             }
-            Some(Value::Label(node)) => (*node, Decision::ArgMax),
+            Some(Value::Label(node, decision)) => (*node, *decision),
             Some(Value::Constant(k)) if samples == Samples::Whole && k.len() > 0 => {
                 b.notices.push(format!("output `{name}` is the same for every sample"));
                 let values = k.to_floats().map_err(|e| Error::usage(format!("output `{name}`: {e}")))?;
@@ -259,8 +263,8 @@ fn set_output(
                     "a model of {n} outputs, only one and its label are supported"
                 )));
             }
-            Some((_, Decision::ArgMax)) => Some((node, decision)),
-            Some(values) => Some(values),
+            Some((_, Decision::Values)) => Some((node, Decision::Values)),
+            Some(_) => Some((node, decision)),
         };
     }
     let (node, decision) = result.ok_or_else(|| Error::usage("the model has no output"))?;

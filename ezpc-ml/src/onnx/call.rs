@@ -69,8 +69,9 @@ impl<'a, 'n> Call<'a, 'n> {
     }
 
     pub(super) fn text(&self, name: &'static str, default: &str) -> String {
-        self.attribute(name)
-            .map_or(default.to_owned(), |a| String::from_utf8_lossy(a.text.as_deref().unwrap_or_default()).into_owned())
+        self.attribute(name).map_or(default.to_owned(), |a| {
+            String::from_utf8_lossy(a.text.as_deref().unwrap_or_default()).into_owned()
+        })
     }
 
     pub(super) fn ints(&self, name: &'static str) -> Option<&'n [i64]> {
@@ -102,7 +103,7 @@ impl<'a, 'n> Call<'a, 'n> {
             Some(Value::Squashed(_, squash)) => {
                 Err(format!("a {} in front of it is only supported at the output", squash.name))
             }
-            Some(Value::Label(_)) => Err("an argmax in front of it is only supported at the output".into()),
+            Some(Value::Label(..)) => Err("an argmax in front of it is only supported at the output".into()),
             Some(_) => Err(format!("input {i} is constant, only a computed tensor is supported there")),
             None => Err(format!("input {i} is missing")),
         }

@@ -72,15 +72,15 @@ impl Constant {
         let values = Values { t, folder, len };
         let data = match t.data_type {
             1 => Data::Floats(values.read(4, f32::from_le_bytes, |bits| f32::from_bits(bits as u32))?),
-            11 => Data::Floats(
-                values.read(10, |b| f64::from_le_bytes(b) as f32, |bits| f64::from_bits(bits) as f32)?,
-            ),
-            10 => {
-                Data::Floats(values.read(5, |b| half(u16::from_le_bytes(b)), |bits| half(bits as u16))?)
+            11 => Data::Floats(values.read(
+                10,
+                |b| f64::from_le_bytes(b) as f32,
+                |bits| f64::from_bits(bits) as f32,
+            )?),
+            10 => Data::Floats(values.read(5, |b| half(u16::from_le_bytes(b)), |bits| half(bits as u16))?),
+            16 => {
+                Data::Floats(values.read(5, |b| brain(u16::from_le_bytes(b)), |bits| brain(bits as u16))?)
             }
-            16 => Data::Floats(
-                values.read(5, |b| brain(u16::from_le_bytes(b)), |bits| brain(bits as u16))?,
-            ),
             2 | 9 => known(values.read(5, |b| i64::from(u8::from_le_bytes(b)), |bits| bits as i64)?),
             3 => known(values.read(5, |b| i64::from(i8::from_le_bytes(b)), |bits| bits as i64)?),
             4 => known(values.read(5, |b| i64::from(u16::from_le_bytes(b)), |bits| bits as i64)?),
@@ -186,7 +186,8 @@ impl Values<'_, '_> {
         typed: impl Fn(u64) -> T,
     ) -> Result<Vec<T>, String> {
         if let Some(entries) = &self.t.external {
-            let folder = self.folder.ok_or("its data lies in another file: load the model from its folder")?;
+            let folder =
+                self.folder.ok_or("its data lies in another file: load the model from its folder")?;
             let (source, range) = external(entries, folder, self.len as u64 * N as u64)?;
             return self.raw(&source, range, raw);
         }

@@ -40,9 +40,9 @@ impl Tensor {
     /// Fails for small integers, whose sums and products wrap around.
     pub(super) fn exact(self) -> Result<Self, String> {
         match self.kind {
-            Kind::Whole(bits @ ..32) => {
-                Err(format!("integers of {bits} bits wrap around where fixed point does not: cast to float first"))
-            }
+            Kind::Whole(bits @ ..32) => Err(format!(
+                "integers of {bits} bits wrap around where fixed point does not: cast to float first"
+            )),
             _ => Ok(self),
         }
     }
@@ -84,8 +84,11 @@ impl Builder<'_> {
     ) -> Result<Tensor, String> {
         let shape = if sample.is_empty() { vec![1] } else { sample.to_vec() };
         let rank = sample.len() + usize::from(batch.is_some());
-        let node =
-            if self.shape(x.node) == shape { x.node } else { self.push(name, Op::Reshape(shape), &[x.node])? };
+        let node = if self.shape(x.node) == shape {
+            x.node
+        } else {
+            self.push(name, Op::Reshape(shape), &[x.node])?
+        };
         Ok(Tensor { node, rank, batch, kind: x.kind })
     }
 

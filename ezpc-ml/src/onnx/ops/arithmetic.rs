@@ -37,8 +37,7 @@ fn zip(
     let rank = x.dims.len().max(y.dims.len());
     let raised = |k: &Constant| [&vec![1; rank - k.dims.len()], k.dims.as_slice()].concat();
     let (xs, ys) = (raised(x), raised(y));
-    let dims: Vec<usize> =
-        xs.iter().zip(&ys).map(|(&a, &b)| if a == 1 { b } else { a }).collect();
+    let dims: Vec<usize> = xs.iter().zip(&ys).map(|(&a, &b)| if a == 1 { b } else { a }).collect();
     if [&xs, &ys].iter().any(|k| k.iter().zip(&dims).any(|(&a, &d)| a != 1 && a != d)) {
         return Err(format!("constants of shapes {:?} and {:?}", x.dims, y.dims));
     }

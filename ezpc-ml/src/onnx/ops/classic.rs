@@ -12,7 +12,7 @@ pub(super) use trees::{classifier as tree_classifier, regressor as tree_regresso
 use super::super::builder::{Builder, Squash, Value};
 use super::super::call::Call;
 use super::pool::on_samples;
-use crate::graph::Op;
+use crate::graph::{Decision, Op};
 
 type Out = Result<Vec<Value>, String>;
 
@@ -110,7 +110,7 @@ fn scores(b: &Builder<'_>, c: &Call<'_, '_>, y: Vec<Value>) -> Out {
         "SOFTMAX" if b.sample(y).last().is_some_and(|&n| n > 1) => squashed("softmax", false),
         other => return Err(format!("post_transform {other} is not supported")),
     };
-    Ok(vec![Value::Label(y.node), value])
+    Ok(vec![Value::Label(y.node, Decision::ArgMax), value])
 }
 
 /// The number of classes, whose labels are 0, 1, 2, …
@@ -139,11 +139,11 @@ pub(super) fn zip_map(_: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
 
 /// The labels 0, 1, 2, … at the index of a label are the label.
 pub(super) fn array_feature_extractor(_: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
-    let (labels, Some(Value::Label(y))) = (c.constant(0)?.to_ints()?, c.value(1)) else {
+    let (labels, Some(Value::Label(y, how))) = (c.constant(0)?.to_ints()?, c.value(1)) else {
         return Err("only picking the label of an argmax is supported".into());
     };
     if !labels.iter().copied().eq(0..labels.len() as i64) {
         return Err(format!("class labels {labels:?}, only 0, 1, 2, … are supported"));
     }
-    Ok(vec![Value::Label(*y)])
+    Ok(vec![Value::Label(*y, *how)])
 }

@@ -44,11 +44,13 @@ pub(super) fn cast(_: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
                 (Kind::Real, Kind::Whole(_)) => false,
             };
             if !fits {
-                return Err("a cast that cuts off fractions or bits of a computed tensor is not supported".into());
+                return Err(
+                    "a cast that cuts off fractions or bits of a computed tensor is not supported".into()
+                );
             }
             Value::Node(Tensor { kind, ..*x })
         }
-        Value::Label(node) if kind != Kind::Whole(1) => Value::Label(*node),
+        Value::Label(node, how) if kind != Kind::Whole(1) => Value::Label(*node, *how),
         Value::Squashed(x, squash) if kind == Kind::Real => Value::Squashed(*x, squash.clone()),
         Value::Constant(k) => match (kind, &k.data) {
             (Kind::Real, _) => {

@@ -198,7 +198,8 @@ pub(super) fn matmul(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Result<Vec<Value>
     let swapped = c.is_constant(0);
     let (at, computed) = if swapped { (0, 1) } else { (1, 0) };
     let mut x = c.data(computed)?;
-    let weights = c.constant(at).map_err(|_| "a product of two computed tensors is not supported".to_owned())?;
+    let weights =
+        c.constant(at).map_err(|_| "a product of two computed tensors is not supported".to_owned())?;
     let values = weights.to_floats()?;
     // A vector is a matrix of one column, or of one row on the left, and its axis is gone from the product.
     let (lead, rows, cols) = match *weights.dims.as_slice() {

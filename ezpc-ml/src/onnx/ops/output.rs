@@ -4,7 +4,7 @@ use super::super::builder::{Builder, Squash, Value};
 use super::super::call::{Call, axis};
 use super::super::tensor::Tensor;
 use super::elementwise::uniform;
-use crate::graph::Op;
+use crate::graph::{Decision, Op};
 
 type Out = Result<Vec<Value>, String>;
 
@@ -51,11 +51,13 @@ fn label(b: &mut Builder<'_>, c: &Call<'_, '_>, x: Tensor) -> Out {
     if x.batch.is_some_and(|batch| batch != 0) {
         return Err("the batch is not the first axis".into());
     }
-    if c.int("select_last_index", 0)? != 0 {
-        return Err("select_last_index is not supported: of equal values the first one is the answer".into());
-    }
     let mut order: Vec<usize> = (0..b.sample(x).len()).filter(|&d| d != at).collect();
     order.push(at);
     let y = if order.is_sorted() { x.node } else { b.push(c.name, Op::Permute(order), &[x.node])? };
-    Ok(vec![Value::Label(y)])
+    if c.int("select_last_index", 0)? == 0 {
+        return Ok(vec![Value::Label(y, Decision::ArgMax)]);
+    }
+    let axis = b.shape(y).len() - 1;
+    let indices = (0..b.shape(y)[axis]).rev().map(Some).collect();
+    Ok(vec![Value::Label(b.push(c.name, Op::Take { axis, indices }, &[y])?, Decision::ArgMaxLast)])
 }

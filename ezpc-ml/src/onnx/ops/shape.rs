@@ -18,7 +18,7 @@ pub(super) fn reshape(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     let keep_zero = c.int("allowzero", 0)? == 0;
     let value = match c.value(0) {
         // A label for each sample, however it is shaped.
-        Some(Value::Label(node)) => Value::Label(*node),
+        Some(Value::Label(node, how)) => Value::Label(*node, *how),
         Some(Value::Constant(k)) => renamed(k, resolve(&target, &k.dims, k.len(), keep_zero)?),
         // A softmax over the classes of a vector is one whatever axes of one element are around it.
         Some(Value::Squashed(x, squash)) if b.sample(*x).iter().filter(|&&d| d > 1).count() <= 1 => {
@@ -122,7 +122,7 @@ pub(super) fn flatten(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     };
     let two = |dims: &[usize], at: usize| vec![dims[..at].iter().product(), dims[at..].iter().product()];
     match c.value(0) {
-        Some(Value::Label(node)) => return Ok(vec![Value::Label(*node)]),
+        Some(Value::Label(node, how)) => return Ok(vec![Value::Label(*node, *how)]),
         Some(Value::Constant(k)) => {
             let dims = two(&k.dims, split(k.dims.len())?);
             return Ok(vec![renamed(k, dims)]);
@@ -146,7 +146,7 @@ pub(super) fn squeeze(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
         None => Ok(ones),
     };
     match c.value(0) {
-        Some(Value::Label(node)) => return Ok(vec![Value::Label(*node)]),
+        Some(Value::Label(node, how)) => return Ok(vec![Value::Label(*node, *how)]),
         Some(Value::Constant(k)) => {
             let ones = (0..k.dims.len()).filter(|&d| k.dims[d] == 1).collect();
             let drop = dropped(k.dims.len(), ones)?;
@@ -186,7 +186,7 @@ pub(super) fn unsqueeze(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
         if rest.next().is_some() { Err(format!("axes {given:?} twice")) } else { Ok(axes) }
     };
     match c.value(0) {
-        Some(Value::Label(node)) => Ok(vec![Value::Label(*node)]),
+        Some(Value::Label(node, how)) => Ok(vec![Value::Label(*node, *how)]),
         Some(Value::Constant(k)) => {
             let dims = axes(k.dims.len())?.into_iter().map(|a| a.map_or(1, |a| k.dims[a])).collect();
             Ok(vec![renamed(k, dims)])

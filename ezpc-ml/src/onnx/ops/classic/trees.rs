@@ -9,7 +9,7 @@ use super::super::super::builder::{Builder, Value};
 use super::super::super::call::Call;
 use super::super::pool::on_samples;
 use super::{Out, class_labels, features, scores};
-use crate::graph::Op;
+use crate::graph::{Decision, Op};
 use std::collections::HashMap;
 
 /// More nodes than any forest that anyone evaluates this way.
@@ -33,7 +33,7 @@ pub(in super::super) fn classifier(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out
     let [Value::Node(y)] = *y.as_slice() else { return Err("no scores".into()) };
     let pair = Op::Dense { weights: vec![-1.0, 1.0].into(), bias: vec![1.0, 0.0] };
     let y = b.apply(c.name, pair, y, &[])?;
-    Ok(vec![Value::Label(y.node), Value::Node(y)])
+    Ok(vec![Value::Label(y.node, Decision::ArgMax), Value::Node(y)])
 }
 
 pub(in super::super) fn regressor(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
@@ -75,7 +75,8 @@ impl Forest {
     fn read(c: &Call<'_, '_>, names: [&'static str; 4]) -> Result<Self, String> {
         let ints = |name: &'static str| c.ints(name).ok_or_else(|| format!("it has no `{name}`"));
         let (trees, ids) = (ints("nodes_treeids")?, ints("nodes_nodeids")?);
-        let (features, modes) = (ints("nodes_featureids")?, c.strings("nodes_modes").ok_or("it has no `nodes_modes`")?);
+        let (features, modes) =
+            (ints("nodes_featureids")?, c.strings("nodes_modes").ok_or("it has no `nodes_modes`")?);
         let (yes, no) = (ints("nodes_truenodeids")?, ints("nodes_falsenodeids")?);
         let values = c.floats("nodes_values").ok_or("it has no `nodes_values`")?;
         // Statistics of the training, and what to do with values that are missing here never.
