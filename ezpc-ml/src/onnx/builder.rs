@@ -1,7 +1,7 @@
 //! Walks the nodes of a model and builds the graph, collecting every reason why a node cannot be imported.
 
 use super::call::Call;
-use super::constant::{Constant, Data, Int, Kind};
+use super::constant::{Constant, Data, Kind};
 use super::proto::{self, Model, Node};
 use super::source::Folder;
 use super::tensor::Tensor;
@@ -356,16 +356,8 @@ fn fold(b: &Builder<'_>, handler: ops::Handler, call: &Call<'_, '_>) -> Option<V
         .into_iter()
         .map(|value| match value {
             Value::Node(x) => {
-                let floats = traced[x.node].clone();
-                let data = match x.kind {
-                    Kind::Real => Data::Floats(floats),
-                    // Beyond 2^24 single precision is not exact.
-                    Kind::Whole(_) if floats.iter().any(|v| v.abs() >= 16_777_216.0) => return None,
-                    Kind::Whole(_) => {
-                        Data::Ints(floats.iter().map(|&v| Int::Known(v.round() as i64)).collect())
-                    }
-                };
-                Some(Value::constant(Constant { dims: aside.sample(x).to_vec(), data }))
+                let dims = aside.sample(x).to_vec();
+                Constant::computed(x.kind, dims, traced[x.node].clone()).map(Value::constant)
             }
             Value::Constant(k) => Some(Value::Constant(k)),
             _ => None,

@@ -110,6 +110,16 @@ impl Constant {
         Self { dims: vec![data.len()], data: Data::Ints(data) }
     }
 
+    /// What was computed in single precision; `None` for integers that it does not hold exactly.
+    pub(super) fn computed(kind: Kind, dims: Vec<usize>, values: Vec<f32>) -> Option<Self> {
+        let data = match kind {
+            Kind::Real => Data::Floats(values),
+            Kind::Whole(_) if values.iter().any(|v| v.abs() >= 16_777_216.0) => return None,
+            Kind::Whole(_) => Data::Ints(values.iter().map(|&v| Int::Known(v.round() as i64)).collect()),
+        };
+        Some(Self { dims, data })
+    }
+
     pub(super) fn len(&self) -> usize {
         match &self.data {
             Data::Floats(v) => v.len(),
