@@ -114,8 +114,9 @@ impl Report {
             self.stats.scopes().filter(|(_, counts)| *counts != Counts::default()).collect::<Vec<_>>();
         if self.scopes && scopes.iter().any(|(name, _)| !name.is_empty()) {
             text += "\n";
-            row(&mut text, "", ["seconds", "sent", "received", "half-rounds"].map(String::from));
+            row(&mut text, "", ["seconds", "sent", "received", "half-rounds", "failure"].map(String::from));
             for (name, counts) in scopes {
+                let failure = self.stats.failure(name).map_or_else(String::new, chance);
                 let name = if name.is_empty() { "(connection, keys)" } else { name };
                 row(
                     &mut text,
@@ -125,6 +126,7 @@ impl Report {
                         human(counts.bytes_sent),
                         human(counts.bytes_received),
                         counts.half_rounds.to_string(),
+                        failure,
                     ],
                 );
             }
@@ -144,7 +146,12 @@ impl Report {
     }
 }
 
-fn row(text: &mut String, name: &str, cells: [String; 4]) {
+/// A bound of the chance that a layer's result is further off than its contract says, given as log2.
+fn chance(log2: f64) -> String {
+    format!("2^{:.0}", log2.ceil())
+}
+
+fn row(text: &mut String, name: &str, cells: [String; 5]) {
     let _ = write!(text, "{name:<28}");
     for cell in cells {
         let _ = write!(text, " {cell:>12}");

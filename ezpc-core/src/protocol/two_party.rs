@@ -185,6 +185,11 @@ impl TwoParty {
             half_rounds = half_rounds.max(summary.half_rounds);
         }
         self.channel.count_half_rounds(half_rounds);
+        for op in ops {
+            if let Op::Linear(layer, _) = op {
+                layer::failure(layer).into_iter().for_each(|log2| self.channel.may_fail(log2));
+            }
+        }
         Ok(outputs.into_iter().zip(ops).map(|(output, op)| output.into_val(opening::rounded(op))).collect())
     }
 

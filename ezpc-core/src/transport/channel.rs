@@ -281,6 +281,11 @@ impl Channel {
     pub(crate) fn count_half_rounds(&mut self, count: u64) {
         self.stats.half_rounds(count);
     }
+
+    /// Notes that what was just computed fails with a chance of 2^`log2` at most.
+    pub(crate) fn may_fail(&mut self, log2: f64) {
+        self.stats.may_fail(log2);
+    }
 }
 
 impl fmt::Debug for Channel {

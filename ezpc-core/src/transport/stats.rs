@@ -76,11 +76,13 @@ pub struct Stats {
 struct Scope {
     name: String,
     counts: [Counts; 3],
+    /// log2 of a bound, where something was computed that can fail.
+    failure: Option<f64>,
 }
 
 impl Scope {
     fn new(name: &str) -> Self {
-        Self { name: name.into(), counts: Default::default() }
+        Self { name: name.into(), counts: Default::default(), failure: None }
     }
 
     fn total(&self) -> Counts {
@@ -117,6 +119,13 @@ impl Stats {
         self.scopes.iter().map(|scope| (&*scope.name, scope.total()))
     }
 
+    /// log2 of a bound of the chance that some result under a name is further off than its operation says; `None` where
+    /// nothing was computed that has such a chance. Each party bounds it by what it knows.
+    #[must_use]
+    pub fn failure(&self, name: &str) -> Option<f64> {
+        self.scopes.iter().find(|scope| scope.name == name).and_then(|scope| scope.failure)
+    }
+
     /// The phase and the scope that are being counted.
     pub(super) fn current(&self) -> (Phase, &str) {
         (self.phase, &self.scopes[self.scope].name)
@@ -132,6 +141,15 @@ impl Stats {
 
     pub(super) fn half_rounds(&mut self, count: u64) {
         self.counts().half_rounds += count;
+    }
+
+    /// Adds to the chance of a failure, given as log2.
+    pub(super) fn may_fail(&mut self, log2: f64) {
+        let failure = &mut self.scopes[self.scope].failure;
+        *failure = Some(failure.map_or(log2, |known| {
+            let (most, least) = (known.max(log2), known.min(log2));
+            most + (least - most).exp2().ln_1p() * core::f64::consts::LOG2_E
+        }));
     }
 
     pub(super) fn set_phase(&mut self, phase: Phase) {
@@ -183,14 +201,20 @@ mod tests {
         stats.half_rounds(2);
         stats.set_scope("layer 2");
         stats.received(100);
+        stats.may_fail(-40.0);
         stats.set_scope("layer 1");
         stats.sent(1000);
+        stats.may_fail(-2000.0);
+        stats.may_fail(-2000.0);
         assert_eq!(stats.current(), (Phase::Online, "layer 1"));
         let bytes = |counts: Counts| (counts.bytes_sent, counts.bytes_received, counts.half_rounds);
         assert_eq!(bytes(stats.total()), (1011, 100, 2));
         assert_eq!(bytes(stats.phase(Phase::Setup)), (1, 0, 0));
         assert_eq!(bytes(stats.phase(Phase::Online)), (1010, 100, 2));
         assert_eq!(bytes(stats.scope("layer 1")), (1010, 0, 2));
+        assert_eq!(stats.failure("layer 2"), Some(-40.0));
+        assert!(stats.failure("layer 1").is_some_and(|log2| (log2 + 1999.0).abs() < 1e-9));
+        assert_eq!((stats.failure(""), stats.failure("nowhere")), (None, None));
         assert_eq!(bytes(stats.scope("nowhere")), (0, 0, 0));
         assert_eq!(stats.scopes().map(|(name, _)| name).collect::<Vec<_>>(), ["", "layer 1", "layer 2"]);
     }

@@ -2,6 +2,7 @@
 
 use super::plan::LinearPlan;
 use crate::error::{Error, Result};
+use crate::spec::LinearSpec;
 
 /// The deviation of e0 on the coefficients that are sent.
 const WIDE: f64 = 18_470.0;
@@ -23,8 +24,20 @@ pub struct NoiseReport {
     pub deviation: f64,
     /// The bound that the load-time condition compares with a quarter of an ulp, as log2.
     pub bound: f64,
-    /// log2 of the chance that an output of an exact layer is wrong by one; 0 when the layer truncates.
-    pub error: f64,
+    /// log2 of a bound of the chance that one output is further off than the layer's contract says: by any error of an
+    /// exact layer, by an error of an ulp in the ciphertext of one that truncates. For keys of ordinary norm.
+    pub failure: f64,
+}
+
+/// What [`NoiseReport::failure`] is at most for weights that pass the check: all that the other party knows.
+pub(super) fn allowed_failure(spec: &LinearSpec) -> f64 {
+    // Within the condition the least distance to an ulp is that of the largest deviation, a quarter of an ulp over 12.
+    if spec.shift == 0 { -EXACT_BITS } else { tail(4.0 * DEVIATIONS) }
+}
+
+/// log2 of a bound of the chance that a sub-Gaussian variable is so many deviations from its mean.
+fn tail(deviations: f64) -> f64 {
+    1.0 - deviations * deviations / 2.0 * core::f64::consts::LOG2_E
 }
 
 impl NoiseReport {
@@ -48,10 +61,13 @@ impl NoiseReport {
         // Rounding errors of the shares' encodings have variance 1/12 each, as shares are uniform.
         let deviation = (variance + l2_squared / 6.0 + dropped(precision.kept0).powi(2) / 12.0).sqrt();
         // E|x| of a Gaussian is 0.8 of its deviation.
-        let error = if plan.spec().shift == 0 { (0.8 * deviation / step).log2() } else { 0.0 };
-        let report = Self { step: step.log2(), deviation: deviation.log2(), bound: bound.log2(), error };
+        let failure = match plan.spec().shift {
+            0 => (0.8 * deviation / step).log2(),
+            _ => tail((step - l1 - dropped(precision.kept0) / 2.0).max(0.0) / variance.sqrt()),
+        };
+        let report = Self { step: step.log2(), deviation: deviation.log2(), bound: bound.log2(), failure };
         if plan.spec().shift == 0 {
-            let excess = error + EXACT_BITS;
+            let excess = failure + EXACT_BITS;
             if excess > 0.0 {
                 return Err(Error::usage(format!(
                     "linear layer of {}: an exact result would be wrong with a chance above 2^-{EXACT_BITS}; lower the \

@@ -1,5 +1,7 @@
 //! What both parties derive from the shape of a layer.
 
+use super::PreparedWeights;
+use super::noise::allowed_failure;
 use crate::arch::mac::ROWS;
 use crate::error::{Error, Result};
 use crate::he::answer::Precision;
@@ -92,6 +94,14 @@ impl LinearPlan {
     #[must_use]
     pub const fn spec(&self) -> &LinearSpec {
         &self.spec
+    }
+
+    /// log2 of a bound of the chance that some output is further off than the layer's contract says. By the norms of the
+    /// weights where they are given; without them by what the check of [`PreparedWeights::new`] lets pass.
+    #[must_use]
+    pub fn failure(&self, weights: Option<&PreparedWeights>) -> f64 {
+        let one = weights.map_or_else(|| allowed_failure(&self.spec), |w| w.report().failure);
+        one + (self.spec.output_len().max(1) as f64).log2()
     }
 
     pub(super) const fn precision(&self) -> &Precision {

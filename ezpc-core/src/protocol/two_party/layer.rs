@@ -114,6 +114,16 @@ pub(super) async fn run(
     Ok(sum.shift_down(spec.shift))
 }
 
+/// log2 of a bound of the chance that some output of a layer that runs under keys is further off than its contract says:
+/// at the owner of the weights by their norms, once they are prepared, at the other party by what preparation lets pass.
+pub(super) fn failure<A>(layer: &Linear<A>) -> Option<f64> {
+    if !encrypted(layer) {
+        return None;
+    }
+    let prepared = prepared(layer);
+    prepared.plan.as_ref().ok().map(|plan| plan.failure(prepared.weights.get()))
+}
+
 /// Transforms the weights of a layer that runs under keys, at their owner, once.
 pub(super) fn prepare(layer: &Linear<Shared<RingVec>>, party: Party, threads: usize) -> Result<()> {
     let Operand::Private { owner, values: Some(weights) } = &*layer.weights else { return Ok(()) };
