@@ -5,9 +5,10 @@
 //! `X^{n / 2^t}` minus a constant; a polynomial in `X^g` is therefore constant on blocks of g values.
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+mod x86_64;
+
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+use x86_64::{avx2, avx512};
 
 /// Lanes of the widest kernel, whose twiddles are stored transposed.
 const LANES: usize = 16;
