@@ -5,6 +5,7 @@ use ezpc_core::protocol::{
 };
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::{Party, Result};
+use std::time::Instant;
 
 type Arith = <TwoParty as Protocol>::Arith;
 
@@ -12,6 +13,14 @@ type Arith = <TwoParty as Protocol>::Arith;
 pub(crate) struct Input {
     x: Vec<Arith>,
     layer: Option<Linear<Arith>>,
+    /// Seconds of a first run that also prepares what later ones reuse.
+    pub(crate) cold: Option<f64>,
+}
+
+impl Input {
+    fn of(x: Vec<Arith>) -> Self {
+        Self { x, layer: None, cold: None }
+    }
 }
 
 /// One row of the table.
@@ -41,18 +50,20 @@ pub(crate) const ROWS: &[Row] = &[
         run: |p, i| max(p, i, 4),
     },
     Row { name: "argmax_1000", size: 1000, input: |p, n| small(p, 20, 18, n), run: argmax },
-    Row { name: "conv_56_64_64_3", size: 1, input: |p, _| conv(p, [56, 64, 64, 3], 1), run: linear },
-    Row { name: "conv_56_64_256_1", size: 1, input: |p, _| conv(p, [56, 64, 256, 1], 1), run: linear },
-    Row { name: "conv_28_128_512_1", size: 1, input: |p, _| conv(p, [28, 128, 512, 1], 1), run: linear },
-    Row { name: "conv_14_256_256_3", size: 1, input: |p, _| conv(p, [14, 256, 256, 3], 1), run: linear },
-    Row { name: "conv_7_512_512_3", size: 1, input: |p, _| conv(p, [7, 512, 512, 3], 1), run: linear },
-    Row { name: "conv_224_3_64_7s2", size: 1, input: |p, _| conv(p, [224, 3, 64, 7], 2), run: linear },
+    Row { name: "ntt_2048", size: 1 << 14, input: count, run: transforms },
+    Row { name: "conv_56_64_64_3", size: 1, input: |p, n| conv(p, n, [56, 64, 64, 3], 1), run: linear },
+    Row { name: "conv_56_64_256_1", size: 1, input: |p, n| conv(p, n, [56, 64, 256, 1], 1), run: linear },
+    Row { name: "conv_28_128_512_1", size: 1, input: |p, n| conv(p, n, [28, 128, 512, 1], 1), run: linear },
+    Row { name: "conv_14_256_256_3", size: 1, input: |p, n| conv(p, n, [14, 256, 256, 3], 1), run: linear },
+    Row { name: "conv_7_512_512_3", size: 1, input: |p, n| conv(p, n, [7, 512, 512, 3], 1), run: linear },
+    Row { name: "conv_224_3_64_7s2", size: 1, input: |p, n| conv(p, n, [224, 3, 64, 7], 2), run: linear },
+    Row { name: "conv_7_512_512_3_x8", size: 8, input: |p, n| conv(p, n, [7, 512, 512, 3], 1), run: linear },
     Row { name: "dense_2048_1001", size: 1, input: |p, _| dense(p, 1001, 2048, 1), run: linear },
     Row { name: "matmul_128_768_768", size: 1, input: |p, _| dense(p, 768, 768, 128), run: linear },
 ];
 
 fn nothing(_: &mut TwoParty, _: usize) -> Result<Input> {
-    Ok(Input { x: Vec::new(), layer: None })
+    Ok(Input::of(Vec::new()))
 }
 
 /// A sharing of `n` signed values of `bits` bits in the ring of `width` bits.
@@ -69,16 +80,16 @@ fn random(p: &mut TwoParty, width: u32, bits: u32, n: usize, seed: u64) -> Resul
 }
 
 fn pair(p: &mut TwoParty, width: u32, n: usize) -> Result<Input> {
-    Ok(Input { x: vec![random(p, width, width - 1, n, 1)?, random(p, width, width - 1, n, 2)?], layer: None })
+    Ok(Input::of(vec![random(p, width, width - 1, n, 1)?, random(p, width, width - 1, n, 2)?]))
 }
 
 fn small(p: &mut TwoParty, width: u32, bits: u32, n: usize) -> Result<Input> {
-    Ok(Input { x: vec![random(p, width, bits, n, 3)?], layer: None })
+    Ok(Input::of(vec![random(p, width, bits, n, 3)?]))
 }
 
 /// One bit an element, so that the number of elements is known to `cots`.
 fn count(p: &mut TwoParty, n: usize) -> Result<Input> {
-    Ok(Input { x: vec![random(p, 1, 1, n, 1)?], layer: None })
+    Ok(Input::of(vec![random(p, 1, 1, n, 1)?]))
 }
 
 fn cots(p: &mut TwoParty, input: &mut Input) -> Result<()> {
@@ -114,12 +125,19 @@ fn argmax(p: &mut TwoParty, input: &mut Input) -> Result<()> {
     p.argmax(&input.x[0], 1000, Width::new(10)).map(drop)
 }
 
-/// A square convolution with "same" padding: side, input channels, output channels, kernel.
-fn conv(p: &mut TwoParty, [side, from, to, k]: [usize; 4], stride: usize) -> Result<Input> {
+/// Local: as many transforms of 2048 values modulo one prime.
+fn transforms(_: &mut TwoParty, input: &mut Input) -> Result<()> {
+    use ezpc_core::protocol::ShareVec;
+    ezpc_core::he::transform_repeatedly(input.x[0].len());
+    Ok(())
+}
+
+/// A square convolution of so many images with "same" padding: side, input channels, output channels, kernel.
+fn conv(p: &mut TwoParty, batch: usize, [side, from, to, k]: [usize; 4], stride: usize) -> Result<Input> {
     layer(
         p,
         LinearKind::Conv(ConvSpec {
-            batch: 1,
+            batch,
             in_channels: from,
             input: [side; 2],
             out_channels: to,
@@ -136,15 +154,27 @@ fn dense(p: &mut TwoParty, rows: usize, inner: usize, cols: usize) -> Result<Inp
     layer(p, LinearKind::MatMul(MatMulSpec { rows, inner, cols }))
 }
 
-/// A layer whose weights the server knows; its first run, which prepares them, is not timed.
+/// A layer whose weights the server knows. Its first run, which prepares them, is timed apart.
 fn layer(p: &mut TwoParty, kind: LinearKind) -> Result<Input> {
+    // The keys of the session are made with the first layer that needs them.
+    let (keys, x) = private(p, LinearKind::MatMul(MatMulSpec { rows: 64, inner: 64, cols: 64 }))?;
+    p.linear(&keys, &x)?;
+    let (layer, x) = private(p, kind)?;
+    p.agree("the layer", b"prepared")?;
+    let start = Instant::now();
+    p.linear(&layer, &x)?;
+    let cold = Some(start.elapsed().as_secs_f64());
+    Ok(Input { x: vec![x], layer: Some(layer), cold })
+}
+
+/// A layer with weights of the server, and an input.
+fn private(p: &mut TwoParty, kind: LinearKind) -> Result<(Linear<Arith>, Arith)> {
     let spec = LinearSpec { kind, input: Width::new(37), shift: 12, weight_bits: 10 };
     let weights = (0..spec.weights_len()).map(|i| (i as i64 * 7919) % 601 - 300).collect();
     let values = (p.party() == Some(Party::Server)).then_some(weights);
     let layer = Linear::new(spec, Operand::Private { owner: Party::Server, values }, None)?;
     let x = random(p, 37, 14, spec.input_len(), 5)?;
-    p.linear(&layer, &x)?;
-    Ok(Input { x: vec![x], layer: Some(layer) })
+    Ok((layer, x))
 }
 
 fn linear(p: &mut TwoParty, input: &mut Input) -> Result<()> {

@@ -10,3 +10,13 @@ pub(crate) mod sample;
 pub(crate) mod tile;
 
 pub use encrypt::{HeKeys, he_setup, he_setup_cost};
+
+/// Transforms a polynomial of 2048 coefficients modulo one prime of 26 bits so many times, and throws the result away:
+/// how fast is it?
+pub fn transform_repeatedly(count: usize) {
+    let set = ring::RingSet::Small;
+    let mut values: Vec<u32> = (0..).take(set.degree()).collect();
+    for _ in 0..count {
+        set.ring().ntts()[0].forward(core::hint::black_box(&mut values));
+    }
+}

@@ -110,6 +110,34 @@ widest! {
 }
 
 widest! {
+    /// `v = v - x` mod p.
+    fn subtract(m: Prime, v: &mut [u32], x: &[u32]) {
+        for (v, &x) in v.iter_mut().zip(x) {
+            *v = m.reduce(*v + m.p - x);
+        }
+    }
+}
+
+widest! {
+    /// `v = c - v` mod p.
+    fn subtract_from_constant(m: Prime, v: &mut [u32], c: u32) {
+        for v in v.iter_mut() {
+            *v = m.reduce(c + m.p - *v);
+        }
+    }
+}
+
+widest! {
+    /// `v = (v · factor + summand) mod 2^bits`.
+    fn affine_words(v: &mut [u64], factor: u64, summand: u64, bits: u32) {
+        let mask = u64::MAX >> (64 - bits);
+        for v in v.iter_mut() {
+            *v = v.wrapping_mul(factor).wrapping_add(summand) & mask;
+        }
+    }
+}
+
+widest! {
     /// `v = x - v` mod p.
     fn subtract_from(m: Prime, v: &mut [u32], x: &[u32]) {
         for (v, &x) in v.iter_mut().zip(x) {
@@ -138,15 +166,15 @@ widest! {
 }
 
 widest! {
-    /// Values below 2^57 mod p.
-    fn wide_residues(m: Prime, wide: &[u64], out: &mut [u32]) {
+    /// `v = wide · factor / 2^64` mod p for values below 2^57.
+    fn wide_residues(m: Prime, wide: &[u64], factor: u32, out: &mut [u32]) {
         for (v, &w) in out.iter_mut().zip(wide) {
-            // Below 2^52: one Montgomery step divides by 2^32, another restores.
+            // Below 2^52: one Montgomery step divides by 2^32.
             let folded = (w >> 32) * u64::from(m.r) + (w & 0xFFFF_FFFF);
             let q = (folded as u32).wrapping_mul(m.inverse);
             let correction = ((u64::from(q) * u64::from(m.p)) >> 32) as u32;
             let divided = ((folded >> 32) as u32).wrapping_sub(correction).wrapping_add(m.p);
-            *v = m.mont_mul(m.reduce(divided), m.r2);
+            *v = m.mont_mul(m.reduce(divided), factor);
         }
     }
 }
@@ -192,6 +220,37 @@ widest! {
         for (v, &f) in out.iter_mut().zip(fractions) {
             // Adding 2^52 rounds to an integer and puts it into the low bits.
             *v = (f * scale + 4_503_599_627_370_496.0).to_bits() & mask;
+        }
+    }
+}
+
+widest! {
+    /// `f = f + e · scale + add`.
+    fn add_scaled(scale: f64, add: f64, e: &[i32], fractions: &mut [f64]) {
+        for (f, &e) in fractions.iter_mut().zip(e) {
+            *f += f64::from(e) * scale + add;
+        }
+    }
+}
+
+widest! {
+    /// Words of `bits` bits without masks, of which the bits above the lowest `slack` are the shares.
+    fn mask_words(bits: u32, slack: u32, masks: &[u64], words: &mut [u64], shares: &mut [u64]) {
+        let all = (1 << bits) - 1;
+        for ((word, share), &r) in words.iter_mut().zip(shares.iter_mut()).zip(masks) {
+            let r = r & all;
+            *word = word.wrapping_sub(r) & all;
+            *share = r >> slack;
+        }
+    }
+}
+
+widest! {
+    /// Sums of words of `bits` bits, divided by `2^slack` and rounded up.
+    fn add_ceil(bits: u32, slack: u32, words: &[u64], sums: &mut [u64]) {
+        let (all, ceil) = ((1 << bits) - 1, (1 << slack) - 1);
+        for (sum, &word) in sums.iter_mut().zip(words) {
+            *sum = ((word.wrapping_add(*sum) & all) + ceil) >> slack;
         }
     }
 }

@@ -8,8 +8,8 @@
 use super::codec;
 use super::ring::{Ring, RingSet};
 use super::sample::{self, Noise};
-use crate::arch::residues::{add_product, add_small, mul_assign, subtract_from};
-use crate::crypto::{Kdf, Prg, SessionId};
+use crate::arch::residues::{add_product, add_small, mul_assign, subtract, subtract_from};
+use crate::crypto::{Block, Kdf, Prg, SessionId};
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::secret::Secret;
@@ -184,18 +184,16 @@ impl SecretKey {
     }
 
     /// Turns an encoded message into the first half `m + e - a s` of its ciphertext, given the transform of the
-    /// public second half.
-    pub(crate) fn encrypt(&self, message: &mut [u32], mut a: Zeroizing<Vec<u32>>, rng: &mut Prg) {
+    /// public second half, which is used up.
+    pub(crate) fn encrypt(&self, message: &mut [u32], a: &mut [u32], rng: &mut Prg, scratch: &mut Scratch) {
         let ring = self.set.ring();
-        self.multiply(&mut a);
-        ring.inverse(&mut a);
-        let error = Noise::Error.vec(ring.degree(), rng);
-        ring.combine(&mut a, message, subtract_from);
-        for ((limb, message), ntt) in
-            a.chunks_exact(ring.degree()).zip(message.chunks_exact_mut(ring.degree())).zip(ring.ntts())
-        {
-            message.copy_from_slice(limb);
-            add_small(ntt.modulus().prime(), message, &error);
+        self.multiply(a);
+        ring.inverse(a);
+        let error = &mut scratch.samples[..ring.degree()];
+        Noise::Error.fill(rng, error);
+        ring.combine(message, a, subtract);
+        for (limb, ntt) in message.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
+            add_small(ntt.modulus().prime(), limb, error);
         }
     }
 }
@@ -223,15 +221,48 @@ impl PublicKey {
     }
 
     /// Adds `u` times the key to the transforms `(c0, c1)`, with a fresh u.
-    pub(crate) fn rerandomise(&self, c0: &mut [u32], c1: &mut [u32], rng: &mut Prg) {
+    pub(crate) fn rerandomise(&self, [c0, c1]: [&mut [u32]; 2], rng: &mut Prg, scratch: &mut Scratch) {
         let ring = self.set.ring();
-        let mut u = Noise::Rerandomiser.poly(ring, rng);
-        ring.forward(&mut u);
+        let (n, len) = (ring.degree(), c0.len());
+        let u = &mut scratch.poly[..len];
+        Noise::Rerandomiser.fill_poly(ring, rng, &mut scratch.samples[..n], u);
+        ring.forward(u);
         for (i, ntt) in ring.ntts().iter().enumerate() {
             let m = ntt.modulus().prime();
-            let limb = i * ring.degree()..(i + 1) * ring.degree();
+            let limb = i * n..(i + 1) * n;
             add_product(m, &mut c0[limb.clone()], &u[limb.clone()], &self.b[limb.clone()]);
             add_product(m, &mut c1[limb.clone()], &u[limb.clone()], &self.a[limb]);
+        }
+    }
+}
+
+/// What one thread computes ciphertexts and answers in, ciphertext after ciphertext; wiped when dropped.
+pub(crate) struct Scratch {
+    /// N samples of a noise.
+    pub(super) samples: Zeroizing<Vec<i32>>,
+    /// A polynomial.
+    pub(super) poly: Zeroizing<Vec<u32>>,
+    /// Residues of coefficients for two primes, one after the other.
+    pub(super) pairs: Zeroizing<Vec<u32>>,
+    /// Fractions of N coefficients.
+    pub(super) fractions: Zeroizing<Vec<f64>>,
+    /// N words.
+    pub(super) words: Zeroizing<Vec<u64>>,
+    /// N masks.
+    pub(super) masks: Zeroizing<Vec<Block>>,
+}
+
+impl Scratch {
+    /// Memory for one set.
+    pub(crate) fn new(set: RingSet) -> Self {
+        let n = set.degree();
+        Self {
+            samples: Zeroizing::new(vec![0; n]),
+            poly: Zeroizing::new(vec![0; n * set.limbs()]),
+            pairs: Zeroizing::new(vec![0; 2 * n]),
+            fractions: Zeroizing::new(vec![0.0; n]),
+            words: Zeroizing::new(vec![0; n]),
+            masks: Zeroizing::new(vec![Block::ZERO; n]),
         }
     }
 }

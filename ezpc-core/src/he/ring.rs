@@ -8,7 +8,7 @@
 
 use super::modulus::Modulus;
 use super::ntt::Ntt;
-use crate::arch::residues::{Pair, Prime};
+use crate::arch::residues::{Pair, Prime, affine_words, subtract_from_constant, wide_residues};
 use std::sync::OnceLock;
 
 /// The sets of lattice parameters.
@@ -55,6 +55,9 @@ impl RingSet {
         RINGS[self as usize].get_or_init(|| Ring::new(self))
     }
 }
+
+/// Bits of the words that the kernels of residues take.
+const WIDE: u32 = 57;
 
 /// The public constants of a ring.
 pub(crate) struct Ring {
@@ -156,18 +159,25 @@ impl Ring {
         Some(Pair { primes, others: [low.idempotent, high.idempotent] })
     }
 
-    /// The residues of `round(Q · x / 2^bits)` for `x < 2^bits`, handed to `set(limb, residue)`.
-    #[inline]
-    pub(crate) fn encode(&self, x: u64, bits: u32, mut set: impl FnMut(usize, u32)) {
-        // Q x / 2^bits in two pieces, as 64 >= bits; neither exceeds 128 bits.
-        let high = ((self.q >> 64) * u128::from(x)) << (64 - bits);
-        let low = (u128::from(self.q as u64) * u128::from(x) + (1 << (bits - 1))) >> bits;
-        // For x near 2^bits the result may be Q itself, which the reductions take to zero.
-        let value = high + low;
-        for (i, ntt) in self.ntts.iter().enumerate() {
+    /// The residues of `round(Q · x / 2^bits)` for all words `x < 2^bits`, which are overwritten.
+    ///
+    /// With `h = 2^(bits - 1)` and `t = (Q x + h) mod 2^bits` it is `(Q x + h - t) / 2^bits`, and Q is 0 modulo each
+    /// prime: the residue is that of `(h - t) / 2^bits`.
+    pub(crate) fn encode(&self, words: &mut [u64], bits: u32, poly: &mut [u32]) {
+        affine_words(words, self.q as u64, 1 << (bits - 1), bits);
+        for (limb, ntt) in poly.chunks_exact_mut(self.degree()).zip(&self.ntts) {
             let m = ntt.modulus();
-            // Whether Q exceeds 64 bits is public.
-            set(i, if self.q >> 64 == 0 { m.reduce_u64(value as u64) } else { m.reduce_u128(value) });
+            let scale = m.invert(m.reduce_u128(1 << bits));
+            let half = m.invert(2);
+            if bits <= WIDE {
+                wide_residues(m.prime(), words, m.mul(scale, m.prime().r2), limb);
+            } else {
+                let factor = m.to_mont(scale);
+                for (v, &t) in limb.iter_mut().zip(&*words) {
+                    *v = m.mont_mul(m.reduce_u64(t), factor);
+                }
+            }
+            subtract_from_constant(m.prime(), limb, half);
         }
     }
 
@@ -217,9 +227,15 @@ mod tests {
             for set in RingSet::ALL {
                 let ring = set.ring();
                 let x = raw >> (64 - bits);
-                let mut residues = vec![0; set.limbs()];
-                ring.encode(x, bits, |i, v| residues[i] = v);
-                let fraction = ring.fraction(|i| residues[i]);
+                let mut poly = vec![0; set.limbs() * set.degree()];
+                ring.encode(&mut vec![x; set.degree()], bits, &mut poly);
+                let residue = |i: usize| poly[(i + 1) * set.degree() - 1];
+                let fraction = ring.fraction(residue);
+                // The rounding itself, where Q x fits.
+                if let Some(product) = ring.q.checked_mul(u128::from(x)) {
+                    let rounded = (product + (1 << (bits - 1))) >> bits;
+                    prop_assert!((0..set.limbs()).all(|i| residue(i) == ring.ntts[i].modulus().reduce_u128(rounded)));
+                }
                 // |fraction - x / 2^bits| is the rounding of the encoding.
                 let exact = u128::from(x) << (128 - bits);
                 let distance = (fraction.wrapping_sub(exact) as i128).unsigned_abs();

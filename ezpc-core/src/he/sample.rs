@@ -47,9 +47,8 @@ impl Noise {
         }
     }
 
-    /// `len` samples.
-    pub(crate) fn vec(self, len: usize, rng: &mut Prg) -> Zeroizing<Vec<i32>> {
-        let mut samples = Zeroizing::new(vec![0; len]);
+    /// Fills a slice with samples.
+    pub(crate) fn fill(self, rng: &mut Prg, samples: &mut [i32]) {
         let mut buffer = [Block::ZERO; 512];
         for chunk in samples.chunks_mut(buffer.len()) {
             let blocks = &mut buffer[..chunk.len()];
@@ -58,16 +57,21 @@ impl Noise {
             self.samples(left, right, chunk);
         }
         buffer.zeroize();
-        samples
+    }
+
+    /// Fills a polynomial with residues of samples, which stand in `samples` then.
+    pub(crate) fn fill_poly(self, ring: &Ring, rng: &mut Prg, samples: &mut [i32], poly: &mut [u32]) {
+        self.fill(rng, samples);
+        for (limb, ntt) in poly.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
+            small_residues(ntt.modulus().prime(), samples, limb);
+        }
     }
 
     /// A polynomial of samples as residues.
     pub(crate) fn poly(self, ring: &Ring, rng: &mut Prg) -> Zeroizing<Vec<u32>> {
-        let samples = self.vec(ring.degree(), rng);
+        let mut samples = Zeroizing::new(vec![0; ring.degree()]);
         let mut poly = Zeroizing::new(vec![0; ring.set().limbs() * samples.len()]);
-        for (limb, ntt) in poly.chunks_exact_mut(ring.degree()).zip(ring.ntts()) {
-            small_residues(ntt.modulus().prime(), &samples, limb);
-        }
+        self.fill_poly(ring, rng, &mut samples, &mut poly);
         poly
     }
 }
@@ -110,7 +114,8 @@ mod tests {
             (Noise::Wide, 4096.0 * (20.0_f64 + 1.0 / 3.0).sqrt(), 41 << 12),
         ];
         for (noise, deviation, bound) in cases {
-            let samples = noise.vec(100_000, &mut rng);
+            let mut samples = vec![0; 100_000];
+            noise.fill(&mut rng, &mut samples);
             let mean = samples.iter().map(|&v| f64::from(v)).sum::<f64>() / 1e5;
             let square = samples.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / 1e5;
             assert!(mean.abs() < deviation * 0.02, "{noise:?}: mean {mean}");

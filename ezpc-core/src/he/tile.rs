@@ -132,6 +132,18 @@ impl Geometry {
         })
     }
 
+    /// The channels of answer `index` of `group`, each with the coefficient of its first place in a tile.
+    pub(crate) fn channels(
+        &self,
+        group: usize,
+        index: usize,
+    ) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let start = index * self.m_w;
+        let end = (start + self.m_w).min(self.group_outs());
+        let (first, c_n, area) = (group * self.group_outs(), self.c_n, self.area);
+        (start..end).map(move |channel| (((channel - start) * c_n + c_n - 1) * area, first + channel))
+    }
+
     /// The outputs of answer `index` of `group` in a tile, as triples of coefficient, output index and channel.
     pub(crate) fn outputs<'a>(
         &'a self,
@@ -140,13 +152,23 @@ impl Geometry {
         index: usize,
     ) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
         let [h, w] = self.conv.output();
-        let start = index * self.m_w;
-        let end = (start + self.m_w).min(self.group_outs());
-        (start..end).flat_map(move |channel| {
-            let real = group * self.group_outs() + channel;
-            let shift = ((channel - start) * self.c_n + self.c_n - 1) * self.area;
-            tile.outputs.iter().map(move |&[at, to]| (shift + at as usize, real * h * w + to as usize, real))
+        self.channels(group, index).flat_map(move |(shift, channel)| {
+            let place =
+                move |&[at, to]: &[u32; 2]| (shift + at as usize, channel * h * w + to as usize, channel);
+            tile.outputs.iter().map(place)
         })
+    }
+
+    /// Puts values of the outputs of answer `index` of `group` in a tile, in their order, where they belong.
+    pub(crate) fn place(&self, tile: &Tile, group: usize, index: usize, values: &[u64], out: &mut [u64]) {
+        let plane: usize = self.conv.output().iter().product();
+        let places = tile.outputs.len();
+        for ((_, channel), values) in self.channels(group, index).zip(values.chunks_exact(places)) {
+            let out = &mut out[channel * plane..];
+            for (&[_, to], &v) in tile.outputs.iter().zip(values) {
+                out[to as usize] = v;
+            }
+        }
     }
 
     /// The number of outputs of answer `index` in a tile.

@@ -1,10 +1,12 @@
 //! The party whose keys encrypt.
 
 use super::Job;
-use super::spread::spread;
+use super::spread::spread_with;
 use crate::crypto::Prg;
+use crate::he::answer::Needed;
 use crate::he::codec::write_residues;
-use crate::he::encrypt::SecretKey;
+use crate::he::encrypt::{Scratch, SecretKey};
+use crate::he::tile::Tile;
 use zeroize::Zeroizing;
 
 impl Job<'_> {
@@ -19,15 +21,20 @@ impl Job<'_> {
             .enumerate()
             .map(|(i, bytes)| (i, rng.fork("he encryption"), bytes))
             .collect();
-        spread(self.threads, items, |(i, mut rng, bytes): (usize, Prg, &mut [u8])| {
-            let (block, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
-            let mut poly = self.encode(tile, block / geometry.ins(), block % geometry.ins());
-            let mut a = Zeroizing::new(vec![0; set.limbs() * set.degree()]);
-            let index = self.first + (offset + i) as u64;
-            self.keys.public_poly(self.keys.party(), set, index, &mut a);
-            key.encrypt(&mut poly, a, &mut rng);
-            write_residues(&poly, bytes);
-        });
+        let start = || (Scratch::new(set), Encoder::new(self));
+        spread_with(
+            self.threads,
+            items,
+            start,
+            |(scratch, encoder), (i, mut rng, bytes): (_, Prg, &mut [u8])| {
+                let (block, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
+                let [message, a] = encoder.encode(tile, block / geometry.ins(), block % geometry.ins());
+                let index = self.first + (offset + i) as u64;
+                self.keys.public_poly(self.keys.party(), set, index, a);
+                key.encrypt(message, a, &mut rng, scratch);
+                write_residues(message, bytes);
+            },
+        );
         message
     }
 
@@ -47,33 +54,48 @@ impl Job<'_> {
                 }
             }
         }
-        let shares = spread(self.threads, items, |(group, to, tile, bytes)| {
-            let mut shares = Zeroizing::new(Vec::with_capacity(geometry.outputs_len(tile, to)));
-            let needed = geometry.outputs(tile, group, to).map(|(at, ..)| at);
-            plan.precision().decrypt(key, bytes, needed, |v| shares.push(v));
-            (group, to, tile, shares)
-        });
+        let precision = plan.precision();
+        let start = || Scratch::new(precision.set);
+        let shares =
+            spread_with(self.threads, items, start, |scratch, (group, to, tile, bytes): (_, _, &Tile, _)| {
+                let channels: Vec<_> = geometry.channels(group, to).map(|(first, _)| (first, 0)).collect();
+                let needed = Needed { places: &tile.outputs, channels: &channels };
+                let mut shares = Zeroizing::new(vec![0; needed.len()]);
+                precision.decrypt(key, bytes, needed, scratch, &mut shares);
+                let width = plan.spec().output();
+                shares.iter_mut().for_each(|v| *v = width.wrap(*v));
+                (group, to, tile, shares)
+            });
         for (group, to, tile, shares) in shares {
-            for ((_, index, _), &v) in geometry.outputs(tile, group, to).zip(shares.iter()) {
-                y[index] = plan.spec().output().wrap(v);
-            }
+            geometry.place(tile, group, to, &shares, y);
         }
     }
+}
 
-    /// This party's share of the input in a ciphertext, scaled to its ring.
-    pub(super) fn encode(
-        &self,
-        tile: &crate::he::tile::Tile,
-        group: usize,
-        index: usize,
-    ) -> Zeroizing<Vec<u32>> {
-        let set = self.plan.precision().set;
-        let (ring, n) = (set.ring(), set.degree());
-        let bits = self.plan.spec().input.bits();
-        let mut poly = Zeroizing::new(vec![0; set.limbs() * n]);
-        for (at, from) in self.plan.geometry().inputs(tile, group, index) {
-            ring.encode(self.x[from], bits, |limb, v| poly[limb * n + at] = v);
+/// What one thread encodes this party's shares of the input in, ciphertext after ciphertext.
+pub(super) struct Encoder<'a> {
+    job: &'a Job<'a>,
+    words: Zeroizing<Vec<u64>>,
+    message: Zeroizing<Vec<u32>>,
+    /// A second polynomial, for the public half of a ciphertext.
+    public: Zeroizing<Vec<u32>>,
+}
+
+impl<'a> Encoder<'a> {
+    pub(super) fn new(job: &'a Job<'a>) -> Self {
+        let set = job.plan.precision().set;
+        let poly = || Zeroizing::new(vec![0; set.limbs() * set.degree()]);
+        Self { job, words: Zeroizing::new(vec![0; set.degree()]), message: poly(), public: poly() }
+    }
+
+    /// This party's share of the input in a ciphertext, scaled to its ring, and another polynomial.
+    pub(super) fn encode(&mut self, tile: &Tile, group: usize, index: usize) -> [&mut [u32]; 2] {
+        let plan = self.job.plan;
+        self.words.fill(0);
+        for (at, from) in plan.geometry().inputs(tile, group, index) {
+            self.words[at] = self.job.x[from];
         }
-        poly
+        plan.precision().set.ring().encode(&mut self.words, plan.spec().input.bits(), &mut self.message);
+        [&mut self.message, &mut self.public]
     }
 }

@@ -1,13 +1,15 @@
 //! The party that knows the weights.
 
-use super::spread::spread;
+use super::holder::Encoder;
+use super::spread::{spread, spread_with};
 use super::{Job, PreparedWeights};
 use crate::arch::mac::{LANES, Target, Weights, multiply};
 use crate::arch::residues::add_assign;
 use crate::crypto::Prg;
 use crate::error::{Error, Result};
+use crate::he::answer::Needed;
 use crate::he::codec::read_residues;
-use crate::he::encrypt::PublicKey;
+use crate::he::encrypt::{PublicKey, Scratch};
 use zeroize::Zeroizing;
 
 impl Job<'_> {
@@ -39,28 +41,38 @@ impl Job<'_> {
                 items.push((chunk, rows, bytes, rngs));
                 rest = more;
             }
-            let shares = spread(self.threads, items, |(chunk, rows, mut bytes, rngs)| {
-                let matrices = weights.matrices(plan, group, chunk);
-                let mut products = self.multiply(matrices, &columns, 2 * tiles.len(), rows.len());
-                let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
-                let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
-                let done = answers.map(|((halves, (to, tile)), mut rng)| {
-                    let (c0, c1) = halves.split_at_mut(poly / 2);
-                    let (out, more) = core::mem::take(&mut bytes).split_at_mut(plan.answer_len(tile, to));
-                    bytes = more;
-                    let needed =
-                        geometry.outputs(tile, group, to).map(|(at, _, channel)| (at, weights.bias(channel)));
-                    let mut shares = Zeroizing::new(Vec::with_capacity(geometry.outputs_len(tile, to)));
-                    let precision = plan.precision();
-                    precision.answer(key, self.privacy, [c0, c1], needed, &mut rng, out, |v| shares.push(v));
-                    (to, tile, shares)
+            let start = || Scratch::new(plan.precision().set);
+            let shares =
+                spread_with(self.threads, items, start, |scratch, (chunk, rows, mut bytes, rngs)| {
+                    let matrices = weights.matrices(plan, group, chunk);
+                    let mut products = self.multiply(matrices, &columns, 2 * tiles.len(), rows.len());
+                    let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
+                    let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
+                    let done = answers.map(|((halves, (to, tile)), mut rng)| {
+                        let (c0, c1) = halves.split_at_mut(poly / 2);
+                        let (out, more) = core::mem::take(&mut bytes).split_at_mut(plan.answer_len(tile, to));
+                        bytes = more;
+                        let channels = geometry.channels(group, to);
+                        let channels: Vec<_> = channels.map(|(first, c)| (first, weights.bias(c))).collect();
+                        let needed = Needed { places: &tile.outputs, channels: &channels };
+                        let mut shares = Zeroizing::new(vec![0; needed.len()]);
+                        let (privacy, halves) = (self.privacy, [c0, c1]);
+                        plan.precision().answer(
+                            key,
+                            privacy,
+                            halves,
+                            needed,
+                            &mut rng,
+                            scratch,
+                            out,
+                            &mut shares,
+                        );
+                        (to, tile, shares)
+                    });
+                    done.collect::<Vec<_>>()
                 });
-                done.collect::<Vec<_>>()
-            });
             for (to, tile, shares) in shares.into_iter().flatten() {
-                for ((_, index, _), &v) in geometry.outputs(tile, group, to).zip(shares.iter()) {
-                    y[index] = v;
-                }
+                geometry.place(tile, group, to, &shares, y);
             }
         }
         Ok(message)
@@ -80,17 +92,22 @@ impl Job<'_> {
         let (tiles, offset) = plan.tiles(piece);
         let first = self.first + (offset + group * geometry.ins() * tiles.len()) as u64;
         let items = bytes.chunks_exact(plan.ciphertext_len()).enumerate().collect();
-        let polys = spread(self.threads, items, |(i, bytes): (usize, &[u8])| {
-            let mut b = vec![0; limbs * n];
-            let reduced = read_residues(bytes, set.primes(), n, &mut b);
-            let mut b = Zeroizing::new(b);
-            let share = self.encode(&tiles[i % tiles.len()], group, i / tiles.len());
-            ring.combine(&mut b, &share, add_assign);
-            ring.forward(&mut b);
-            let mut a = vec![0; limbs * n];
-            self.keys.public_poly(self.keys.party().peer(), set, first + i as u64, &mut a);
-            reduced.then_some((b, a))
-        });
+        let polys = spread_with(
+            self.threads,
+            items,
+            || Encoder::new(self),
+            |encoder, (i, bytes): (usize, &[u8])| {
+                let mut b = vec![0; limbs * n];
+                let reduced = read_residues(bytes, set.primes(), n, &mut b);
+                let mut b = Zeroizing::new(b);
+                let [share, _] = encoder.encode(&tiles[i % tiles.len()], group, i / tiles.len());
+                ring.combine(&mut b, share, add_assign);
+                ring.forward(&mut b);
+                let mut a = vec![0; limbs * n];
+                self.keys.public_poly(self.keys.party().peer(), set, first + i as u64, &mut a);
+                reduced.then_some((b, a))
+            },
+        );
         if polys.iter().any(Option::is_none) {
             return Err(Error::peer("a ciphertext whose residues are not reduced"));
         }

@@ -9,6 +9,8 @@
 use super::*;
 use crate::crypto::{Block, SessionId};
 use crate::error::ErrorKind;
+use crate::he::answer::Needed;
+use crate::he::encrypt::Scratch;
 use crate::he::tile::plain::plain;
 use crate::he::{he_setup, he_setup_cost};
 use crate::ring::Width;
@@ -263,7 +265,7 @@ fn wide_results_have_one_time_keys() {
     let (other, _) = keys[1].one_time(set, 5, &mut prg(2));
     let decrypts = |key: &crate::he::encrypt::SecretKey| {
         let mut b = vec![0; set.limbs() * n];
-        one.encrypt(&mut b, zeroize::Zeroizing::new(poly(&keys[1], set)), &mut prg(3));
+        one.encrypt(&mut b, &mut poly(&keys[1], set), &mut prg(3), &mut Scratch::new(set));
         let mut product = poly(&keys[1], set);
         key.multiply(&mut product);
         ring.inverse(&mut product);
@@ -413,9 +415,15 @@ fn unsent_coefficients_are_absent() {
     let sent: Vec<usize> = geometry.outputs(tile, 0, 0).map(|(at, ..)| at).collect();
     assert!(sent.len() < n * 3 / 4, "a layer with unsent coefficients");
     // What is sent decrypts to the outputs.
-    let mut shares = Vec::new();
-    precision
-        .decrypt(keys[1].secret(precision.set), &answer[..len], sent.iter().copied(), |v| shares.push(v));
+    let decrypt = |answer: &[u8], coefficients: &[usize]| {
+        let mut shares = vec![0; coefficients.len()];
+        let places: Vec<[u32; 2]> = coefficients.iter().map(|&at| [at as u32, 0]).collect();
+        let needed = Needed { places: &places, channels: &[(0, 0)] };
+        let key = keys[1].secret(precision.set);
+        precision.decrypt(key, answer, needed, &mut Scratch::new(precision.set), &mut shares);
+        shares
+    };
+    let shares = decrypt(&answer[..len], &sent);
     let out = case.plan.spec().output();
     for ((at, index, channel), &v) in geometry.outputs(tile, 0, 0).zip(&shares) {
         let expected = (full[at] + case.bias[channel]) >> 12;
@@ -429,8 +437,7 @@ fn unsent_coefficients_are_absent() {
     blank[n * precision.kept1 as usize / 8..].fill(0);
     blank.resize(precision.answer_len(n), 0);
     let unsent: Vec<usize> = (0..n).filter(|at| !sent.contains(at)).collect();
-    let mut alone = Vec::new();
-    precision.decrypt(keys[1].secret(precision.set), &blank, unsent.iter().copied(), |v| alone.push(v));
+    let alone = decrypt(&blank, &unsent);
     let near = |margin: u32| {
         let close = |(&at, &v): (&usize, &u64)| {
             let distance = out.signed(out.wrap(v.wrapping_sub((full[at] >> 12) as u64))).unsigned_abs();

@@ -90,7 +90,11 @@ pub(super) mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn load_all(block: &[[u32; 8]]) -> [__m256i; 8] {
-        core::array::from_fn(|i| load(&block[i]))
+        let mut rows = [splat(0); 8];
+        for (row, v) in rows.iter_mut().zip(block) {
+            *row = load(v);
+        }
+        rows
     }
 
     #[inline]
@@ -201,7 +205,11 @@ pub(super) mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn load_all(block: &[[u32; 16]]) -> [__m512i; 16] {
-        core::array::from_fn(|i| load(&block[i]))
+        let mut rows = [splat(0); 16];
+        for (row, v) in rows.iter_mut().zip(block) {
+            *row = load(v);
+        }
+        rows
     }
 
     #[inline]
