@@ -144,7 +144,8 @@ impl Geometry {
         (start..end).map(move |channel| (((channel - start) * c_n + c_n - 1) * area, first + channel))
     }
 
-    /// The outputs of answer `index` of `group` in a tile, as triples of coefficient, output index and channel.
+    /// The outputs of answer `index` of `group` in a tile, one by one: as triples of coefficient, output index and channel.
+    #[cfg(test)]
     pub(crate) fn outputs<'a>(
         &'a self,
         tile: &'a Tile,

@@ -1,4 +1,5 @@
-//! AVX-512: even and odd lanes apart in 64-bit sums, four rows by two columns in registers.
+//! AVX-512: even and odd lanes apart in 64-bit sums, four rows by two columns in registers. Where the CPU has fused
+//! multiply-adds of 52-bit integers, they take the products, which have 52 bits, and their sums in one instruction.
 
 #![expect(unsafe_code, reason = "vector loads and stores, and calls behind a run-time check of the CPU")]
 
@@ -16,22 +17,31 @@ pub(super) fn multiply(
     if !columns.is_multiple_of(2) || !is_x86_feature_detected!("avx512f") {
         return false;
     }
-    match w {
-        Weights::Vectors(w) => {
+    let fused = is_x86_feature_detected!("avx512ifma");
+    match (w, fused) {
+        (Weights::Vectors(w), false) => {
             // SAFETY: the CPU has AVX-512F, checked above.
-            unsafe { run(m, x, columns, w, target) }
+            unsafe { separate::run(m, x, columns, w, target) }
         }
-        Weights::Scalars(w) => {
+        (Weights::Scalars(w), false) => {
             // SAFETY: the CPU has AVX-512F, checked above.
-            unsafe { run(m, x, columns, w, target) }
+            unsafe { separate::run(m, x, columns, w, target) }
+        }
+        (Weights::Vectors(w), true) => {
+            // SAFETY: the CPU has AVX-512F and IFMA, checked above.
+            unsafe { fused::run(m, x, columns, w, target) }
+        }
+        (Weights::Scalars(w), true) => {
+            // SAFETY: the CPU has AVX-512F and IFMA, checked above.
+            unsafe { fused::run(m, x, columns, w, target) }
         }
     }
     true
 }
 
-/// A weight as a vector.
+/// A vector, or a value for all of one.
 trait Weight: Sized {
-    /// The even lanes and the odd ones, in the low halves.
+    /// The even lanes and the odd ones, as 64-bit integers.
     fn halves(&self) -> [__m512i; 2];
 }
 
@@ -39,9 +49,11 @@ impl Weight for [u32; LANES] {
     #[inline(always)]
     fn halves(&self) -> [__m512i; 2] {
         // SAFETY: the reference is valid for 64 bytes; callers run with AVX-512F.
-        let even = unsafe { _mm512_loadu_si512(self.as_ptr().cast()) };
+        let both = unsafe { _mm512_loadu_si512(self.as_ptr().cast()) };
         // SAFETY: callers run with AVX-512F.
-        [even, unsafe { _mm512_srli_epi64::<32>(even) }]
+        let even = unsafe { _mm512_maskz_mov_epi32(0x5555, both) };
+        // SAFETY: callers run with AVX-512F.
+        [even, unsafe { _mm512_srli_epi64::<32>(both) }]
     }
 }
 
@@ -49,40 +61,60 @@ impl Weight for u32 {
     #[inline(always)]
     fn halves(&self) -> [__m512i; 2] {
         // SAFETY: callers run with AVX-512F.
-        [unsafe { _mm512_set1_epi32(*self as i32) }; 2]
+        [unsafe { _mm512_set1_epi64(i64::from(*self)) }; 2]
     }
 }
 
-#[target_feature(enable = "avx512f")]
-fn run<W: Weight>(m: Prime, x: &[[u32; LANES]], columns: usize, w: &[W], target: &mut Target<'_>) {
-    let inputs = x.len() / columns;
-    for (block, weights) in w.chunks_exact(inputs * ROWS).enumerate() {
-        for pair in (0..columns).step_by(2) {
-            let mut sums = [[[_mm512_setzero_si512(); 2]; 2]; ROWS];
-            for (values, weights) in x.chunks_exact(columns).zip(weights.chunks_exact(ROWS)) {
-                let [a, b] = [values[pair].halves(), values[pair + 1].halves()];
-                for (sums, weight) in sums.iter_mut().zip(weights) {
-                    let w = weight.halves();
-                    for (sum, v) in sums.iter_mut().zip([a, b]) {
-                        sum[0] = _mm512_add_epi64(sum[0], _mm512_mul_epu32(v[0], w[0]));
-                        sum[1] = _mm512_add_epi64(sum[1], _mm512_mul_epu32(v[1], w[1]));
+/// The kernel for one way to multiply and add.
+macro_rules! kernel {
+    ($name:ident, $features:literal, |$sum:ident, $v:ident, $w:ident| $add:expr) => {
+        mod $name {
+            use super::{LANES, Prime, ROWS, Target, Weight, reduce};
+            use core::arch::x86_64::*;
+
+            #[target_feature(enable = $features)]
+            pub(super) fn run<W: Weight>(
+                m: Prime,
+                x: &[[u32; LANES]],
+                columns: usize,
+                w: &[W],
+                target: &mut Target<'_>,
+            ) {
+                let inputs = x.len() / columns;
+                for (block, weights) in w.chunks_exact(inputs * ROWS).enumerate() {
+                    for pair in (0..columns).step_by(2) {
+                        let mut sums = [[[_mm512_setzero_si512(); 2]; 2]; ROWS];
+                        for (values, weights) in x.chunks_exact(columns).zip(weights.chunks_exact(ROWS)) {
+                            let both = [values[pair].halves(), values[pair + 1].halves()];
+                            for (sums, weight) in sums.iter_mut().zip(weights) {
+                                let w = weight.halves();
+                                for (sum, v) in sums.iter_mut().zip(both) {
+                                    for (($sum, $v), $w) in sum.iter_mut().zip(v).zip(w) {
+                                        *$sum = $add;
+                                    }
+                                }
+                            }
+                        }
+                        for (i, sums) in sums.iter().enumerate().take(target.rows - block * ROWS) {
+                            for (j, &[even, odd]) in sums.iter().enumerate() {
+                                let even = reduce(m, even);
+                                let odd = _mm512_slli_epi64::<32>(reduce(m, odd));
+                                let slot = target.slot(block * ROWS + i, pair + j);
+                                let values = _mm512_or_si512(even, odd);
+                                let at = slot.as_mut_ptr().cast();
+                                // SAFETY: the slot is 64 bytes; the store needs no alignment.
+                                unsafe { _mm512_storeu_si512(at, values) };
+                            }
+                        }
                     }
                 }
             }
-            for (i, sums) in sums.iter().enumerate().take(target.rows - block * ROWS) {
-                for (j, &[even, odd]) in sums.iter().enumerate() {
-                    let even = reduce(m, even);
-                    let odd = _mm512_slli_epi64::<32>(reduce(m, odd));
-                    let slot = target.slot(block * ROWS + i, pair + j);
-                    let values = _mm512_or_si512(even, odd);
-                    let at = slot.as_mut_ptr().cast();
-                    // SAFETY: the slot is 64 bytes; the store needs no alignment.
-                    unsafe { _mm512_storeu_si512(at, values) };
-                }
-            }
         }
-    }
+    };
 }
+
+kernel!(separate, "avx512f", |sum, v, w| _mm512_add_epi64(*sum, _mm512_mul_epu32(v, w)));
+kernel!(fused, "avx512f,avx512ifma", |sum, v, w| _mm512_madd52lo_epu64(*sum, v, w));
 
 /// `sum / 2^32` mod p in 64-bit lanes.
 #[inline]
