@@ -227,6 +227,26 @@ impl<'p, P: Protocol> Program<'p, P> {
         Ok(ids.into_iter().map(|id| Shared::new(id, &self.counts)).collect())
     }
 
+    /// Whose inputs `xs` are when all are inputs of one party, as they came; with their values where they are known.
+    /// So an operation can take them as one party's private values.
+    #[must_use]
+    pub fn private<T: Scalar>(&self, xs: &[Shared<T>]) -> Option<(Party, Option<Vec<T>>)> {
+        let graph = self.graph.borrow();
+        let (first, _) = graph.private(xs.first()?.id())?;
+        let mut values = Some(Vec::with_capacity(xs.len()));
+        for x in xs {
+            let (owner, value) = graph.private(x.id())?;
+            if owner != first {
+                return None;
+            }
+            values = values.zip(value).map(|(mut values, value)| {
+                values.push(T::from_lane(value));
+                values
+            });
+        }
+        Some((first, values))
+    }
+
     // ---- operations --------------------------------------------------------------------------------------
 
     /// x + y.

@@ -6,6 +6,7 @@
 
 mod check;
 mod limits;
+mod source;
 mod text;
 mod widened;
 
@@ -272,6 +273,13 @@ impl Card {
     #[must_use]
     pub fn widened(&self) -> Self {
         widened::widened(self)
+    }
+
+    /// The network as a program in the language of `secure!`, for one sample. Its externs are the functions of
+    /// [`externs`](crate::externs); the vendor's input is [`Weights::flat`](crate::graph::compile::Weights::flat). Compiled, it
+    /// gives what [`infer`](crate::infer::infer) opens: a number without its guard bits, or the index of the largest.
+    pub fn to_secure(&self) -> ezpc_core::Result<String> {
+        source::print(self)
     }
 
     /// Whether the run opens bits on the way: one for each [`StepOp::Check`].

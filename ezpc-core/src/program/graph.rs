@@ -274,6 +274,14 @@ impl Graph {
         self.slot(Kind::Input, width, [flags, value as u32, (value >> 32) as u32])
     }
 
+    /// Whose input a slot is, and its value where it is known.
+    pub(super) fn private(&self, id: Id) -> Option<(Party, Option<u64>)> {
+        let node = self.node(id);
+        let value = words(node.args[1], node.args[2]);
+        (node.kind == Kind::Input)
+            .then(|| (Party::BOTH[(node.args[0] & 1) as usize], (node.args[0] & 2 != 0).then_some(value)))
+    }
+
     /// `c ? t : f` of public values.
     pub(super) fn pick(&mut self, width: u32, c: Id, t: Id, f: Id) -> Id {
         for arg in [c, t, f] {

@@ -123,6 +123,15 @@ pub struct Weights {
     pub(super) steps: Vec<Option<Constants>>,
 }
 
+impl Weights {
+    /// All constants, layer by layer, in each weights before biases.
+    #[must_use]
+    pub fn flat(&self) -> Vec<i64> {
+        let of = |c: &Constants| [c.weights.as_slice(), &c.bias].concat();
+        self.steps.iter().flatten().flat_map(of).collect()
+    }
+}
+
 /// The integers of one layer.
 #[derive(Clone)]
 pub(super) struct Constants {
