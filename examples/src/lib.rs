@@ -70,6 +70,19 @@ pub fn main<E: Example>() -> ExitCode {
     }
 }
 
+/// The `main` of an example that has no peer.
+#[must_use]
+pub fn tool<T: Parser>(run: impl FnOnce(&T) -> Result<()>) -> ExitCode {
+    match args::parse::<T>().map(|args| run(&args)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            ui::print_error(&error.to_string());
+            ExitCode::from(2)
+        }
+        Err(code) => code,
+    }
+}
+
 /// How an example ends when it does not succeed.
 #[derive(Debug)]
 struct Failure {

@@ -17,7 +17,7 @@ pub mod tally;
 pub mod two_party;
 
 pub use crate::sharing::ShareVec;
-pub use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec, Reveal, Signedness, Trunc};
+pub use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec, Number, Reveal, Signedness, Trunc};
 pub use cleartext::Cleartext;
 pub use linear::{Linear, Operand, Prepared};
 pub use op::{Op, Val};

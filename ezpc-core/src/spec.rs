@@ -1,7 +1,9 @@
 //! Public descriptions of operations: what they are told besides their operands.
 
+mod apply;
 mod linear;
 
+pub use apply::Number;
 pub use linear::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
 
 use crate::party::Party;

@@ -9,6 +9,7 @@
 //! | [`kernels`], [`tensor`], [`fixed`] | layers on tensors of shares |
 //! | [`validate`] | is the model good enough? the count of correct answers stays shared |
 //! | [`infer`] | the client learns the outputs, without the bits that depend on rounding |
+//! | [`networks`] | networks of the literature with random weights, to test and measure with |
 //! | [`npy`], [`csv`] | arrays and tables in and out |
 
 pub mod card;
@@ -18,6 +19,7 @@ pub mod fixed;
 pub mod graph;
 pub mod infer;
 pub mod kernels;
+pub mod networks;
 pub mod npy;
 pub mod onnx;
 pub mod tensor;

@@ -6,6 +6,7 @@
 )]
 
 use super::{Graph, Node, Op, Window, elements};
+use ezpc_core::protocol::{LinearKind, MatMulSpec};
 use ezpc_core::{Error, Result};
 
 /// The values of every node for one sample, in the order of the graph.
@@ -31,23 +32,20 @@ pub fn run(graph: &Graph, sample: &[f32]) -> Result<Vec<f32>> {
     Ok(trace(graph, sample)?.swap_remove(graph.output))
 }
 
-fn eval(node: &Node, inputs: &[&[f32]], shapes: &[&[usize]]) -> Vec<f32> {
+pub(crate) fn eval(node: &Node, inputs: &[&[f32]], shapes: &[&[usize]]) -> Vec<f32> {
     let x = inputs[0];
     let both = |f: fn(f32, f32) -> f32| x.iter().zip(inputs[1]).map(|(&a, &b)| f(a, b)).collect();
     match &node.op {
         Op::Input => Vec::new(),
         Op::Conv { window, groups, weights, bias } => {
-            conv(window, *groups, weights, bias, x, shapes[0], &node.shape)
+            let spec = window.conv(1, shapes[0][0], [shapes[0][1], shapes[0][2]], bias.len(), *groups);
+            with_bias(LinearKind::Conv(spec).apply(weights, x), bias, node.shape[1] * node.shape[2])
         }
         Op::Dense { weights, bias } => {
             let inner = weights.len() / bias.len();
+            let spec = MatMulSpec { rows: bias.len(), inner, cols: 1 };
             x.chunks(inner)
-                .flat_map(|row| {
-                    weights.chunks(inner).zip(bias).map(move |(w, &b)| {
-                        let sum: f64 = w.iter().zip(row).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum();
-                        (sum + f64::from(b)) as f32
-                    })
-                })
+                .flat_map(|row| with_bias(LinearKind::MatMul(spec).apply(weights, row), bias, 1))
                 .collect()
         }
         Op::Affine { axis, scale, shift } => {
@@ -94,43 +92,11 @@ fn eval(node: &Node, inputs: &[&[f32]], shapes: &[&[usize]]) -> Vec<f32> {
     }
 }
 
-fn conv(
-    window: &Window,
-    groups: usize,
-    weights: &[f32],
-    bias: &[f32],
-    x: &[f32],
-    input: &[usize],
-    output: &[usize],
-) -> Vec<f32> {
-    let (per_in, per_out) = (input[0] / groups, output[0] / groups);
-    let [kh, kw] = window.kernel;
-    let (h, w) = (input[1], input[2]);
-    let mut y = Vec::with_capacity(output.iter().product());
-    for o in 0..output[0] {
-        for row in 0..output[1] {
-            for col in 0..output[2] {
-                let mut sum = f64::from(bias[o]);
-                for i in 0..per_in {
-                    let channel = o / per_out * per_in + i;
-                    for ky in 0..kh {
-                        let at = (row * window.stride[0] + ky * window.dilation[0])
-                            .wrapping_sub(window.padding[0]);
-                        if at >= h {
-                            continue;
-                        }
-                        for kx in 0..kw {
-                            let across = (col * window.stride[1] + kx * window.dilation[1])
-                                .wrapping_sub(window.padding[1]);
-                            if across < w {
-                                let weight = weights[((o * per_in + i) * kh + ky) * kw + kx];
-                                sum += f64::from(weight) * f64::from(x[(channel * h + at) * w + across]);
-                            }
-                        }
-                    }
-                }
-                y.push(sum as f32);
-            }
+/// Adds a bias to each row of `per` values.
+fn with_bias(mut y: Vec<f32>, bias: &[f32], per: usize) -> Vec<f32> {
+    for (row, &b) in y.chunks_mut(per.max(1)).zip(bias) {
+        for v in row {
+            *v += b;
         }
     }
     y
