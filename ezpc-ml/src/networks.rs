@@ -5,6 +5,8 @@
 //! a few images, so that activations have the size that they have in a trained network. Nothing else in this crate knows
 //! these networks: they are read back from their files like any other model.
 
+#![allow(clippy::cast_possible_truncation, reason = "weights and images need no more than single precision")]
+
 mod architectures;
 mod file;
 mod layers;

@@ -1,5 +1,10 @@
 //! Writes ONNX files: the few messages of the format that our networks need.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
+)]
+
 /// Fields of a message in protobuf's wire format.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Message(Vec<u8>);

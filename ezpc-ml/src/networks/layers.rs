@@ -1,5 +1,7 @@
 //! Layers with random weights, written to a file and run on a few images at the same time.
 
+#![allow(clippy::cast_possible_truncation, reason = "weights and images need no more than single precision")]
+
 use super::file::{Attribute, File};
 use super::random::Random;
 use crate::graph::{Graph, Op, Window, float};
