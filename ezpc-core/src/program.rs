@@ -9,18 +9,31 @@
 //! converted at most once in each direction.
 
 mod array;
+mod cells;
 mod compare;
+mod cons;
+mod cost;
 mod divide;
 mod execute;
+mod fold;
 mod graph;
 pub(crate) mod io;
+mod kind;
+mod lanes;
+mod operand;
 mod plan;
 mod public;
 mod record;
 mod scalar;
 mod shared;
+mod tree;
+mod twin;
+mod view;
 
 pub use array::Array;
+pub use cells::{Cells, Element};
+pub use cost::Site;
+pub use fold::Fold;
 pub use public::{Index, PublicInt, array_size, loop_range, shift_amount};
 pub use record::Label;
 pub use scalar::Scalar;
@@ -32,12 +45,14 @@ use crate::protocol::{Protocol, Reveal, ShareVec, Val};
 use core::cell::{Cell, RefCell};
 use core::marker::PhantomData;
 use execute::Store;
-use graph::{Domain, Graph};
+use graph::Graph;
+use kind::Domain;
 use plan::{Scratch, Wanted};
-use shared::{Counts, Id};
+use shared::Counts;
 use std::rc::Rc;
+use view::View;
 
-/// The number of recorded operations at which [`Program::poll`] executes them.
+/// The number of recorded elements at which [`Program::poll`] executes them.
 pub const BUDGET: usize = 1 << 20;
 
 /// A running program over the protocol `P`.
@@ -58,7 +73,7 @@ struct Engine<'p, P: Protocol> {
 
 #[derive(Default)]
 struct Outputs {
-    asked: Vec<(Id, Reveal)>,
+    asked: Vec<(View, Reveal)>,
     opened: Vec<Option<u64>>,
 }
 
@@ -84,9 +99,9 @@ impl<'p, P: Protocol> Program<'p, P> {
         }
     }
 
-    /// Executes recorded operations whenever there are `operations` of them. Results do not depend on it.
-    pub fn set_budget(&self, operations: usize) {
-        self.budget.set(operations);
+    /// Executes recorded operations whenever they have `elements` results. Results do not depend on it.
+    pub fn set_budget(&self, elements: usize) {
+        self.budget.set(elements);
     }
 
     /// Which party this is; `None` where one process plays both.
@@ -105,7 +120,7 @@ impl<'p, P: Protocol> Program<'p, P> {
     /// A private value of party `from`; `value` is `Some` at that party.
     pub fn input<T: Scalar>(&self, from: Party, value: Option<T>) -> Result<Shared<T>> {
         let value = self.own(from, value)?;
-        Ok(self.record(|g| g.input(from, T::BITS, value.map(T::to_lane))))
+        Ok(self.record(|g| g.input(from, T::BITS, 1, value.map(|v| vec![v.to_lane()]))))
     }
 
     /// `len` private values of party `from`.
@@ -121,7 +136,12 @@ impl<'p, P: Protocol> Program<'p, P> {
         {
             return Err(Error::usage(format!("{} values where {len} are expected", values.len())));
         }
-        (0..len).map(|i| self.input(from, values.map(|v| v[i]))).collect()
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let lanes = values.map(|v| v.iter().map(|&x| x.to_lane()).collect());
+        let all = self.graph.borrow_mut().input(from, T::BITS, len, lanes);
+        Ok(all.slots().map(|slot| Shared::new(View::element(slot), &self.counts)).collect())
     }
 
     /// A party's own value; what the peer knows is nobody else's business.
@@ -137,22 +157,22 @@ impl<'p, P: Protocol> Program<'p, P> {
 
     /// Reveals a value: executes what it depends on and opens it. `None` at a party that does not learn it.
     pub fn reveal<T: Scalar>(&self, x: &Shared<T>, to: Reveal) -> Result<Option<T>> {
-        let opened = self.open(&[(x.id(), to)])?;
+        let opened = self.open(&[(x.view(), to)])?;
         Ok(opened[0].map(T::from_lane))
     }
 
     /// Reveals values together.
     pub fn reveal_vec<T: Scalar>(&self, xs: &[Shared<T>], to: Reveal) -> Result<Option<Vec<T>>> {
-        let asked: Vec<(Id, Reveal)> = xs.iter().map(|x| (x.id(), to)).collect();
+        let asked: Vec<(View, Reveal)> = xs.iter().map(|x| (x.view(), to)).collect();
         let opened = self.open(&asked)?;
         Ok(opened.into_iter().map(|lane| lane.map(T::from_lane)).collect())
     }
 
     /// Notes a value to be revealed by [`Program::open_all`]. All such values share their half-rounds.
     pub fn output<T: Scalar>(&self, x: &Shared<T>, to: Reveal) -> Opening<T> {
-        self.counts.retain(x.id());
+        self.counts.retain(x.view().node);
         let mut outputs = self.outputs.borrow_mut();
-        outputs.asked.push((x.id(), to));
+        outputs.asked.push((x.view(), to));
         Opening { at: outputs.asked.len() - 1, kind: PhantomData }
     }
 
@@ -163,7 +183,7 @@ impl<'p, P: Protocol> Program<'p, P> {
         let asked = outputs.asked.split_off(known);
         let opened = self.open(&asked)?;
         outputs.opened.extend(opened);
-        asked.iter().for_each(|&(id, _)| self.counts.release(id));
+        asked.iter().for_each(|&(x, _)| self.counts.release(x.node));
         outputs.asked.extend(asked);
         Ok(())
     }
@@ -180,7 +200,7 @@ impl<'p, P: Protocol> Program<'p, P> {
 
     /// Executes what is recorded when it has grown to the budget.
     pub fn poll(&self) -> Result<()> {
-        if self.graph.borrow().pending.len() < self.budget.get() {
+        if self.graph.borrow().weight < self.budget.get() {
             return Ok(());
         }
         self.execute(&Wanted::All)
@@ -206,25 +226,28 @@ impl<'p, P: Protocol> Program<'p, P> {
         xs: &[Shared<T>],
         f: impl FnOnce(&mut P, P::Arith) -> Result<P::Arith>,
     ) -> Result<Vec<Shared<U>>> {
-        let ids: Vec<Id> = {
+        let views: Vec<View> = {
             let mut graph = self.graph.borrow_mut();
-            xs.iter().map(|x| graph.arith(x.id())).collect()
+            xs.iter().map(|x| graph.arith(x.view())).collect()
         };
-        let held: Vec<Shared<T>> = ids.iter().map(|&id| Shared::new(id, &self.counts)).collect();
-        self.execute(&Wanted::Only(&ids))?;
+        let held: Vec<Shared<T>> = views.iter().map(|&x| Shared::new(x, &self.counts)).collect();
+        self.execute(&Wanted::Only(&views))?;
         let mut engine = self.engine.borrow_mut();
         let Engine { protocol, store, .. } = &mut *engine;
         let mut graph = self.graph.borrow_mut();
-        let operand = store.arith(&graph, protocol, T::width(), ids.iter().copied());
+        let operand = store.arith(&graph, protocol, T::width(), views.iter().copied());
         drop(held);
         let result = f(protocol, operand)?;
         if result.width() != U::width() {
             let (got, want) = (result.width(), U::width());
             return Err(Error::usage(format!("shares of {got} where values of {want} are expected")));
         }
-        let ids: Vec<Id> = (0..result.len()).map(|_| graph.reserve(U::BITS)).collect();
-        store.settle(&mut graph, &ids, Val::Arith(result));
-        Ok(ids.into_iter().map(|id| Shared::new(id, &self.counts)).collect())
+        if result.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = graph.reserve(U::BITS, graph::count(result.len()));
+        store.settle(&mut graph, &[all.node], Val::Arith(result));
+        Ok(all.slots().map(|slot| Shared::new(View::element(slot), &self.counts)).collect())
     }
 
     /// Whose inputs `xs` are when all are inputs of one party, as they came; with their values where they are known.
@@ -251,16 +274,16 @@ impl<'p, P: Protocol> Program<'p, P> {
 
     /// x + y.
     pub fn add<T: Scalar>(&self, label: Label, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
-        self.record(|g| g.sum(label, x.id(), y.id()))
+        self.record(|g| g.sum(label, x.view(), y.view()))
     }
     /// x - y.
     pub fn sub<T: Scalar>(&self, label: Label, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
-        self.record(|g| g.difference(label, x.id(), y.id()))
+        self.record(|g| g.difference(label, x.view(), y.view()))
     }
     /// x * y; of fixed-point values the floor, for products below 2^31 in magnitude.
     pub fn mul<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
         self.record(|g| {
-            let product = g.product(x.id(), y.id());
+            let product = g.product(x.view(), y.view());
             g.truncate(product, T::FRACTION)
         })
     }
@@ -268,17 +291,17 @@ impl<'p, P: Protocol> Program<'p, P> {
     /// in magnitude.
     pub fn div<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
         self.record(|g| {
-            let by = g.constant_value(y.id()).filter(|v| T::FRACTION > 0 && v.is_power_of_two());
+            let by = g.constant_value(y.view()).filter(|v| T::FRACTION > 0 && v.is_power_of_two());
             if let Some(by) = by.map(u64::trailing_zeros).filter(|&by| by >= T::FRACTION) {
-                return g.truncate(x.id(), by - T::FRACTION);
+                return g.truncate(x.view(), by - T::FRACTION);
             }
-            let x = g.shift_left(x.id(), T::FRACTION);
-            g.divide(x, y.id(), T::SIGNED)[0]
+            let x = g.shift_left(x.view(), T::FRACTION);
+            g.divide(x, y.view(), T::SIGNED)[0]
         })
     }
     /// The remainder with the sign of x; x when y is zero.
     pub fn rem<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
-        self.record(|g| g.divide(x.id(), y.id(), T::SIGNED)[1])
+        self.record(|g| g.divide(x.view(), y.view(), T::SIGNED)[1])
     }
     /// x & y; and for bool.
     pub fn and<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
@@ -294,23 +317,23 @@ impl<'p, P: Protocol> Program<'p, P> {
     }
     /// Every bit inverted; not for bool.
     pub fn not<T: Scalar>(&self, x: &Shared<T>) -> Shared<T> {
-        self.record(|g| g.complement(x.id()))
+        self.record(|g| g.complement(x.view()))
     }
     /// x << by, for a public amount below the width.
     pub fn shl<T: Scalar>(&self, x: &Shared<T>, by: u32) -> Shared<T> {
-        self.record(|g| g.shift_left(x.id(), by))
+        self.record(|g| g.shift_left(x.view(), by))
     }
     /// x >> by: arithmetic on signed, logical on unsigned values.
     pub fn shr<T: Scalar>(&self, x: &Shared<T>, by: u32) -> Shared<T> {
-        self.record(|g| g.shift_right(x.id(), by, T::SIGNED))
+        self.record(|g| g.shift_right(x.view(), by, T::SIGNED))
     }
     /// x >> by, logical.
     pub fn shr_logical<T: Scalar>(&self, x: &Shared<T>, by: u32) -> Shared<T> {
-        self.record(|g| g.shift_right(x.id(), by, false))
+        self.record(|g| g.shift_right(x.view(), by, false))
     }
     /// x < y.
     pub fn lt<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
-        self.record(|g| g.less_than(x.id(), y.id(), T::SIGNED))
+        self.record(|g| g.less_than(x.view(), y.view(), T::SIGNED))
     }
     /// x > y.
     pub fn gt<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
@@ -326,7 +349,7 @@ impl<'p, P: Protocol> Program<'p, P> {
     }
     /// x == y.
     pub fn eq<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
-        self.record(|g| g.equal(x.id(), y.id()))
+        self.record(|g| g.equal(x.view(), y.view()))
     }
     /// x != y.
     pub fn ne<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<bool> {
@@ -336,7 +359,7 @@ impl<'p, P: Protocol> Program<'p, P> {
     pub fn neg<T: Scalar>(&self, label: Label, x: &Shared<T>) -> Shared<T> {
         self.record(|g| {
             let zero = g.constant(T::BITS, 0);
-            g.difference(label, zero, x.id())
+            g.difference(label, zero, x.view())
         })
     }
     /// The element at a secret index; 0 outside of the array. Every element is compared with the index.
@@ -371,85 +394,88 @@ impl<'p, P: Protocol> Program<'p, P> {
     /// The sum of values of which at most one is not zero: exclusive or, on Boolean shares.
     fn add_disjoint<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
         self.record(|g| {
-            if g.prefers_bool(x.id(), y.id()) {
-                let (x, y) = (g.boolean(x.id()), g.boolean(y.id()));
+            if g.prefers_bool(x.view(), y.view()) {
+                let (x, y) = (g.boolean(x.view()), g.boolean(y.view()));
                 return g.xor(x, y);
             }
-            g.sum(Label::Arith, x.id(), y.id())
+            g.sum(Label::Arith, x.view(), y.view())
         })
     }
 
     /// c ? t : f.
     pub fn mux<T: Scalar>(&self, label: Label, c: &Shared<bool>, t: &Shared<T>, f: &Shared<T>) -> Shared<T> {
-        self.record(|g| g.mux(label, c.id(), t.id(), f.id()))
+        self.record(|g| g.mux(label, c.view(), t.view(), f.view()))
     }
     /// The value in another type: reduced, or extended as T's signedness says; to bool, whether it is not zero.
     pub fn cast<T: Scalar, U: Scalar>(&self, x: &Shared<T>) -> Shared<U> {
         self.record(|g| {
             if U::BITS == 1 && T::BITS > 1 {
                 let zero = g.constant(T::BITS, 0);
-                let is_zero = g.equal(x.id(), zero);
+                let is_zero = g.equal(x.view(), zero);
                 return g.invert(is_zero);
             }
-            g.resize(x.id(), U::BITS, T::SIGNED)
+            g.resize(x.view(), U::BITS, T::SIGNED)
         })
     }
 
     // ---- inside ------------------------------------------------------------------------------------------
 
-    fn record<T>(&self, f: impl FnOnce(&mut Graph) -> Id) -> Shared<T> {
-        let id = f(&mut self.graph.borrow_mut());
-        Shared::new(id, &self.counts)
+    fn record<T>(&self, f: impl FnOnce(&mut Graph) -> View) -> Shared<T> {
+        let view = f(&mut self.graph.borrow_mut());
+        Shared::new(view, &self.counts)
     }
 
-    fn bitwise<T>(&self, x: &Shared<T>, y: &Shared<T>, f: fn(&mut Graph, Id, Id) -> Id) -> Shared<T> {
+    fn bitwise<T>(
+        &self,
+        x: &Shared<T>,
+        y: &Shared<T>,
+        f: fn(&mut Graph, View, View) -> View,
+    ) -> Shared<T> {
         self.record(|g| {
-            let (x, y) = (g.boolean(x.id()), g.boolean(y.id()));
+            let (x, y) = (g.boolean(x.view()), g.boolean(y.view()));
             f(g, x, y)
         })
     }
 
-    /// Opens slots to whom it is asked; one lane each, in order.
-    fn open(&self, asked: &[(Id, Reveal)]) -> Result<Vec<Option<u64>>> {
-        let ids: Vec<Id> = {
+    /// Opens elements to whom it is asked; one lane each, in order.
+    fn open(&self, asked: &[(View, Reveal)]) -> Result<Vec<Option<u64>>> {
+        let views: Vec<View> = {
             let mut graph = self.graph.borrow_mut();
-            asked
-                .iter()
-                .map(|&(id, _)| match graph.kind(id).domain() {
-                    Domain::Either => graph.boolean(id),
-                    _ => id,
-                })
-                .collect()
+            let one = |&(x, _): &(View, Reveal)| match graph.kind(x).domain() {
+                Domain::Either => graph.boolean(x),
+                _ => x,
+            };
+            asked.iter().map(one).collect()
         };
-        ids.iter().for_each(|&id| self.counts.retain(id));
-        let executed = self.execute(&Wanted::Only(&ids));
-        let result = executed.and_then(|()| self.open_computed(asked, &ids));
-        ids.iter().for_each(|&id| self.counts.release(id));
+        views.iter().for_each(|x| self.counts.retain(x.node));
+        let executed = self.execute(&Wanted::Only(&views));
+        let result = executed.and_then(|()| self.open_computed(asked, &views));
+        views.iter().for_each(|x| self.counts.release(x.node));
         result
     }
 
-    fn open_computed(&self, asked: &[(Id, Reveal)], ids: &[Id]) -> Result<Vec<Option<u64>>> {
+    fn open_computed(&self, asked: &[(View, Reveal)], views: &[View]) -> Result<Vec<Option<u64>>> {
         let graph = self.graph.borrow();
         let mut engine = self.engine.borrow_mut();
         let Engine { protocol, store, .. } = &mut *engine;
-        let mut lanes: Vec<Option<u64>> = ids.iter().map(|&id| graph.constant_value(id)).collect();
+        let mut lanes: Vec<Option<u64>> = views.iter().map(|&x| graph.constant_value(x)).collect();
         let mut groups: Vec<((Domain, u32, Reveal), Vec<usize>)> = Vec::new();
-        for (at, &id) in ids.iter().enumerate() {
+        for (at, &x) in views.iter().enumerate() {
             if lanes[at].is_some() {
                 if self.party.is_some_and(|me| !asked[at].1.includes(me)) {
                     lanes[at] = None;
                 }
                 continue;
             }
-            let key = (graph.kind(id).domain(), graph.width(id), asked[at].1);
+            let key = (graph.kind(x).domain(), graph.width(x), asked[at].1);
             match groups.iter_mut().find(|g| g.0 == key) {
                 Some(group) => group.1.push(at),
                 None => groups.push((key, vec![at])),
             }
         }
         for ((_, _, to), places) in groups {
-            let slots: Vec<Id> = places.iter().map(|&at| ids[at]).collect();
-            if let Some(values) = store.open(&graph, protocol, &slots, to)? {
+            let views: Vec<View> = places.iter().map(|&at| views[at]).collect();
+            if let Some(values) = store.open(&graph, protocol, &views, to)? {
                 for (at, value) in places.into_iter().zip(values) {
                     lanes[at] = Some(value);
                 }
@@ -462,6 +488,7 @@ impl<'p, P: Protocol> Program<'p, P> {
         let mut graph = self.graph.borrow_mut();
         let mut engine = self.engine.borrow_mut();
         let Engine { protocol, store, scratch } = &mut *engine;
+        graph.forget();
         let plan = graph.plan(wanted, scratch);
         store.run(&mut graph, protocol, &plan)?;
         // What nobody holds goes; what is freed may have been the last to hold others.

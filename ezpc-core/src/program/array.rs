@@ -1,5 +1,6 @@
 //! Arrays of programs: any rank, passed by reference, with row views.
 
+use super::cells::{Cells, Element};
 use super::public::Index;
 use crate::error::{Error, Result};
 use core::cell::RefCell;
@@ -8,16 +9,16 @@ use std::rc::Rc;
 
 /// An array of rank `R`, row-major. Clones and views are the same array: what is written through one is read
 /// through all.
-pub struct Array<T, const R: usize> {
-    cells: Rc<RefCell<Vec<T>>>,
+pub struct Array<T: Element, const R: usize> {
+    cells: Rc<RefCell<T::Cells>>,
     start: usize,
     sizes: [usize; R],
 }
 
-impl<T: Clone, const R: usize> Array<T, R> {
+impl<T: Element, const R: usize> Array<T, R> {
     /// An array of the given sizes with every element `value`.
     pub fn filled(sizes: [usize; R], value: T) -> Result<Self> {
-        let cells = vec![value; count(&sizes)?];
+        let cells = T::Cells::filled(value, count(&sizes)?);
         Ok(Self { cells: Rc::new(RefCell::new(cells)), start: 0, sizes })
     }
 
@@ -28,7 +29,7 @@ impl<T: Clone, const R: usize> Array<T, R> {
             let given = values.len();
             return Err(Error::usage(format!("{given} values for an array of {expected} ({sizes:?})")));
         }
-        Ok(Self { cells: Rc::new(RefCell::new(values)), start: 0, sizes })
+        Ok(Self { cells: Rc::new(RefCell::new(T::Cells::from_vec(values))), start: 0, sizes })
     }
 
     /// The sizes.
@@ -52,19 +53,20 @@ impl<T: Clone, const R: usize> Array<T, R> {
     /// The elements, row-major.
     #[must_use]
     pub fn to_vec(&self) -> Vec<T> {
-        self.cells.borrow()[self.start..self.start + self.len()].to_vec()
+        let cells = self.cells.borrow();
+        (self.start..self.start + self.len()).map(|at| cells.read(at)).collect()
     }
 
     /// The element at `index`.
     pub fn get<I: Index>(&self, index: [I; R]) -> Result<T> {
         let at = self.offset(index)?;
-        Ok(self.cells.borrow()[at].clone())
+        Ok(self.cells.borrow().read(at))
     }
 
     /// Writes the element at `index`.
     pub fn set<I: Index>(&self, index: [I; R], value: T) -> Result<()> {
         let at = self.offset(index)?;
-        self.cells.borrow_mut()[at] = value;
+        self.cells.borrow_mut().write(at, value);
         Ok(())
     }
 
@@ -87,8 +89,13 @@ impl<T: Clone, const R: usize> Array<T, R> {
             let (to, from) = (self.sizes, from.sizes);
             return Err(Error::usage(format!("cannot assign an array of {from:?} to one of {to:?}")));
         }
-        let values = from.to_vec();
-        self.cells.borrow_mut()[self.start..self.start + values.len()].clone_from_slice(&values);
+        if Rc::ptr_eq(&self.cells, &from.cells) {
+            let values = from.cells.borrow().part(from.start..from.start + from.len());
+            self.cells.borrow_mut().copy(self.start, &values, 0..from.len());
+        } else {
+            let values = from.cells.borrow();
+            self.cells.borrow_mut().copy(self.start, &values, from.start..from.start + from.len());
+        }
         Ok(())
     }
 
@@ -101,7 +108,19 @@ impl<T: Clone, const R: usize> Array<T, R> {
         Err(Error::usage(format!("array `{name}` has sizes {given:?} where {sizes:?} are declared")))
     }
 
-    fn offset<I: Index>(&self, index: [I; R]) -> Result<usize> {
+    /// Whether what is written to one may be read from the other.
+    #[must_use]
+    pub fn overlaps<const S: usize>(&self, other: &Array<T, S>) -> bool {
+        let ends = (self.start + self.len(), other.start + other.len());
+        Rc::ptr_eq(&self.cells, &other.cells) && self.start < ends.1 && other.start < ends.0
+    }
+
+    pub(super) fn cells(&self) -> &RefCell<T::Cells> {
+        &self.cells
+    }
+
+    /// Where an element is among the cells.
+    pub(super) fn offset<I: Index>(&self, index: [I; R]) -> Result<usize> {
         let mut at = 0;
         for (i, size) in index.into_iter().zip(self.sizes) {
             at = at * size + bounded(i, size)?;
@@ -110,13 +129,13 @@ impl<T: Clone, const R: usize> Array<T, R> {
     }
 }
 
-impl<T, const R: usize> Clone for Array<T, R> {
+impl<T: Element, const R: usize> Clone for Array<T, R> {
     fn clone(&self) -> Self {
         Self { cells: Rc::clone(&self.cells), start: self.start, sizes: self.sizes }
     }
 }
 
-impl<T, const R: usize> fmt::Debug for Array<T, R> {
+impl<T: Element, const R: usize> fmt::Debug for Array<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Array({:?})", self.sizes)
     }
@@ -135,5 +154,5 @@ fn count(sizes: &[usize]) -> Result<usize> {
     all.ok_or_else(|| Error::usage(format!("an array of sizes {sizes:?} is too large")))
 }
 
-/// Slots have 32-bit names.
+/// Elements have 32-bit names.
 const LARGEST: usize = 1 << 31;

@@ -1,12 +1,13 @@
 //! Recording comparisons and choices.
 
-use super::graph::{Domain, Graph, Kind};
+use super::graph::Graph;
+use super::kind::{Domain, Kind};
 use super::record::{Label, plane};
-use super::shared::Id;
+use super::view::View;
 use crate::ring::Width;
 
 impl Graph {
-    pub(super) fn less_than(&mut self, x: Id, y: Id, signed: bool) -> Id {
+    pub(super) fn less_than(&mut self, x: View, y: View, signed: bool) -> View {
         let width = self.width(x);
         let order = |v: u64| {
             let v = if signed { Width::new(width).signed(v).cast_unsigned() ^ 1 << 63 } else { v };
@@ -34,28 +35,28 @@ impl Graph {
             return self.and(not, y);
         }
         let (x, y) = (self.arith(x), self.arith(y));
-        self.push(if signed { Kind::LessSigned } else { Kind::LessUnsigned }, 1, [x, y, 0])
+        self.push(if signed { Kind::LessSigned } else { Kind::LessUnsigned }, 1, &[x, y], 0)
     }
 
     /// Whether a signed value is negative.
-    fn sign(&mut self, x: Id) -> Id {
+    fn sign(&mut self, x: View) -> View {
         let top = self.width(x) - 1;
-        if self.is_bool(x) || self.twin(x, Domain::Bool).is_some() || self.kind(x) == Kind::Pick {
+        if self.is_bool(x) || self.has_twin(x, Domain::Bool) || self.kind(x) == Kind::Pick {
             let x = self.boolean(x);
             return self.bit(x, top);
         }
         let x = self.arith(x);
-        self.push(Kind::Msb, 1, [x, 0, 0])
+        self.push(Kind::Msb, 1, &[x], 0)
     }
 
-    pub(super) fn equal(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn equal(&mut self, x: View, y: View) -> View {
         match (self.constant_value(x), self.constant_value(y)) {
             (Some(a), Some(b)) => return self.constant(1, u64::from(a == b)),
             _ if x == y => return self.constant(1, 1),
             _ => {}
         }
-        let boolean = |graph: &Self, x: Id| graph.is_bool(x) || graph.twin(x, Domain::Bool).is_some();
-        let fits = |graph: &Self, x: Id| boolean(graph, x) || graph.kind(x).domain() == Domain::Either;
+        let boolean = |graph: &Self, x: View| graph.is_bool(x) || graph.has_twin(x, Domain::Bool);
+        let fits = |graph: &Self, x: View| boolean(graph, x) || graph.kind(x).domain() == Domain::Either;
         if fits(self, x) && fits(self, y) && (boolean(self, x) || boolean(self, y) || self.width(x) == 1) {
             let (x, y) = (self.boolean(x), self.boolean(y));
             let differ = self.xor(x, y);
@@ -63,11 +64,11 @@ impl Graph {
             return self.all_ones(same);
         }
         let (x, y) = (self.arith(x), self.arith(y));
-        self.push(Kind::Equal, 1, [x, y, 0])
+        self.push(Kind::Equal, 1, &[x, y], 0)
     }
 
     /// Whether every bit of a Boolean word is set: a tree over its planes.
-    fn all_ones(&mut self, mut x: Id) -> Id {
+    fn all_ones(&mut self, mut x: View) -> View {
         while self.width(x) > 1 {
             let width = self.width(x);
             let half = width / 2;
@@ -94,7 +95,7 @@ impl Graph {
         x
     }
 
-    pub(super) fn mux(&mut self, label: Label, c: Id, t: Id, f: Id) -> Id {
+    pub(super) fn mux(&mut self, label: Label, c: View, t: View, f: View) -> View {
         let width = self.width(t);
         if let Some(c) = self.constant_value(c) {
             return if c == 1 { t } else { f };
@@ -114,19 +115,19 @@ impl Graph {
         if self.on_arith(label, t, f) {
             let (t, f) = (self.arith(t), self.arith(f));
             if self.constant_value(f) == Some(0) {
-                return self.push(Kind::Select, width, [c, t, 0]);
+                return self.push(Kind::Select, width, &[c, t], 0);
             }
             if self.constant_value(t) == Some(0) {
                 let not = self.invert(c);
-                return self.push(Kind::Select, width, [not, f, 0]);
+                return self.push(Kind::Select, width, &[not, f], 0);
             }
-            return self.push(Kind::Mux, width, [c, t, f]);
+            return self.push(Kind::Mux, width, &[c, t, f], 0);
         }
         let (t, f) = (self.boolean(t), self.boolean(f));
-        self.push(Kind::MuxBool, width, [c, t, f])
+        self.push(Kind::MuxBool, width, &[c, t, f], 0)
     }
 
-    fn choose_bit(&mut self, c: Id, t: Id, f: Id) -> Id {
+    fn choose_bit(&mut self, c: View, t: View, f: View) -> View {
         let (t, f) = (self.boolean(t), self.boolean(f));
         match (self.constant_value(t), self.constant_value(f)) {
             (Some(1), Some(_)) => c,
@@ -143,7 +144,7 @@ impl Graph {
             }
             (None, None) if c == t => self.or(c, f),
             (None, None) if c == f => self.and(c, t),
-            (None, None) => self.push(Kind::MuxBool, 1, [c, t, f]),
+            (None, None) => self.push(Kind::MuxBool, 1, &[c, t, f], 0),
         }
     }
 }

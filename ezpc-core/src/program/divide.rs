@@ -2,12 +2,12 @@
 
 use super::graph::{Graph, ZERO};
 use super::record::{Label, plane};
-use super::shared::Id;
+use super::view::View;
 
 impl Graph {
     /// The quotient truncated toward zero and the remainder with the sign of the dividend; by zero all ones and
     /// the dividend.
-    pub(super) fn divide(&mut self, x: Id, y: Id, signed: bool) -> [Id; 2] {
+    pub(super) fn divide(&mut self, x: View, y: View, signed: bool) -> [View; 2] {
         let width = self.width(x);
         if let Some(by) = self.constant_value(y) {
             if by == 1 {
@@ -37,7 +37,7 @@ impl Graph {
         [self.negate_if(negative, quotient), self.negate_if(x_sign, remainder)]
     }
 
-    fn divide_unsigned(&mut self, x: Id, y: Id) -> [Id; 2] {
+    fn divide_unsigned(&mut self, x: View, y: View) -> [View; 2] {
         let width = self.width(x);
         let low: Vec<i8> = (0..width).map(|i| if i == 0 { 0 } else { ZERO }).collect();
         let mut remainder = self.constant(width, 0);
@@ -63,7 +63,7 @@ impl Graph {
     }
 
     /// Whether the unsigned x is below y, from z = x - y: z's top bit, corrected where those of x and y differ.
-    fn borrow(&mut self, x: Id, y: Id, z: Id) -> Id {
+    fn borrow(&mut self, x: View, y: View, z: View) -> View {
         let top = self.width(x) - 1;
         let (x, y, z) = (self.bit(x, top), self.bit(y, top), self.bit(z, top));
         let differ = self.xor(x, y);
@@ -73,7 +73,7 @@ impl Graph {
     }
 
     /// (x ^ c…c) + c.
-    fn negate_if(&mut self, c: Id, x: Id) -> Id {
+    fn negate_if(&mut self, c: View, x: View) -> View {
         let width = self.width(x);
         let spread = self.rewire(c, &vec![0; width as usize]);
         let low: Vec<i8> = (0..width).map(|i| if i == 0 { plane(0) } else { ZERO }).collect();

@@ -1,14 +1,15 @@
 //! Execution of a plan: gathers operands into vectors, runs one batch per kind, stores the results.
 
-use super::graph::{Domain, Graph, Kind, Place, ZERO, words};
+use super::graph::{Graph, Place, ZERO, count};
+use super::kind::{Domain, Kind};
 use super::plan::{Group, Key, Plan};
-use super::shared::Id;
+use super::view::{Id, View};
 use crate::error::Result;
 use crate::party::Party;
 use crate::protocol::{Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 
-/// Computed share vectors; slots point into them.
+/// Computed share vectors; nodes point into them.
 pub(super) struct Store<P: Protocol> {
     batches: Vec<Batch<P>>,
     free: Vec<u32>,
@@ -17,7 +18,7 @@ pub(super) struct Store<P: Protocol> {
 
 struct Batch<P: Protocol> {
     value: Option<Val<P::Arith, P::Bool>>,
-    /// Slots that point here.
+    /// Nodes that point here.
     live: usize,
 }
 
@@ -36,7 +37,7 @@ impl<P: Protocol> Store<P> {
         let mut groups = plan.groups.as_slice();
         while let Some(first) = groups.first() {
             if first.key.order > 0 {
-                let value = self.local(graph, protocol, plan, first)?;
+                let value = self.local(graph, protocol, first)?;
                 self.settle(graph, &first.ids, value);
                 groups = &groups[1..];
                 continue;
@@ -53,29 +54,44 @@ impl<P: Protocol> Store<P> {
             }
             groups = later;
         }
+        for &id in &plan.joins {
+            let node = *graph.node(id);
+            let (width, view) = (Width::new(node.width.into()), View::whole(id, node.len));
+            let value = if node.kind.domain() == Domain::Arith {
+                Val::Arith(self.arith(graph, protocol, width, [view].into_iter()))
+            } else {
+                Val::Bool(self.boolean(graph, protocol, width, [view].into_iter()))
+            };
+            self.settle(graph, &[id], value);
+        }
         Ok(())
     }
 
-    /// Opens slots of one domain and width; one lane each where the value is learnt.
+    /// The share vector of a batch.
+    pub(super) fn value(&self, batch: u32) -> &Val<P::Arith, P::Bool> {
+        self.batches[batch as usize].value.as_ref().expect("computed nodes keep their batch")
+    }
+
+    /// Opens views of one domain and width; one lane each element where the values are learnt.
     pub(super) fn open(
         &self,
         graph: &Graph,
         protocol: &mut P,
-        ids: &[Id],
+        views: &[View],
         to: Reveal,
     ) -> Result<Option<Vec<u64>>> {
-        let width = Width::new(graph.width(ids[0]));
-        let arith = ids.iter().any(|&id| graph.kind(id).domain() == Domain::Arith);
+        let width = Width::new(graph.width(views[0]));
+        let arith = views.iter().any(|&x| graph.kind(x).domain() == Domain::Arith);
         Ok(if arith {
-            let x = self.arith(graph, protocol, width, ids.iter().copied());
+            let x = self.arith(graph, protocol, width, views.iter().copied());
             protocol.reveal(&x, to)?.map(RingVec::into_lanes)
         } else {
-            let x = self.boolean(graph, protocol, width, ids.iter().copied());
+            let x = self.boolean(graph, protocol, width, views.iter().copied());
             protocol.reveal_bool(&x, to)?.map(|planes| planes.to_lanes())
         })
     }
 
-    /// A slot does not point to its value any more.
+    /// A node does not point to its values any more.
     pub(super) fn release(&mut self, place: Place) {
         let batch = &mut self.batches[place.batch as usize];
         batch.live -= 1;
@@ -85,8 +101,7 @@ impl<P: Protocol> Store<P> {
         }
     }
 
-    /// Stores a share vector that no recorded operation computes; the slots are its elements.
-    #[allow(clippy::cast_possible_truncation, reason = "slots and batches are counted by u32")]
+    /// Stores a share vector; the nodes are its parts, in order.
     pub(super) fn settle(&mut self, graph: &mut Graph, ids: &[Id], value: Val<P::Arith, P::Bool>) {
         let made = Batch { value: Some(value), live: ids.len() };
         let batch = if let Some(free) = self.free.pop() {
@@ -94,115 +109,13 @@ impl<P: Protocol> Store<P> {
             free
         } else {
             self.batches.push(made);
-            self.batches.len() as u32 - 1
+            count(self.batches.len() - 1)
         };
-        for (index, &id) in ids.iter().enumerate() {
-            graph.settle(id, Place { batch, index: index as u32 });
+        let mut offset = 0;
+        for &id in ids {
+            graph.settle(id, Place { batch, offset });
+            offset += graph.node(id).len;
         }
-    }
-
-    // ---- operands ----------------------------------------------------------------------------------------
-
-    /// The arithmetic shares of slots, in order.
-    pub(super) fn arith(
-        &self,
-        graph: &Graph,
-        protocol: &P,
-        width: Width,
-        ids: impl Iterator<Item = Id>,
-    ) -> P::Arith {
-        let public = |lanes: Vec<u64>| protocol.public(&RingVec::new(width, lanes));
-        self.collect(graph, ids, public, |value| match value {
-            Val::Arith(x) => x,
-            Val::Bool(_) => unreachable!("the recorder converts operands"),
-        })
-    }
-
-    /// The Boolean words of slots, in order.
-    pub(super) fn boolean(
-        &self,
-        graph: &Graph,
-        protocol: &P,
-        width: Width,
-        ids: impl Iterator<Item = Id>,
-    ) -> P::Bool {
-        let public = |lanes: Vec<u64>| protocol.public_bool(&BitPlanes::from_lanes(width.bits(), &lanes));
-        self.collect(graph, ids, public, |value| match value {
-            Val::Bool(x) => x,
-            Val::Arith(_) => unreachable!("the recorder converts operands"),
-        })
-    }
-
-    /// Collects slots from the batches they are in, and public ones.
-    #[allow(clippy::cast_possible_truncation, reason = "batches are counted by u32")]
-    fn collect<V: ShareVec>(
-        &self,
-        graph: &Graph,
-        ids: impl Iterator<Item = Id>,
-        public: impl Fn(Vec<u64>) -> V,
-        vector: impl Fn(&Val<P::Arith, P::Bool>) -> &V,
-    ) -> V {
-        // For each source the indices taken from it, and for each slot its source and position there.
-        let mut sources: Vec<(u32, Vec<usize>)> = Vec::new();
-        let mut constants = Vec::new();
-        let mut order: Vec<(u32, u32)> = Vec::new();
-        let mut sequential = true;
-        let mut seen: Vec<(u32, u32)> = Vec::new();
-        for id in ids {
-            let (batch, index) = match graph.constant_value(id) {
-                Some(value) => {
-                    constants.push(value);
-                    (PUBLIC, constants.len() - 1)
-                }
-                None => {
-                    let place = graph.place(id);
-                    (place.batch, place.index as usize)
-                }
-            };
-            let source = match sources.last() {
-                Some((last, _)) if *last == batch => sources.len() - 1,
-                _ => match seen.binary_search_by_key(&batch, |s| s.0) {
-                    Ok(found) => {
-                        sequential = false;
-                        seen[found].1 as usize
-                    }
-                    Err(at) => {
-                        sources.push((batch, Vec::new()));
-                        seen.insert(at, (batch, sources.len() as u32 - 1));
-                        sources.len() - 1
-                    }
-                },
-            };
-            let taken = &mut sources[source].1;
-            order.push((source as u32, taken.len() as u32));
-            taken.push(index);
-        }
-        let part = |(batch, indices): &(u32, Vec<usize>)| {
-            if *batch == PUBLIC {
-                return public(indices.iter().map(|&i| constants[i]).collect());
-            }
-            let value =
-                self.batches[*batch as usize].value.as_ref().expect("computed slots keep their batch");
-            take(vector(value), indices)
-        };
-        if let [only] = sources.as_slice() {
-            return part(only);
-        }
-        if sources.is_empty() {
-            return public(Vec::new());
-        }
-        let parts: Vec<V> = sources.iter().map(part).collect();
-        let all = V::concat(&parts.iter().collect::<Vec<_>>());
-        if sequential {
-            return all;
-        }
-        let mut starts = Vec::with_capacity(parts.len());
-        let mut start = 0;
-        for part in &parts {
-            starts.push(start);
-            start += part.len();
-        }
-        all.gather(&order.iter().map(|&(s, i)| starts[s as usize] + i as usize).collect::<Vec<_>>())
     }
 
     // ---- batches -----------------------------------------------------------------------------------------
@@ -211,10 +124,10 @@ impl<P: Protocol> Store<P> {
     fn op(&self, graph: &Graph, protocol: &P, group: &Group) -> Op<P::Arith, P::Bool> {
         let Key { kind, width, parameter, .. } = group.key;
         let own = Width::new(width);
-        let arith = |i: usize, width: Width| self.arith(graph, protocol, width, operands(graph, group, i));
+        let arith = |i: usize, width: Width| self.arith(graph, protocol, width, group.operand(i));
         let boolean =
-            |i: usize, width: Width| self.boolean(graph, protocol, width, operands(graph, group, i));
-        let operand = || Width::new(parameter);
+            |i: usize, width: Width| self.boolean(graph, protocol, width, group.operand(i));
+        let operand = || Width::new(u32::try_from(parameter).expect("a width"));
         match kind {
             Kind::Mul => Op::Mul(arith(0, own), arith(1, own)),
             Kind::BitToArith => Op::BitToArith(boolean(0, Width::W1), own),
@@ -223,7 +136,7 @@ impl<P: Protocol> Store<P> {
             Kind::Mux => Op::Mux(boolean(0, Width::W1), arith(1, own), arith(2, own)),
             Kind::ExtendSigned => Op::Extend(arith(0, operand()), own, Signedness::Signed),
             Kind::ExtendUnsigned => Op::Extend(arith(0, operand()), own, Signedness::Unsigned),
-            Kind::Trunc => Op::Trunc(arith(0, own), parameter, Trunc::Floor),
+            Kind::Trunc => Op::Trunc(arith(0, own), u32::try_from(parameter).expect("a shift"), Trunc::Floor),
             Kind::And => Op::And(boolean(0, own), boolean(1, own)),
             Kind::Or => Op::Or(boolean(0, own), boolean(1, own)),
             Kind::AddBool => Op::AddBool(boolean(0, own), boolean(1, own)),
@@ -240,75 +153,146 @@ impl<P: Protocol> Store<P> {
     }
 
     /// The result of a group of local operations or inputs.
-    fn local(
-        &self,
-        graph: &Graph,
-        protocol: &mut P,
-        plan: &Plan,
-        group: &Group,
-    ) -> Result<Val<P::Arith, P::Bool>> {
+    fn local(&self, graph: &Graph, protocol: &mut P, group: &Group) -> Result<Val<P::Arith, P::Bool>> {
         let Key { kind, width, parameter, .. } = group.key;
         let own = Width::new(width);
         Ok(match kind {
-            Kind::Add => {
-                let (slots, by) = terms(plan, group);
-                let x = self.arith(graph, protocol, own, slots.into_iter());
-                let x = if by.iter().all(|&b| b & own.mask() == 1) { x } else { protocol.scale(&x, &by) };
-                Val::Arith(fold(x, group.ids.len(), |a, b| protocol.add(a, b)))
-            }
+            Kind::Add => Val::Arith(self.sum(graph, protocol, group)),
             Kind::Xor => {
-                let (slots, _) = terms(plan, group);
-                let x = self.boolean(graph, protocol, own, slots.into_iter());
-                Val::Bool(fold(x, group.ids.len(), |a, b| protocol.xor(a, b)))
+                let x = self.boolean(graph, protocol, own, group.terms());
+                Val::Bool(fold(x, group.len, |a, b| protocol.xor(a, b)))
+            }
+            Kind::SumAll => {
+                let x = group.by_lane(self.arith(graph, protocol, own, group.operand(0)));
+                Val::Arith(fold(x, group.len, |a, b| protocol.add(a, b)))
+            }
+            Kind::XorAll => {
+                let x = group.by_lane(self.boolean(graph, protocol, own, group.operand(0)));
+                Val::Bool(fold(x, group.len, |a, b| protocol.xor(a, b)))
             }
             Kind::Reduce => {
-                let x = self.arith(graph, protocol, Width::new(parameter), operands(graph, group, 0));
+                let from = Width::new(u32::try_from(parameter).expect("a width"));
+                let x = self.arith(graph, protocol, from, group.operand(0));
                 Val::Arith(protocol.reduce(&x, own))
+            }
+            Kind::ScaleTable => {
+                let x = self.arith(graph, protocol, own, group.operand(0));
+                Val::Arith(protocol.scale(&x, &table(graph, group)))
             }
             Kind::Rewire => {
                 let pattern = graph.pattern(parameter);
-                let from = Width::new(graph.width(graph.node(group.ids[0]).args[0]));
-                let x = self.boolean(graph, protocol, from, operands(graph, group, 0));
+                let from = Width::new(graph.width(group.operands[0]));
+                let x = self.boolean(graph, protocol, from, group.operand(0));
                 Val::Bool(rewire(protocol, &x, &pattern))
             }
             Kind::AndConst => {
-                let x = self.boolean(graph, protocol, own, operands(graph, group, 0));
-                let mask = |id: &Id| words(graph.node(*id).args[1], graph.node(*id).args[2]);
-                let masks: Vec<u64> = group.ids.iter().map(mask).collect();
-                Val::Bool(protocol.and_public(&x, &BitPlanes::from_lanes(width, &masks)))
+                let x = self.boolean(graph, protocol, own, group.operand(0));
+                let masks = group.ids.iter().flat_map(|&id| {
+                    let node = graph.node(id);
+                    core::iter::repeat_n(node.param, node.len as usize)
+                });
+                let masks = BitPlanes::from_lanes(width, &masks.collect::<Vec<_>>());
+                Val::Bool(protocol.and_public(&x, &masks))
+            }
+            Kind::AndTable => {
+                let x = self.boolean(graph, protocol, own, group.operand(0));
+                Val::Bool(protocol.and_public(&x, &BitPlanes::from_lanes(width, &table(graph, group))))
             }
             Kind::InputArith => {
                 let (owner, known) = inputs(graph, group);
                 let values = known.map(|lanes| RingVec::new(own, lanes));
-                Val::Arith(protocol.input(owner, own, group.ids.len(), values.as_ref())?)
+                Val::Arith(protocol.input(owner, own, group.len, values.as_ref())?)
             }
             Kind::InputBool => {
                 let (owner, known) = inputs(graph, group);
                 let values = known.map(|lanes| BitPlanes::from_lanes(width, &lanes));
-                Val::Bool(protocol.input_bool(owner, own, group.ids.len(), values.as_ref())?)
+                Val::Bool(protocol.input_bool(owner, own, group.len, values.as_ref())?)
             }
             _ => unreachable!("{kind:?} is no local operation"),
         })
     }
+
+    /// Linear combinations of as many terms each.
+    fn sum(&self, graph: &Graph, protocol: &P, group: &Group) -> P::Arith {
+        let own = Width::new(group.key.width);
+        let terms = group.key.terms as usize;
+        let same = |t: usize| {
+            let mut all = group.by[t..].iter().step_by(terms).map(|by| by & own.mask());
+            let first = all.next()?;
+            all.all(|by| by == first).then_some(first)
+        };
+        if group.len < SHORT && terms > 2 || (0..terms).any(|t| same(t).is_none()) {
+            let x = self.arith(graph, protocol, own, group.terms());
+            let by: Vec<u64> = group.coefficients(graph).collect();
+            let x = if by.iter().all(|&b| b & own.mask() == 1) { x } else { protocol.scale(&x, &by) };
+            return fold(x, group.len, |a, b| protocol.add(a, b));
+        }
+        let mut sum: Option<P::Arith> = None;
+        for t in 0..terms {
+            let x = self.arith(graph, protocol, own, group.operand(t));
+            let by = same(t).expect("checked above");
+            sum = Some(match (sum, by) {
+                (None, 1) => x,
+                (None, by) => protocol.scale(&x, &[by]),
+                (Some(sum), 1) => protocol.add(&sum, &x),
+                (Some(sum), by) if by == own.mask() => protocol.sub(&sum, &x),
+                (Some(sum), by) => protocol.add(&sum, &protocol.scale(&x, &[by])),
+            });
+        }
+        sum.expect("a sum has a term")
+    }
 }
 
-fn operands<'a>(graph: &'a Graph, group: &'a Group, i: usize) -> impl Iterator<Item = Id> + 'a {
-    group.ids.iter().map(move |&id| graph.node(id).args[i])
+impl Group {
+    /// Operand `i` of each node.
+    fn operand(&self, i: usize) -> impl Iterator<Item = View> {
+        self.operands[i..].iter().step_by(self.key.terms as usize).copied()
+    }
+
+    /// Term by term the operands of each node.
+    fn terms(&self) -> impl Iterator<Item = View> {
+        (0..self.key.terms as usize).flat_map(|t| self.operand(t))
+    }
+
+    /// The lanes of the only operand of each node, one after the other: first of all nodes the first.
+    fn by_lane<V: ShareVec>(&self, x: V) -> V {
+        let nodes = self.ids.len();
+        let lanes = x.len() / nodes;
+        if nodes == 1 {
+            return x;
+        }
+        let order = (0..lanes).flat_map(|lane| (0..nodes).map(move |node| node * lanes + lane));
+        x.gather(&order.collect::<Vec<_>>())
+    }
+
+    /// The coefficients of [`Group::terms`].
+    fn coefficients<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = u64> + 'a {
+        let terms = self.key.terms as usize;
+        (0..terms).flat_map(move |t| {
+            let each = self.by[t..].iter().step_by(terms).zip(&self.ids);
+            each.flat_map(|(&by, &id)| core::iter::repeat_n(by, graph.node(id).len as usize))
+        })
+    }
 }
 
-/// The terms of a group of sums, term by term, and their coefficients.
-fn terms(plan: &Plan, group: &Group) -> (Vec<Id>, Vec<u64>) {
-    let count = group.key.parameter as usize;
-    let all = || (0..count).flat_map(|t| group.starts.iter().map(move |&s| plan.terms[s as usize + t]));
-    (all().map(|t| t.0).collect(), all().map(|t| t.1).collect())
+/// The elements of the tables that are the second operands of a group.
+fn table(graph: &Graph, group: &Group) -> Vec<u64> {
+    group.operand(1).flat_map(|x| graph.table_values(x)).collect()
 }
 
 /// The owner of a group of inputs and, where they are known, the values.
 fn inputs(graph: &Graph, group: &Group) -> (Party, Option<Vec<u64>>) {
-    let owner = Party::BOTH[group.key.parameter as usize];
-    let known = group.ids.iter().all(|&id| graph.node(id).args[0] & 2 != 0);
-    let value = |id: &Id| words(graph.node(*id).args[1], graph.node(*id).args[2]);
-    (owner, known.then(|| group.ids.iter().map(value).collect()))
+    let mut all = Some(Vec::with_capacity(group.len));
+    let mut from = Party::Server;
+    for &id in &group.ids {
+        let (owner, values) = graph.input_values(id);
+        from = owner;
+        match (&mut all, values) {
+            (Some(all), Some(values)) => all.extend_from_slice(values),
+            _ => all = None,
+        }
+    }
+    (from, all)
 }
 
 /// Combines the consecutive parts of `len` elements.
@@ -320,14 +304,6 @@ fn fold<V: ShareVec>(mut x: V, len: usize, combine: impl Fn(&V, &V) -> V) -> V {
         x = if parts.is_multiple_of(2) { both } else { V::concat(&[&both, &x.slice(2 * half..x.len())]) };
     }
     x
-}
-
-fn take<V: ShareVec>(x: &V, indices: &[usize]) -> V {
-    let first = indices[0];
-    if indices.iter().enumerate().any(|(i, &at)| at != first + i) {
-        return x.gather(indices);
-    }
-    if indices.len() == x.len() { x.clone() } else { x.slice(first..first + indices.len()) }
 }
 
 fn rewire<P: Protocol>(protocol: &P, x: &P::Bool, pattern: &[i8]) -> P::Bool {
@@ -345,5 +321,5 @@ fn index(plane: i8) -> usize {
     plane as usize
 }
 
-/// The source of public values.
-const PUBLIC: u32 = u32::MAX;
+/// Below this number of elements the terms of sums are collected first.
+const SHORT: usize = 64;

@@ -1,172 +1,63 @@
-//! The dataflow graph: one slot per element, in columns, so that recording an operation allocates nothing.
+//! The dataflow graph: nodes are vectors, operands are views of nodes. In columns, so that recording an operation
+//! allocates nothing.
 
-use super::shared::{Counts, Id};
+use super::cost::Site;
+use super::kind::{Domain, Kind};
+use super::shared::Counts;
+use super::view::{Id, NONE, Slot, View};
 use crate::party::Party;
 use std::collections::HashMap;
 use std::rc::Rc;
+use zeroize::Zeroizing;
 
-/// What a slot is or will be computed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    /// Unused.
-    Free,
-    /// Computed, arithmetic or Boolean shares in the store.
-    DoneArith,
-    DoneBool,
-    /// A public value; usable in both domains.
-    Const,
-    /// A private value not shared yet: shared in the domains that are asked for.
-    Input,
-    /// `c ? t : f` with public t and f: converted cheaply to both domains.
-    Pick,
-    // Arithmetic, local.
-    Add,
-    Sub,
-    Scale,
-    Reduce,
-    // Arithmetic, interactive.
-    InputArith,
-    Mul,
-    BitToArith,
-    B2a,
-    Select,
-    Mux,
-    ExtendSigned,
-    ExtendUnsigned,
-    /// The floor of a division by 2^s.
-    Trunc,
-    // Boolean, local.
-    Xor,
-    Rewire,
-    AndConst,
-    // Boolean, interactive.
-    InputBool,
-    And,
-    Or,
-    AddBool,
-    MuxBool,
-    A2b,
-    Msb,
-    LessSigned,
-    LessUnsigned,
-    Equal,
-}
-
-/// Where a value lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Domain {
-    /// In both, or wherever it is asked for.
-    Either,
-    Arith,
-    Bool,
-}
-
-impl Kind {
-    pub(super) fn domain(self) -> Domain {
-        match self {
-            Self::Const | Self::Input | Self::Pick | Self::Free => Domain::Either,
-            Self::DoneArith
-            | Self::Add
-            | Self::Sub
-            | Self::Scale
-            | Self::Reduce
-            | Self::InputArith
-            | Self::Mul
-            | Self::BitToArith
-            | Self::B2a
-            | Self::Select
-            | Self::Mux
-            | Self::ExtendSigned
-            | Self::ExtendUnsigned
-            | Self::Trunc => Domain::Arith,
-            _ => Domain::Bool,
-        }
-    }
-
-    /// Whether the operation talks to the peer.
-    pub(super) fn interactive(self) -> bool {
-        !matches!(
-            self,
-            Self::Add
-                | Self::Sub
-                | Self::Scale
-                | Self::Reduce
-                | Self::Xor
-                | Self::Rewire
-                | Self::AndConst
-                | Self::InputArith
-                | Self::InputBool
-        )
-    }
-
-    /// How many of a node's arguments are slots.
-    pub(super) fn arity(self) -> usize {
-        match self {
-            Self::Free
-            | Self::DoneArith
-            | Self::DoneBool
-            | Self::Const
-            | Self::Input
-            | Self::InputArith
-            | Self::InputBool => 0,
-            Self::Scale
-            | Self::Reduce
-            | Self::BitToArith
-            | Self::B2a
-            | Self::ExtendSigned
-            | Self::ExtendUnsigned
-            | Self::Trunc
-            | Self::Rewire
-            | Self::AndConst
-            | Self::A2b
-            | Self::Msb => 1,
-            Self::Pick | Self::Mux | Self::MuxBool => 3,
-            _ => 2,
-        }
-    }
-}
-
-/// One slot. `args` holds slots first (as many as the arity) and then parameters.
+/// One node. `args` holds as many operands as the kind's arity, `param` what else the operation is told: the value of a
+/// constant, a factor, a shift, the names of a wiring, of a table, of a list of views.
 #[derive(Clone, Copy)]
 pub(super) struct Node {
     pub(super) kind: Kind,
     pub(super) width: u8,
-    pub(super) args: [u32; 3],
+    pub(super) len: u32,
+    pub(super) args: [View; 3],
+    pub(super) param: u64,
 }
 
-/// Where the value of a computed slot is.
+impl Node {
+    pub(super) fn operands(&self) -> &[View] {
+        &self.args[..self.kind.arity()]
+    }
+}
+
+/// Where the values of a computed node are.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place {
     pub(super) batch: u32,
-    pub(super) index: u32,
+    pub(super) offset: u32,
 }
 
-/// What one slot is in the other domain.
-#[derive(Clone, Copy)]
-struct Twins {
-    /// Versions that this slot owns.
-    arith: Id,
-    bool: Id,
-    /// The slot that this one was converted from and that owns it.
-    origin: Id,
-}
-
-const NONE: Id = Id::MAX;
-const NO_TWINS: Twins = Twins { arith: NONE, bool: NONE, origin: NONE };
+/// Values of a table or an input, `None` at the party that does not know them.
+type Values = Option<Rc<Zeroizing<Vec<u64>>>>;
 
 /// The graph of recorded operations.
 pub(super) struct Graph {
     nodes: Vec<Node>,
     places: Vec<Place>,
-    twins: Vec<Twins>,
+    pub(super) twins: super::twin::Twins,
+    sites: Vec<Option<&'static Site>>,
     free: Vec<Id>,
     /// Recorded and not yet computed, in recording order, which is topological.
     pub(super) pending: Vec<Id>,
+    /// The number of elements that are pending.
+    pub(super) weight: usize,
     patterns: Vec<Rc<[i8]>>,
     pattern_ids: HashMap<Rc<[i8]>, u32>,
+    values: Slab<Values>,
+    gathers: Slab<Rc<[View]>>,
     /// The latest public values by a hash of them.
     recent: Vec<Id>,
+    cons: super::cons::Cons,
     counts: Rc<Counts>,
+    /// Where in the program's text what follows is.
+    pub(super) site: Option<&'static Site>,
 }
 
 impl Graph {
@@ -174,13 +65,19 @@ impl Graph {
         Self {
             nodes: Vec::new(),
             places: Vec::new(),
-            twins: Vec::new(),
+            twins: super::twin::Twins::default(),
+            sites: Vec::new(),
             free: Vec::new(),
             pending: Vec::new(),
+            weight: 0,
             patterns: Vec::new(),
             pattern_ids: HashMap::new(),
+            values: Slab::default(),
+            gathers: Slab::default(),
             recent: vec![NONE; RECENT],
+            cons: super::cons::Cons::default(),
             counts,
+            site: None,
         }
     }
 
@@ -188,7 +85,7 @@ impl Graph {
         &self.counts
     }
 
-    pub(super) fn slots(&self) -> usize {
+    pub(super) fn nodes(&self) -> usize {
         self.nodes.len()
     }
 
@@ -196,82 +93,182 @@ impl Graph {
         &self.nodes[id as usize]
     }
 
-    pub(super) fn kind(&self, id: Id) -> Kind {
-        self.nodes[id as usize].kind
+    pub(super) fn kind(&self, x: View) -> Kind {
+        self.nodes[x.node as usize].kind
     }
 
-    pub(super) fn width(&self, id: Id) -> u32 {
-        u32::from(self.nodes[id as usize].width)
+    pub(super) fn width(&self, x: View) -> u32 {
+        u32::from(self.nodes[x.node as usize].width)
     }
 
     pub(super) fn place(&self, id: Id) -> Place {
         self.places[id as usize]
     }
 
-    pub(super) fn pattern(&self, id: u32) -> Rc<[i8]> {
-        Rc::clone(&self.patterns[id as usize])
+    pub(super) fn site(&self, id: Id) -> Option<&'static Site> {
+        self.sites[id as usize]
+    }
+
+    pub(super) fn pattern(&self, id: u64) -> Rc<[i8]> {
+        Rc::clone(&self.patterns[at(id)])
+    }
+
+    // ---- recording ---------------------------------------------------------------------------------------
+
+    /// Records an element-wise operation: operands of one element are repeated. The same operation on the same
+    /// operands is recorded once.
+    pub(super) fn push(&mut self, kind: Kind, width: u32, operands: &[View], param: u64) -> View {
+        let len = operands.iter().map(|x| x.len).max().unwrap_or(1);
+        if len > 1 && operands.iter().all(|x| x.is_one()) {
+            let firsts = [0, 1, 2].map(|i| operands.get(i).map_or(View::NONE, |x| x.first()));
+            return self.push(kind, width, &firsts[..operands.len()], param).spread(len);
+        }
+        let mut args = [View::NONE; 3];
+        for (arg, x) in args.iter_mut().zip(operands) {
+            *arg = x.spread(len);
+        }
+        if kind.commutes() && args[1] < args[0] {
+            args.swap(0, 1);
+        }
+        self.append(kind, width, len, args, param)
     }
 
     /// Records an operation.
-    pub(super) fn push(&mut self, kind: Kind, width: u32, args: [u32; 3]) -> Id {
-        let id = self.slot(kind, width, args);
+    #[allow(clippy::cast_possible_truncation, reason = "widths are at most 64")]
+    pub(super) fn append(
+        &mut self,
+        kind: Kind,
+        width: u32,
+        len: u32,
+        args: [View; 3],
+        param: u64,
+    ) -> View {
+        let node = Node { kind, width: width as u8, len, args, param };
+        let entry = match self.cons.find(&node, &self.nodes) {
+            Ok(id) => return View::whole(id, len),
+            Err(entry) => entry,
+        };
+        let id = self.insert(node);
+        self.cons.enter(entry, id, &self.nodes, &self.pending);
         self.pending.push(id);
-        id
+        self.weight += len as usize;
+        View::whole(id, len)
     }
 
-    /// A slot that is not computed by itself: a public value, an input, a pick.
-    #[allow(clippy::cast_possible_truncation, reason = "widths are at most 64; slots are counted by u32")]
-    fn slot(&mut self, kind: Kind, width: u32, args: [u32; 3]) -> Id {
-        let node = Node { kind, width: width as u8, args };
+    /// A node that is not computed by itself: a public value, an input, a pick; or one that the caller takes care of.
+    pub(super) fn insert(&mut self, node: Node) -> Id {
+        let site = if node.kind.pending() { self.site } else { None };
         if let Some(id) = self.free.pop() {
             self.nodes[id as usize] = node;
-            self.twins[id as usize] = NO_TWINS;
+            self.sites[id as usize] = site;
             return id;
         }
-        let id = u32::try_from(self.nodes.len()).expect("a program holds fewer than 2^32 values at a time");
+        let id = u32::try_from(self.nodes.len())
+            .ok()
+            .filter(|&id| id < LARGEST)
+            .expect("a program holds fewer than 2^31 values at a time");
         self.nodes.push(node);
         self.places.push(Place::default());
-        self.twins.push(NO_TWINS);
+        self.twins.grow();
+        self.sites.push(site);
         self.counts.grow();
         id
     }
 
-    /// A slot for an arithmetic value that is stored at once.
-    pub(super) fn reserve(&mut self, width: u32) -> Id {
-        self.slot(Kind::DoneArith, width, [0; 3])
+    #[allow(clippy::cast_possible_truncation, reason = "widths are at most 64")]
+    fn source(&mut self, kind: Kind, width: u32, len: u32, args: [View; 3], param: u64) -> View {
+        View::whole(self.insert(Node { kind, width: width as u8, len, args, param }), len)
     }
 
-    /// A public value.
-    #[allow(clippy::cast_possible_truncation, reason = "a hash and two halves of a word")]
-    pub(super) fn constant(&mut self, width: u32, value: u64) -> Id {
-        let value = value & (u64::MAX >> (64 - width));
-        let hash = (value ^ u64::from(width) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let entry = hash as usize % RECENT;
-        let known = self.recent[entry];
-        if known != NONE && self.width(known) == width && self.constant_value(known) == Some(value) {
-            return known;
-        }
-        let id = self.slot(Kind::Const, width, [value as u32, (value >> 32) as u32, 0]);
-        self.counts.retain(id);
-        if known != NONE {
-            self.counts.release(known);
-        }
-        self.recent[entry] = id;
+    /// A node for arithmetic values that are stored at once.
+    pub(super) fn reserve(&mut self, width: u32, len: u32) -> View {
+        self.source(Kind::DoneArith, width, len, [View::NONE; 3], 0)
+    }
+
+    /// A part of `of`, computed as it would be, that the planner takes care of.
+    pub(super) fn part(&mut self, of: Id, kind: Kind, len: u32) -> Id {
+        let site = self.sites[of as usize];
+        let node = Node { kind, len, args: [View::NONE; 3], ..*self.node(of) };
+        let id = self.insert(node);
+        self.sites[id as usize] = site;
         id
     }
 
-    /// The value of a public slot.
-    pub(super) fn constant_value(&self, id: Id) -> Option<u64> {
-        let node = self.node(id);
-        (node.kind == Kind::Const).then(|| words(node.args[0], node.args[1]))
+    // ---- public values and inputs ------------------------------------------------------------------------
+
+    /// A public value.
+    pub(super) fn constant(&mut self, width: u32, value: u64) -> View {
+        let value = value & (u64::MAX >> (64 - width));
+        let hash = (value ^ u64::from(width) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let entry = at(hash % RECENT as u64);
+        let known = self.recent[entry];
+        if known != NONE {
+            let view = View::whole(known, 1);
+            if self.width(view) == width && self.constant_value(view) == Some(value) {
+                return view;
+            }
+        }
+        let view = self.source(Kind::Const, width, 1, [View::NONE; 3], value);
+        self.counts.retain(view.node);
+        if known != NONE {
+            self.counts.release(known);
+        }
+        self.recent[entry] = view.node;
+        view
     }
 
-    /// A private value of `owner`, known here or not.
-    #[allow(clippy::cast_possible_truncation, reason = "two halves of a word")]
-    pub(super) fn input(&mut self, owner: Party, width: u32, value: Option<u64>) -> Id {
-        let flags = (owner.index() as u32) | u32::from(value.is_some()) << 1;
-        let value = value.unwrap_or(0);
-        self.slot(Kind::Input, width, [flags, value as u32, (value >> 32) as u32])
+    /// The value of a view that is one public value.
+    pub(super) fn constant_value(&self, x: View) -> Option<u64> {
+        let node = self.node(x.node);
+        match node.kind {
+            Kind::Const => Some(node.param),
+            Kind::Table if x.is_one() => Some(self.known(node)?[x.start as usize]),
+            _ => None,
+        }
+    }
+
+    /// Public values.
+    pub(super) fn table(&mut self, width: u32, values: Vec<u64>) -> View {
+        let len = count(values.len());
+        if let [value] = values[..] {
+            return self.constant(width, value);
+        }
+        let param = self.values.put(Some(Rc::new(Zeroizing::new(values))));
+        self.source(Kind::Table, width, len, [View::NONE; 3], param)
+    }
+
+    /// The values of a view of a public table.
+    pub(super) fn table_values(&self, x: View) -> Vec<u64> {
+        let values = self.known(self.node(x.node)).expect("a table has values");
+        x.slots().map(|slot| values[slot.index as usize]).collect()
+    }
+
+    fn known(&self, node: &Node) -> Option<&Zeroizing<Vec<u64>>> {
+        self.values.get(node.param).as_deref()
+    }
+
+    /// `len` private values of `owner`, known here or not.
+    pub(super) fn input(&mut self, owner: Party, width: u32, len: usize, values: Option<Vec<u64>>) -> View {
+        let param = self.values.put(values.map(|v| Rc::new(Zeroizing::new(v))));
+        let owner = View { start: u32::from(owner == Party::Client), ..View::NONE };
+        self.source(Kind::Input, width, count(len), [owner, View::NONE, View::NONE], param)
+    }
+
+    /// An input node's owner, and its values where they are known.
+    pub(super) fn input_values(&self, id: Id) -> (Party, Option<&[u64]>) {
+        let node = self.node(id);
+        (Party::BOTH[node.args[0].start as usize], self.known(node).map(|v| v.as_slice()))
+    }
+
+    /// Records that a whole input is shared in a domain.
+    pub(super) fn share_input(&mut self, id: Id, kind: Kind) -> View {
+        let node = *self.node(id);
+        let param = self.values.put(self.values.get(node.param).clone());
+        let node = Node { kind, param, ..node };
+        let id = self.insert(node);
+        self.pending.push(id);
+        self.weight += node.len as usize;
+        View::whole(id, node.len)
     }
 
     /// Whose input a slot is, and its value where it is known.
@@ -283,103 +280,248 @@ impl Graph {
     }
 
     /// `c ? t : f` of public values.
-    pub(super) fn pick(&mut self, width: u32, c: Id, t: Id, f: Id) -> Id {
+    pub(super) fn pick(&mut self, width: u32, c: View, t: View, f: View) -> View {
         for arg in [c, t, f] {
-            self.counts.retain(arg);
+            self.counts.retain(arg.node);
         }
-        self.slot(Kind::Pick, width, [c, t, f])
+        self.source(Kind::Pick, width, c.len, [c, t.first(), f.first()], 0)
     }
 
     /// The interned name of a wiring: each plane of the result is a plane of the operand or zeros ([`ZERO`]).
-    pub(super) fn intern(&mut self, pattern: &[i8]) -> u32 {
+    pub(super) fn intern(&mut self, pattern: &[i8]) -> u64 {
         if let Some(&id) = self.pattern_ids.get(pattern) {
-            return id;
+            return u64::from(id);
         }
-        let id = u32::try_from(self.patterns.len()).expect("fewer wirings than slots");
+        let id = count(self.patterns.len());
         let shared: Rc<[i8]> = pattern.into();
         self.patterns.push(Rc::clone(&shared));
         self.pattern_ids.insert(shared, id);
-        id
+        u64::from(id)
     }
 
-    /// The version of `id` in `domain`, when it exists.
-    pub(super) fn twin(&self, id: Id, domain: Domain) -> Option<Id> {
-        let twins = &self.twins[id as usize];
-        let own = if domain == Domain::Arith { twins.arith } else { twins.bool };
-        if own != NONE {
-            return Some(own);
+    // ---- gathered views ----------------------------------------------------------------------------------
+
+    /// The views one after the other as one view. All have one width.
+    pub(super) fn gather(&mut self, parts: impl IntoIterator<Item = View>) -> View {
+        let mut all = Gathered::default();
+        for part in parts {
+            self.resolve(part, &mut |view| all.push(view));
         }
-        let origin = twins.origin;
-        (origin != NONE && self.kind(origin).domain() == domain).then_some(origin)
-    }
-
-    /// Makes `twin` the version of `id` in its domain; it lives as long as `id`.
-    pub(super) fn set_twin(&mut self, id: Id, twin: Id) {
-        let domain = self.kind(twin).domain();
-        let owned = self.twins[twin as usize].origin != NONE;
-        let twins = &mut self.twins[id as usize];
-        let entry = if domain == Domain::Arith { &mut twins.arith } else { &mut twins.bool };
-        if *entry != NONE || owned {
-            return;
+        if all.rest.is_empty() {
+            return all.last.expect("at least one part");
         }
-        *entry = twin;
-        self.counts.retain(twin);
-        self.twins[twin as usize].origin = id;
+        all.rest.extend(all.last);
+        self.gather_parts(all.rest)
     }
 
-    /// Replaces the operands of a pending operation by equivalent ones.
-    pub(super) fn rewrite(&mut self, id: Id, operands: [Id; 2]) {
-        self.nodes[id as usize].args[..2].copy_from_slice(&operands);
+    fn gather_parts(&mut self, parts: Vec<View>) -> View {
+        let (kind, width, len) = self.gathered(&parts);
+        parts.iter().for_each(|part| self.counts.retain(part.node));
+        let param = self.gathers.put(parts.into());
+        self.source(kind, width, len, [View::NONE; 3], param)
     }
 
-    /// Notes that a slot is computed and where its value is.
-    pub(super) fn settle(&mut self, id: Id, place: Place) {
+    fn gathered(&self, parts: &[View]) -> (Kind, u32, u32) {
+        let mut kind = None;
+        let mut len = 0;
+        for part in parts {
+            len += part.len;
+            let own = match self.kind(*part) {
+                Kind::Const | Kind::Table => continue,
+                other => match other.domain() {
+                    Domain::Arith => Kind::GatherArith,
+                    Domain::Bool => Kind::GatherBool,
+                    Domain::Either => Kind::Gather,
+                },
+            };
+            kind = if kind.is_none_or(|k| k == own) { Some(own) } else { Some(Kind::Gather) };
+        }
+        (kind.unwrap_or(Kind::Gather), self.width(parts[0]), len)
+    }
+
+    /// Makes a pending node the views that compute its parts.
+    pub(super) fn split(&mut self, id: Id, parts: Vec<View>) {
+        let (kind, ..) = self.gathered(&parts);
+        parts.iter().for_each(|part| self.counts.retain(part.node));
+        let param = self.gathers.put(parts.into());
         let node = &mut self.nodes[id as usize];
-        node.kind = if node.kind.domain() == Domain::Arith { Kind::DoneArith } else { Kind::DoneBool };
-        node.args = [0; 3];
+        (node.kind, node.param, node.args) = (kind, param, [View::NONE; 3]);
+    }
+
+    /// Hands the views of nodes that are not gathered themselves to `each`, in order.
+    pub(super) fn resolve(&self, x: View, each: &mut dyn FnMut(View)) {
+        let node = self.node(x.node);
+        if !node.kind.gathers() {
+            return each(x);
+        }
+        let parts = self.gathers.get(node.param);
+        if x == View::whole(x.node, node.len) {
+            return parts.iter().for_each(|&part| self.resolve(part, each));
+        }
+        let mut ends = Vec::with_capacity(parts.len());
+        let mut end = 0;
+        for part in parts.iter() {
+            end += part.len;
+            ends.push(end);
+        }
+        let mut i = 0;
+        while i < x.len {
+            let index = x.at(i).index;
+            let part = ends.partition_point(|&end| end <= index);
+            let first = ends[part] - parts[part].len;
+            // As many of the following as lie in the same part.
+            let mut len = 1;
+            while i + len < x.len && (first..ends[part]).contains(&x.at(i + len).index) {
+                len += 1;
+            }
+            let inner = View { node: NONE, start: index - first, ..x.slice(i, len) };
+            self.resolve(parts[part].compose(inner), each);
+            i += len;
+        }
+    }
+
+    // ---- life --------------------------------------------------------------------------------------------
+
+    /// Ends a window of recording: nodes may be freed from here on.
+    pub(super) fn forget(&mut self) {
+        self.cons.clear();
+    }
+
+    /// Notes that a node is computed and where its values are.
+    pub(super) fn settle(&mut self, id: Id, place: Place) {
+        self.drop_parts(id);
+        let node = &mut self.nodes[id as usize];
+        node.kind = if node.kind.domain() == Domain::Bool { Kind::DoneBool } else { Kind::DoneArith };
+        (node.args, node.param) = ([View::NONE; 3], 0);
         self.places[id as usize] = place;
     }
 
-    /// Frees a slot that nothing refers to; gives the place of its value when it had one.
+    /// Releases what a node owns besides its operands.
+    fn drop_parts(&mut self, id: Id) {
+        let node = *self.node(id);
+        match node.kind {
+            Kind::Table | Kind::Input | Kind::InputArith | Kind::InputBool => self.values.take(node.param),
+            kind if kind.gathers() => {
+                let parts = self.gathers.get(node.param).clone();
+                parts.iter().for_each(|part| self.counts.release(part.node));
+                self.gathers.take(node.param);
+            }
+            Kind::Pick => node.args.iter().for_each(|arg| self.counts.release(arg.node)),
+            _ => {}
+        }
+    }
+
+    /// Frees a node that nothing refers to; gives the place of its values when it had one.
     pub(super) fn free(&mut self, id: Id) -> Option<Place> {
-        let node = self.nodes[id as usize];
-        if node.kind == Kind::Free {
+        let kind = self.node(id).kind;
+        if kind == Kind::Free {
             return None;
         }
-        let Twins { arith, bool, .. } = core::mem::replace(&mut self.twins[id as usize], NO_TWINS);
-        for twin in [arith, bool] {
-            if twin != NONE {
-                self.twins[twin as usize].origin = NONE;
-                self.counts.release(twin);
-            }
+        for twin in self.twins.remove(id) {
+            self.counts.release(twin);
         }
-        if node.kind == Kind::Pick {
-            for arg in node.args {
-                self.counts.release(arg);
-            }
-        }
-        self.nodes[id as usize] = Node { kind: Kind::Free, width: 1, args: [0; 3] };
+        self.drop_parts(id);
+        self.nodes[id as usize] =
+            Node { kind: Kind::Free, width: 1, len: 1, args: [View::NONE; 3], param: 0 };
         self.free.push(id);
-        matches!(node.kind, Kind::DoneArith | Kind::DoneBool).then(|| self.places[id as usize])
+        matches!(kind, Kind::DoneArith | Kind::DoneBool).then(|| self.places[id as usize])
     }
-}
 
-impl Drop for Graph {
-    fn drop(&mut self) {
-        use zeroize::Zeroize;
-        // Inputs hold a party's own values.
-        for node in &mut self.nodes {
-            node.args.zeroize();
+    /// The element of each slot as one view.
+    pub(super) fn from_slots(&mut self, slots: impl Iterator<Item = Slot>) -> View {
+        let mut all = Gathered::default();
+        slots.for_each(|slot| all.push(View::element(slot)));
+        match (all.rest.is_empty(), all.last) {
+            (true, last) => last.expect("at least one slot"),
+            _ => {
+                all.rest.extend(all.last);
+                self.gather_parts(all.rest)
+            }
         }
     }
 }
 
-/// The 64-bit word of two halves.
-pub(super) fn words(low: u32, high: u32) -> u64 {
-    u64::from(low) | u64::from(high) << 32
+/// Views joined where they continue each other.
+#[derive(Default)]
+struct Gathered {
+    rest: Vec<View>,
+    last: Option<View>,
+}
+
+impl Gathered {
+    fn push(&mut self, next: View) {
+        self.last = match self.last {
+            None => Some(next),
+            Some(last) => last.joined(next).or_else(|| {
+                self.rest.push(last);
+                Some(next)
+            }),
+        };
+    }
+}
+
+/// Values with stable names that are used again.
+struct Slab<T> {
+    all: Vec<T>,
+    free: Vec<u64>,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), free: Vec::new() }
+    }
+}
+
+trait Empty {
+    fn empty() -> Self;
+}
+
+impl Empty for Values {
+    fn empty() -> Self {
+        None
+    }
+}
+
+impl Empty for Rc<[View]> {
+    fn empty() -> Self {
+        Self::from([])
+    }
+}
+
+impl<T: Empty> Slab<T> {
+    fn put(&mut self, value: T) -> u64 {
+        if let Some(id) = self.free.pop() {
+            self.all[at(id)] = value;
+            return id;
+        }
+        self.all.push(value);
+        self.all.len() as u64 - 1
+    }
+
+    fn get(&self, id: u64) -> &T {
+        &self.all[at(id)]
+    }
+
+    fn take(&mut self, id: u64) {
+        self.all[at(id)] = T::empty();
+        self.free.push(id);
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "names and hashes are below the length of a vector")]
+fn at(id: u64) -> usize {
+    id as usize
+}
+
+/// A number of elements.
+pub(super) fn count(len: usize) -> u32 {
+    u32::try_from(len).expect("vectors of programs have fewer than 2^32 elements")
 }
 
 /// In a wiring: a plane of zeros.
 pub(super) const ZERO: i8 = -1;
+
+/// Names of nodes leave a bit for other uses.
+pub(super) const LARGEST: Id = 1 << 31;
 
 const RECENT: usize = 64;

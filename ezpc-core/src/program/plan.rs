@@ -1,28 +1,32 @@
 //! Planning: which recorded operations to execute, in which level, in which batch.
 //!
 //! A level is one call of [`Protocol::together`](crate::protocol::Protocol::together): everything whose operands
-//! come from earlier levels. Local operations run between levels. Chains of one associative operation whose
-//! intermediate results nobody holds become one sum or a balanced tree.
+//! come from earlier levels. Local operations run between levels. A vector whose operands come from different
+//! levels is taken apart, so that each element is computed as early as if it had been recorded alone.
 
-use super::graph::{Graph, Kind, words};
-use super::shared::Id;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use super::graph::Graph;
+use super::kind::Kind;
+use super::view::{Id, NONE, View};
+use std::collections::HashMap;
 
 /// What to execute.
 pub(super) enum Wanted<'a> {
     /// Everything that somebody holds.
     All,
-    /// These slots and what they need.
-    Only(&'a [Id]),
+    /// These values and what they need.
+    Only(&'a [View]),
 }
 
-/// One batch: the same operation on slots of one width.
+/// One batch: the same operation on nodes of one width.
 pub(super) struct Group {
     pub(super) key: Key,
     pub(super) ids: Vec<Id>,
-    /// For sums: where the terms of each start.
-    pub(super) starts: Vec<u32>,
+    /// The elements of all nodes.
+    pub(super) len: usize,
+    /// The operands of each node, as many as the kind's arity or, for sums, as `terms`.
+    pub(super) operands: Vec<View>,
+    /// For sums: the coefficient of each operand.
+    pub(super) by: Vec<u64>,
 }
 
 /// What the members of a batch have in common.
@@ -34,41 +38,50 @@ pub(super) struct Key {
     pub(super) order: u32,
     pub(super) kind: Kind,
     pub(super) width: u32,
-    /// A parameter: the wiring, the owner of an input, the width of the operand, the number of terms.
-    pub(super) parameter: u32,
+    /// The wiring, the owner of an input, the width of the operand, a shift, the number of lanes.
+    pub(super) parameter: u64,
+    /// The number of operands.
+    pub(super) terms: u32,
 }
 
-/// The execution order, and the terms of sums.
+/// The execution order.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
-    /// Slot and coefficient of the terms of sums (kinds `Add` and `Xor`).
-    pub(super) terms: Vec<(Id, u64)>,
-    /// Slots that the plan touches: computed by it, absorbed, or dead.
+    /// Nodes that were taken apart, to be put together when their parts are computed.
+    pub(super) joins: Vec<Id>,
+    /// Nodes that the plan touches: computed by it, absorbed, or dead.
     pub(super) done: Vec<Id>,
 }
 
-/// Scratch columns, one entry a slot.
+/// Scratch columns, one entry a node.
 #[derive(Default)]
 pub(super) struct Scratch {
-    marks: Vec<Mark>,
+    pub(super) marks: Vec<Mark>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Mark {
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
     live: bool,
-    absorbed: bool,
+    pub(super) absorbed: bool,
     uses: u32,
     user: Id,
-    level: u32,
+    pub(super) level: u32,
     order: u32,
+}
+
+impl Default for Mark {
+    fn default() -> Self {
+        Self { live: false, absorbed: false, uses: 0, user: NONE, level: 0, order: 0 }
+    }
 }
 
 impl Graph {
     /// Takes what is wanted out of the pending operations.
     pub(super) fn plan(&mut self, wanted: &Wanted<'_>, scratch: &mut Scratch) -> Plan {
         let pending = core::mem::take(&mut self.pending);
-        scratch.marks.resize(self.slots(), Mark::default());
+        scratch.marks.clear();
+        scratch.marks.resize(self.nodes(), Mark::default());
         let mut planner = Planner {
             graph: self,
             scratch,
@@ -93,20 +106,17 @@ impl Graph {
         }
         let mut plan = planner.plan;
         plan.groups.sort_by_key(|g| (g.key.level, g.key.order));
-        for &id in pending.iter().chain(&plan.done) {
-            scratch.marks[id as usize] = Mark::default();
-        }
+        self.weight = later.iter().map(|&id| self.node(id).len as usize).sum();
         self.pending = later;
         plan
     }
 
-    /// Whether slots are operands of operations that stay pending.
+    /// Whether nodes are operands of operations that stay pending.
     pub(super) fn needed(&self) -> Vec<bool> {
-        let mut needed = vec![false; self.slots()];
+        let mut needed = vec![false; self.nodes()];
         for &id in &self.pending {
-            let node = self.node(id);
-            for &arg in &node.args[..node.kind.arity()] {
-                needed[arg as usize] = true;
+            for arg in self.node(id).operands() {
+                needed[arg.node as usize] = true;
             }
             needed[id as usize] = true;
         }
@@ -114,21 +124,22 @@ impl Graph {
     }
 }
 
-struct Planner<'a> {
-    graph: &'a mut Graph,
-    scratch: &'a mut Scratch,
+pub(super) struct Planner<'a> {
+    pub(super) graph: &'a mut Graph,
+    pub(super) scratch: &'a mut Scratch,
     batches: HashMap<Key, usize>,
     /// The latest batch of each kind, to spare most look-ups.
     recent: [Option<(Key, usize)>; RECENT],
-    plan: Plan,
+    pub(super) plan: Plan,
 }
 
 impl Planner<'_> {
     /// Marks what is live, how often it is used, and what its user absorbs.
     fn mark(&mut self, pending: &[Id], wanted: &Wanted<'_>) {
-        if let Wanted::Only(ids) = wanted {
-            for &id in *ids {
-                self.scratch.marks[id as usize].live = true;
+        if let Wanted::Only(views) = wanted {
+            // Whoever wants it uses it.
+            for &view in *views {
+                self.touch(view, NONE);
             }
         }
         for &id in pending.iter().rev() {
@@ -139,153 +150,198 @@ impl Planner<'_> {
                 continue;
             }
             let node = *self.graph.node(id);
-            for &arg in &node.args[..node.kind.arity()] {
-                let mark = &mut self.scratch.marks[arg as usize];
-                mark.live = true;
-                mark.uses += 1;
-                mark.user = id;
+            for &arg in node.operands() {
+                self.touch(arg, id);
             }
         }
-        if let Wanted::Only(ids) = wanted {
-            // Operations that stay pending may need a slot that looks used once.
+        if let Wanted::Only(_) = wanted {
+            // Operations that stay pending may need a value that looks used once.
             for &id in pending {
                 if !self.scratch.marks[id as usize].live {
                     let node = *self.graph.node(id);
-                    for &arg in &node.args[..node.kind.arity()] {
-                        self.scratch.marks[arg as usize].uses += 1;
+                    for &arg in node.operands() {
+                        let marks = &mut self.scratch.marks;
+                        self.graph.resolve(arg, &mut |part| marks[part.node as usize].uses += 2);
                     }
                 }
-            }
-            for &id in *ids {
-                self.scratch.marks[id as usize].uses += 1;
             }
         }
         for &id in pending {
             let mark = self.scratch.marks[id as usize];
-            if mark.live && mark.uses == 1 && self.graph.counts().of(id) == 0 {
-                let (kind, user) = (self.graph.kind(id), *self.graph.node(mark.user));
-                let same = chain(kind).is_some_and(|c| chain(user.kind) == Some(c));
-                self.scratch.marks[id as usize].absorbed =
-                    same && self.graph.width(id) == u32::from(user.width);
+            if mark.live && mark.uses == 1 && mark.user != NONE && self.graph.counts().of(id) == 0 {
+                let (node, user) = (self.graph.node(id), self.graph.node(mark.user));
+                let same = node.kind.chain().is_some_and(|c| user.kind.chain() == Some(c));
+                self.scratch.marks[id as usize].absorbed = same && node.width == user.width;
             }
         }
-        // Computed and public slots are not pending: nobody else resets their marks.
-        let mut reset = |id: Id| {
-            if matches!(self.graph.kind(id), Kind::DoneArith | Kind::DoneBool | Kind::Const) {
-                self.scratch.marks[id as usize] = Mark::default();
+    }
+
+    /// Notes that `user` needs the values of a view.
+    fn touch(&mut self, view: View, user: Id) {
+        let (graph, marks) = (&*self.graph, &mut self.scratch.marks);
+        graph.resolve(view, &mut |part| {
+            if !graph.kind(part).pending() {
+                return;
             }
-        };
-        for &id in pending {
-            let node = *self.graph.node(id);
-            node.args[..node.kind.arity()].iter().for_each(|&arg| reset(arg));
-        }
-        if let Wanted::Only(ids) = wanted {
-            ids.iter().for_each(|&id| reset(id));
-        }
+            let whole = part == view && part == View::whole(part.node, graph.node(part.node).len);
+            let mark = &mut marks[part.node as usize];
+            mark.live = true;
+            mark.uses += 1;
+            mark.user = if whole { user } else { NONE };
+        });
     }
 
     /// Puts one live operation where it belongs.
     fn place(&mut self, id: Id) {
         let node = *self.graph.node(id);
-        match node.kind {
-            Kind::Add | Kind::Sub | Kind::Scale | Kind::Xor => self.place_sum(id),
-            Kind::Mul | Kind::And | Kind::Or | Kind::AddBool => self.place_tree(id),
-            _ => self.assign(id),
+        match node.kind.chain() {
+            Some(Kind::Add | Kind::Xor) => self.place_sum(id),
+            Some(_) if node.kind.folds() || self.absorbs(node.operands()) => self.place_tree(id),
+            _ => self.place_parts(id, node.kind, node.operands(), &[]),
         }
     }
 
-    /// The slots that a chain with root `id` combines.
-    fn leaves(&self, id: Id, leaves: &mut Vec<(Id, u64)>) {
-        let mut stack = vec![(id, 1u64)];
+    fn absorbs(&self, operands: &[View]) -> bool {
+        operands.iter().any(|arg| self.scratch.marks[arg.node as usize].absorbed)
+    }
+
+    /// The views that a chain with root `id` combines, and their coefficients.
+    pub(super) fn leaves(&self, id: Id, leaves: &mut Vec<View>, by: &mut Vec<u64>) {
+        let mut stack = vec![(View::whole(id, 1), 1u64)];
         let mut inner = true;
-        while let Some((id, by)) = stack.pop() {
-            let node = self.graph.node(id);
+        while let Some((view, factor)) = stack.pop() {
+            let node = self.graph.node(view.node);
             let args = node.args;
-            inner = inner || self.scratch.marks[id as usize].absorbed;
-            match node.kind {
-                _ if !inner => leaves.push((id, by)),
-                Kind::Sub => stack.extend([(args[1], by.wrapping_neg()), (args[0], by)]),
-                Kind::Scale => stack.push((args[0], by.wrapping_mul(words(args[1], args[2])))),
-                Kind::Add | Kind::Xor | Kind::Mul | Kind::And | Kind::Or | Kind::AddBool => {
-                    stack.extend([(args[1], by), (args[0], by)]);
-                }
-                _ => leaves.push((id, by)),
+            if !inner && !self.scratch.marks[view.node as usize].absorbed {
+                leaves.push(view);
+                by.push(factor);
+                continue;
             }
             inner = false;
+            match node.kind {
+                Kind::Sub => stack.extend([(args[1], factor.wrapping_neg()), (args[0], factor)]),
+                Kind::Scale => stack.push((args[0], factor.wrapping_mul(node.param))),
+                kind if kind.folds() => stack.push((args[0], factor)),
+                _ => stack.extend([(args[1], factor), (args[0], factor)]),
+            }
         }
     }
 
     fn place_sum(&mut self, id: Id) {
-        let start = self.plan.terms.len();
-        let mut terms = core::mem::take(&mut self.plan.terms);
-        self.leaves(id, &mut terms);
-        self.plan.terms = terms;
-        let count = u32::try_from(self.plan.terms.len() - start).expect("a sum has fewer terms than slots");
-        let (level, order) = self.after((start..self.plan.terms.len()).map(|i| self.plan.terms[i].0));
-        let kind = if self.graph.kind(id) == Kind::Xor { Kind::Xor } else { Kind::Add };
-        self.insert(id, Key { level, order, kind, width: self.graph.width(id), parameter: count });
-        let group = self.recent[kind as usize % RECENT].expect("the batch was just used").1;
-        self.plan.groups[group].starts.push(u32::try_from(start).expect("fewer terms than slots"));
+        let (mut leaves, mut by) = (Vec::new(), Vec::new());
+        self.leaves(id, &mut leaves, &mut by);
+        let kind = if self.graph.node(id).kind == Kind::Xor { Kind::Xor } else { Kind::Add };
+        self.place_parts(id, kind, &leaves, &by);
     }
 
-    /// Combines the two leaves that are ready first, again and again.
-    fn place_tree(&mut self, id: Id) {
-        let node = *self.graph.node(id);
-        if !node.args[..2].iter().any(|&a| self.scratch.marks[a as usize].absorbed) {
-            return self.assign(id);
+    /// Places an operation, in parts where the elements of its operands come from different levels.
+    pub(super) fn place_parts(&mut self, id: Id, kind: Kind, operands: &[View], by: &[u64]) {
+        let len = self.graph.node(id).len;
+        let cuts = if len > 1 { self.cuts(operands, len) } else { Vec::new() };
+        if cuts.is_empty() {
+            return self.assign(id, kind, operands, by);
         }
-        let mut leaves = Vec::new();
-        self.leaves(id, &mut leaves);
-        let mut ready: BinaryHeap<Reverse<(u32, usize, Id)>> = leaves
-            .iter()
-            .enumerate()
-            .map(|(i, &(leaf, _))| Reverse((self.scratch.marks[leaf as usize].level, i, leaf)))
-            .collect();
-        let mut next = leaves.len();
-        while let (Some(Reverse((_, _, a))), Some(Reverse((_, _, b)))) = (ready.pop(), ready.pop()) {
-            if ready.is_empty() {
-                self.graph.rewrite(id, [a, b]);
-                return self.assign(id);
-            }
-            let made = self.graph.push(node.kind, u32::from(node.width), [a, b, 0]);
-            self.graph.pending.pop();
-            self.scratch.marks.resize(self.graph.slots(), Mark::default());
-            self.plan.done.push(made);
-            self.assign(made);
-            ready.push(Reverse((self.scratch.marks[made as usize].level, next, made)));
-            next += 1;
+        let mut parts = Vec::new();
+        let mut from = 0;
+        for to in cuts.into_iter().chain([len]) {
+            let part = self.graph.part(id, kind, to - from);
+            self.plan.done.push(part);
+            let own: Vec<View> = operands.iter().map(|x| self.part(*x, from, to - from)).collect();
+            self.assign(part, kind, &own, by);
+            parts.push(View::whole(part, to - from));
+            from = to;
         }
+        self.graph.split(id, parts);
+        self.plan.joins.push(id);
     }
 
-    /// Level, order and batch of an operation whose operands are slots.
-    fn assign(&mut self, id: Id) {
+    /// A slice of an operand; the planner's own nodes go when the plan has run.
+    pub(super) fn part(&mut self, x: View, from: u32, len: u32) -> View {
+        let slice = x.slice(from, len);
+        if self.graph.kind(x).gathers() { self.gather(&[slice]) } else { slice }
+    }
+
+    /// The views as one.
+    pub(super) fn gather(&mut self, parts: &[View]) -> View {
+        let all = self.graph.gather(parts.iter().copied());
+        if self.graph.kind(all).gathers() {
+            self.plan.done.push(all.node);
+        }
+        all
+    }
+
+    /// Where, in `len` lanes, the latest level of the operands changes.
+    fn cuts(&self, operands: &[View], len: u32) -> Vec<u32> {
+        let gathered = |x: &View| self.graph.kind(*x).gathers();
+        if !operands.iter().any(gathered) {
+            return Vec::new();
+        }
+        let mut levels = vec![0; len as usize];
+        for &x in operands {
+            let mut from = 0;
+            self.graph.resolve(x, &mut |part| {
+                let level = self.mark_of(part).level;
+                let to = from + part.len as usize;
+                levels[from..to].iter_mut().for_each(|l| *l = level.max(*l));
+                from = to;
+            });
+        }
+        (1..len).filter(|&i| levels[i as usize] != levels[i as usize - 1]).collect()
+    }
+
+    /// The mark of the node of a view; nodes that the planner made may have none yet.
+    pub(super) fn mark_of(&self, x: View) -> Mark {
+        self.scratch.marks.get(x.node as usize).copied().unwrap_or_default()
+    }
+
+    /// Level, order and batch of an operation.
+    pub(super) fn assign(&mut self, id: Id, kind: Kind, operands: &[View], by: &[u64]) {
         let node = *self.graph.node(id);
-        let args = node.args;
-        let (mut level, mut order) = self.after(args[..node.kind.arity()].iter().copied());
-        if node.kind.interactive() {
+        let (mut level, mut order) = self.after(operands);
+        if kind.interactive() {
             (level, order) = (level + 1, 0);
         }
-        let parameter = match node.kind {
-            Kind::Rewire | Kind::Trunc => args[1],
-            Kind::InputArith | Kind::InputBool => args[0] & 1,
-            Kind::Reduce | Kind::ExtendSigned | Kind::ExtendUnsigned => self.graph.width(args[0]),
-            Kind::Msb | Kind::LessSigned | Kind::LessUnsigned | Kind::Equal => self.graph.width(args[0]),
+        let parameter = match kind {
+            Kind::Rewire | Kind::Trunc => node.param,
+            Kind::InputArith | Kind::InputBool => node.args[0].start.into(),
+            Kind::SumAll | Kind::XorAll => operands[0].len.into(),
+            Kind::Reduce
+            | Kind::ExtendSigned
+            | Kind::ExtendUnsigned
+            | Kind::Msb
+            | Kind::LessSigned
+            | Kind::LessUnsigned
+            | Kind::Equal => self.graph.width(operands[0]).into(),
             _ => 0,
         };
-        self.insert(id, Key { level, order, kind: node.kind, width: u32::from(node.width), parameter });
+        let terms = super::graph::count(operands.len());
+        self.insert(id, Key { level, order, kind, width: u32::from(node.width), parameter, terms });
+        let group = self.recent[kind as usize % RECENT].expect("the batch was just used").1;
+        let group = &mut self.plan.groups[group];
+        group.ids.push(id);
+        group.len += node.len as usize;
+        group.operands.extend_from_slice(operands);
+        if kind == Kind::Add {
+            group.by.extend_from_slice(by);
+        }
     }
 
-    /// The earliest place of a local operation on `args`.
-    fn after(&self, args: impl Iterator<Item = Id>) -> (u32, u32) {
-        let latest = args.map(|a| {
-            let mark = &self.scratch.marks[a as usize];
-            (mark.level, mark.order)
-        });
-        let (level, order) = latest.max().unwrap_or((0, 0));
-        (level, order + 1)
+    /// The earliest place of a local operation on `operands`.
+    fn after(&self, operands: &[View]) -> (u32, u32) {
+        let mut latest = (0, 0);
+        for &x in operands {
+            self.graph.resolve(x, &mut |part| {
+                let mark = self.mark_of(part);
+                latest = latest.max((mark.level, mark.order));
+            });
+        }
+        (latest.0, latest.1 + 1)
     }
 
     fn insert(&mut self, id: Id, key: Key) {
+        if id as usize >= self.scratch.marks.len() {
+            self.scratch.marks.resize(self.graph.nodes(), Mark::default());
+        }
         let mark = &mut self.scratch.marks[id as usize];
         (mark.level, mark.order) = (key.level, key.order);
         let recent = &mut self.recent[key.kind as usize % RECENT];
@@ -294,22 +350,18 @@ impl Planner<'_> {
             _ => {
                 let groups = &mut self.plan.groups;
                 *self.batches.entry(key).or_insert_with(|| {
-                    groups.push(Group { key, ids: Vec::new(), starts: Vec::new() });
+                    groups.push(Group {
+                        key,
+                        ids: Vec::new(),
+                        len: 0,
+                        operands: Vec::new(),
+                        by: Vec::new(),
+                    });
                     groups.len() - 1
                 })
             }
         };
         *recent = Some((key, group));
-        self.plan.groups[group].ids.push(id);
-    }
-}
-
-/// The associative operations: linear combinations, and products of each kind.
-fn chain(kind: Kind) -> Option<Kind> {
-    match kind {
-        Kind::Add | Kind::Sub | Kind::Scale => Some(Kind::Add),
-        Kind::Xor | Kind::Mul | Kind::And | Kind::Or | Kind::AddBool => Some(kind),
-        _ => None,
     }
 }
 

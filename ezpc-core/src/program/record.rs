@@ -1,7 +1,8 @@
 //! Recording: folds public values, chooses the domain, and writes what remains into the graph.
 
-use super::graph::{Domain, Graph, Kind, ZERO};
-use super::shared::Id;
+use super::graph::{Graph, ZERO};
+use super::kind::{Domain, Kind};
+use super::view::View;
 use crate::ring::Width;
 
 /// Where an operation that can be done in both domains is to be done.
@@ -22,103 +23,144 @@ impl Graph {
     // ---- domains -----------------------------------------------------------------------------------------
 
     /// The value as arithmetic shares; converted at most once.
-    pub(super) fn arith(&mut self, x: Id) -> Id {
-        let width = self.width(x);
-        let kind = self.kind(x);
-        if kind == Kind::Const || kind.domain() == Domain::Arith {
-            return x;
-        }
-        if let Some(twin) = self.twin(x, Domain::Arith)
-            && self.width(twin) == width
-        {
-            return twin;
-        }
-        let twin = match kind {
-            Kind::Input => {
-                let args = self.node(x).args;
-                self.push(Kind::InputArith, width, args)
-            }
-            Kind::Pick => {
-                let [c, t, f] = self.node(x).args;
-                let (t, f) = (self.value(t), self.value(f));
-                let bit = self.bit_as_arith(c, width);
-                let scaled = self.scale(bit, t.wrapping_sub(f));
-                let offset = self.constant(width, f);
-                let sum = self.add(scaled, offset);
-                if sum == bit {
-                    // The bit owns this version already.
-                    return bit;
-                }
-                sum
-            }
-            _ if width == 1 => self.push(Kind::BitToArith, 1, [x, 0, 0]),
-            _ => self.push(Kind::B2a, width, [x, 0, 0]),
-        };
-        self.set_twin(x, twin);
-        twin
+    pub(super) fn arith(&mut self, x: View) -> View {
+        self.convert(x, Domain::Arith)
     }
 
     /// The value as Boolean shares; converted at most once.
-    pub(super) fn boolean(&mut self, x: Id) -> Id {
-        let width = self.width(x);
+    pub(super) fn boolean(&mut self, x: View) -> View {
+        self.convert(x, Domain::Bool)
+    }
+
+    fn convert(&mut self, x: View, domain: Domain) -> View {
         let kind = self.kind(x);
-        if kind == Kind::Const || kind.domain() == Domain::Bool {
+        if matches!(kind, Kind::Const | Kind::Table) || kind.domain() == domain {
             return x;
         }
-        if let Some(twin) = self.twin(x, Domain::Bool)
-            && self.width(twin) == width
-        {
+        if x.len > 1 && x.is_one() {
+            return self.convert(x.first(), domain).spread(x.len);
+        }
+        if kind.gathers() {
+            return self.convert_parts(x, domain);
+        }
+        if let Some(twin) = self.twin(x, domain) {
             return twin;
         }
         let twin = match kind {
             Kind::Input => {
-                let args = self.node(x).args;
-                self.push(Kind::InputBool, width, args)
+                let to = if domain == Domain::Arith { Kind::InputArith } else { Kind::InputBool };
+                let shared = self.share_input(x.node, to);
+                self.set_twin(View::whole(x.node, shared.len), shared);
+                return View { node: shared.node, ..x };
             }
             Kind::Pick => {
-                let [c, t, f] = self.node(x).args;
-                let (t, f) = (self.value(t), self.value(f));
-                let c = self.boolean(c);
-                let pattern: Vec<i8> =
-                    (0..width).map(|i| if (t ^ f) >> i & 1 == 1 { 0 } else { ZERO }).collect();
-                let spread = self.rewire(c, &pattern);
-                let offset = self.constant(width, f);
-                let word = self.xor(spread, offset);
-                if word == c {
-                    return c;
+                let picked = self.picked(x, domain);
+                let c = self.node(x.node).args[0].compose(x);
+                if picked == c || self.has_twin(c, domain) && self.twin(c, domain) == Some(picked) {
+                    // The bit owns this version already.
+                    return picked;
                 }
-                word
+                picked
             }
-            _ => self.push(Kind::A2b, width, [x, 0, 0]),
+            _ => match self.missing(x, domain) {
+                Some(missing) if !missing.is_empty() => {
+                    let rest = self.from_slots(missing.into_iter().map(|i| x.at(i)));
+                    let converted = self.convert_now(rest, domain);
+                    self.set_twin(rest, converted);
+                    return self.twin(x, domain).unwrap_or_else(|| self.convert_now(x, domain));
+                }
+                _ => self.convert_now(x, domain),
+            },
         };
         self.set_twin(x, twin);
         twin
     }
 
-    /// A bit as 0 and 1 in the ring of `width` bits.
-    fn bit_as_arith(&mut self, c: Id, width: u32) -> Id {
+    /// Converts the parts of a gathered view: those without a version in `domain` together.
+    fn convert_parts(&mut self, x: View, domain: Domain) -> View {
+        let mut parts = Vec::new();
+        self.resolve(x, &mut |part| parts.push(part));
+        let mut rest = Vec::new();
+        for part in &mut parts {
+            let kind = self.kind(*part);
+            if matches!(kind, Kind::Input | Kind::Pick) || kind.domain() == domain {
+                *part = self.convert(*part, domain);
+            } else if let Some(twin) = self.twin(*part, domain) {
+                *part = twin;
+            } else if !matches!(kind, Kind::Const | Kind::Table) {
+                rest.push(*part);
+            }
+        }
+        if !rest.is_empty() {
+            let all = self.gather(rest.iter().copied());
+            let converted = self.convert_now(all, domain);
+            self.set_twin(all, converted);
+            let mut from = 0;
+            let mut rest = rest.into_iter().peekable();
+            for part in &mut parts {
+                if rest.next_if_eq(part).is_some() {
+                    *part = converted.slice(from, part.len);
+                    from += part.len;
+                }
+            }
+        }
+        self.gather(parts)
+    }
+
+    fn convert_now(&mut self, x: View, domain: Domain) -> View {
+        let width = self.width(x);
+        let kind = match domain {
+            Domain::Arith if width == 1 => Kind::BitToArith,
+            Domain::Arith => Kind::B2a,
+            _ => Kind::A2b,
+        };
+        self.push(kind, width, &[x], 0)
+    }
+
+    /// The choice between public values in a domain.
+    fn picked(&mut self, x: View, domain: Domain) -> View {
+        let width = self.width(x);
+        let (c, t, f) = self.choice(x);
+        let offset = self.constant(width, f);
+        if domain == Domain::Arith {
+            let bit = self.bit_as_arith(c, width);
+            let scaled = self.scale(bit, t.wrapping_sub(f));
+            return self.add(scaled, offset);
+        }
         let c = self.boolean(c);
-        if let Some(twin) = self.twin(c, Domain::Arith)
-            && self.width(twin) == width
-        {
+        let pattern: Vec<i8> = (0..width).map(|i| if (t ^ f) >> i & 1 == 1 { 0 } else { ZERO }).collect();
+        let spread = self.rewire(c, &pattern);
+        self.xor(spread, offset)
+    }
+
+    /// The condition and the public branches of a pick.
+    fn choice(&self, x: View) -> (View, u64, u64) {
+        let [c, t, f] = self.node(x.node).args;
+        (c.compose(x), self.value(t), self.value(f))
+    }
+
+    /// A bit as 0 and 1 in the ring of `width` bits.
+    fn bit_as_arith(&mut self, c: View, width: u32) -> View {
+        let c = self.boolean(c);
+        if let Some(twin) = self.twin_of_width(c, Domain::Arith, width) {
             return twin;
         }
-        let twin = self.push(Kind::BitToArith, width, [c, 0, 0]);
+        let twin = self.push(Kind::BitToArith, width, &[c], 0);
         self.set_twin(c, twin);
         twin
     }
 
     /// Whether the value has a version on arithmetic shares or costs little to get there.
-    pub(super) fn is_arith(&self, x: Id) -> bool {
-        self.kind(x).domain() == Domain::Arith || self.twin(x, Domain::Arith).is_some()
+    pub(super) fn is_arith(&self, x: View) -> bool {
+        self.kind(x).domain() == Domain::Arith || self.has_twin(x, Domain::Arith)
     }
 
-    pub(super) fn is_bool(&self, x: Id) -> bool {
+    pub(super) fn is_bool(&self, x: View) -> bool {
         self.kind(x).domain() == Domain::Bool
     }
 
     /// The domain of an operation on `x` and `y`.
-    pub(super) fn on_arith(&self, label: Label, x: Id, y: Id) -> bool {
+    pub(super) fn on_arith(&self, label: Label, x: View, y: View) -> bool {
         match label {
             Label::Arith => true,
             Label::Bool => false,
@@ -132,21 +174,21 @@ impl Graph {
     }
 
     /// Whether neither value is on arithmetic shares.
-    pub(super) fn prefers_bool(&self, x: Id, y: Id) -> bool {
+    pub(super) fn prefers_bool(&self, x: View, y: View) -> bool {
         !self.on_arith(Label::PreferBool, x, y)
     }
 
-    fn value(&self, id: Id) -> u64 {
+    fn value(&self, id: View) -> u64 {
         self.constant_value(id).expect("the branches of a pick are public")
     }
 
-    pub(super) fn mask(&self, x: Id) -> u64 {
+    pub(super) fn mask(&self, x: View) -> u64 {
         Width::new(self.width(x)).mask()
     }
 
     // ---- sums and products -------------------------------------------------------------------------------
 
-    pub(super) fn sum(&mut self, label: Label, x: Id, y: Id) -> Id {
+    pub(super) fn sum(&mut self, label: Label, x: View, y: View) -> View {
         if self.on_arith(label, x, y) {
             let (x, y) = (self.arith(x), self.arith(y));
             self.add(x, y)
@@ -156,7 +198,7 @@ impl Graph {
         }
     }
 
-    pub(super) fn difference(&mut self, label: Label, x: Id, y: Id) -> Id {
+    pub(super) fn difference(&mut self, label: Label, x: View, y: View) -> View {
         if self.on_arith(label, x, y) {
             let (x, y) = (self.arith(x), self.arith(y));
             self.sub(x, y)
@@ -166,18 +208,16 @@ impl Graph {
         }
     }
 
-    pub(super) fn product(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn product(&mut self, x: View, y: View) -> View {
         let width = self.width(x);
         for (pick, other) in [(x, y), (y, x)] {
             // A bit times a value needs no conversion of the bit.
             if self.kind(pick) == Kind::Pick
                 && self.kind(other) != Kind::Const
-                && let [c, t, f] = self.node(pick).args
-                && self.value(f) == 0
+                && let (c, by, 0) = self.choice(pick)
             {
-                let by = self.value(t);
                 let (c, other) = (self.boolean(c), self.arith(other));
-                let selected = self.push(Kind::Select, width, [c, other, 0]);
+                let selected = self.push(Kind::Select, width, &[c, other], 0);
                 return self.scale(selected, by);
             }
         }
@@ -186,55 +226,56 @@ impl Graph {
             (Some(a), Some(b)) => self.constant(width, a.wrapping_mul(b)),
             (Some(a), None) => self.scale(y, a),
             (None, Some(b)) => self.scale(x, b),
-            (None, None) => self.push(Kind::Mul, width, [x, y, 0]),
+            (None, None) if self.kind(y) == Kind::Table => self.push(Kind::ScaleTable, width, &[x, y], 0),
+            (None, None) if self.kind(x) == Kind::Table => self.push(Kind::ScaleTable, width, &[y, x], 0),
+            (None, None) => self.push(Kind::Mul, width, &[x, y], 0),
         }
     }
 
-    pub(super) fn add(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn add(&mut self, x: View, y: View) -> View {
         let width = self.width(x);
         match (self.constant_value(x), self.constant_value(y)) {
             (Some(a), Some(b)) => self.constant(width, a.wrapping_add(b)),
             (Some(0), None) => y,
             (None, Some(0)) => x,
-            _ => self.push(Kind::Add, width, [x, y, 0]),
+            _ => self.push(Kind::Add, width, &[x, y], 0),
         }
     }
 
-    pub(super) fn sub(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn sub(&mut self, x: View, y: View) -> View {
         let width = self.width(x);
         match (self.constant_value(x), self.constant_value(y)) {
             (Some(a), Some(b)) => self.constant(width, a.wrapping_sub(b)),
             (None, Some(0)) => x,
             (Some(0), None) => self.scale(y, u64::MAX),
-            _ => self.push(Kind::Sub, width, [x, y, 0]),
+            _ => self.push(Kind::Sub, width, &[x, y], 0),
         }
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "two halves of a word")]
-    pub(super) fn scale(&mut self, x: Id, by: u64) -> Id {
+    pub(super) fn scale(&mut self, x: View, by: u64) -> View {
         let width = self.width(x);
         let by = by & self.mask(x);
         match (self.constant_value(x), by) {
             (Some(a), _) => self.constant(width, a.wrapping_mul(by)),
             (None, 0) => self.constant(width, 0),
             (None, 1) => x,
-            (None, _) => self.push(Kind::Scale, width, [x, by as u32, (by >> 32) as u32]),
+            (None, _) => self.push(Kind::Scale, width, &[x], by),
         }
     }
 
-    pub(super) fn add_bool(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn add_bool(&mut self, x: View, y: View) -> View {
         let width = self.width(x);
         match (self.constant_value(x), self.constant_value(y)) {
             (Some(a), Some(b)) => self.constant(width, a.wrapping_add(b)),
             (Some(0), None) => y,
             (None, Some(0)) => x,
             _ if width == 1 => self.xor(x, y),
-            _ => self.push(Kind::AddBool, width, [x, y, 0]),
+            _ => self.push(Kind::AddBool, width, &[x, y], 0),
         }
     }
 
     /// x - y = ~(~x + y).
-    pub(super) fn sub_bool(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn sub_bool(&mut self, x: View, y: View) -> View {
         if self.constant_value(y) == Some(0) {
             return x;
         }
@@ -245,37 +286,38 @@ impl Graph {
 
     // ---- Boolean words -----------------------------------------------------------------------------------
 
-    pub(super) fn xor(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn xor(&mut self, x: View, y: View) -> View {
         let width = self.width(x);
         match (self.constant_value(x), self.constant_value(y)) {
             (Some(a), Some(b)) => self.constant(width, a ^ b),
             (Some(0), None) => y,
             (None, Some(0)) => x,
             _ if x == y => self.constant(width, 0),
-            _ => self.push(Kind::Xor, width, [x, y, 0]),
+            _ => self.push(Kind::Xor, width, &[x, y], 0),
         }
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "two halves of a word")]
-    pub(super) fn and(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn and(&mut self, x: View, y: View) -> View {
         let width = self.width(x);
-        let masked = |graph: &mut Self, x: Id, by: u64| match by {
+        let masked = |graph: &mut Self, x: View, by: u64| match by {
             0 => graph.constant(width, 0),
             by if by == graph.mask(x) => x,
-            by => graph.push(Kind::AndConst, width, [x, by as u32, (by >> 32) as u32]),
+            by => graph.push(Kind::AndConst, width, &[x], by),
         };
         match (self.constant_value(x), self.constant_value(y)) {
             (Some(a), Some(b)) => self.constant(width, a & b),
             (Some(a), None) => masked(self, y, a),
             (None, Some(b)) => masked(self, x, b),
             _ if x == y => x,
-            _ => self.push(Kind::And, width, [x, y, 0]),
+            _ if self.kind(y) == Kind::Table => self.push(Kind::AndTable, width, &[x, y], 0),
+            _ if self.kind(x) == Kind::Table => self.push(Kind::AndTable, width, &[y, x], 0),
+            _ => self.push(Kind::And, width, &[x, y], 0),
         }
     }
 
-    pub(super) fn or(&mut self, x: Id, y: Id) -> Id {
+    pub(super) fn or(&mut self, x: View, y: View) -> View {
         let width = self.width(x);
-        let with = |graph: &mut Self, x: Id, value: u64| {
+        let with = |graph: &mut Self, x: View, value: u64| {
             let keep = graph.constant(width, !value);
             let kept = graph.and(x, keep);
             let value = graph.constant(width, value);
@@ -286,19 +328,19 @@ impl Graph {
             (Some(a), None) => with(self, y, a),
             (None, Some(b)) => with(self, x, b),
             _ if x == y => x,
-            _ => self.push(Kind::Or, width, [x, y, 0]),
+            _ => self.push(Kind::Or, width, &[x, y], 0),
         }
     }
 
     /// The complement of every bit of a Boolean word.
-    pub(super) fn invert(&mut self, x: Id) -> Id {
+    pub(super) fn invert(&mut self, x: View) -> View {
         let ones = self.constant(self.width(x), u64::MAX);
         self.xor(x, ones)
     }
 
     /// `~x`: on arithmetic shares -1 - x.
-    pub(super) fn complement(&mut self, x: Id) -> Id {
-        if self.kind(x).domain() == Domain::Arith && self.twin(x, Domain::Bool).is_none() {
+    pub(super) fn complement(&mut self, x: View) -> View {
+        if self.kind(x).domain() == Domain::Arith && !self.has_twin(x, Domain::Bool) {
             let ones = self.constant(self.width(x), u64::MAX);
             return self.sub(ones, x);
         }
@@ -307,7 +349,7 @@ impl Graph {
     }
 
     /// Plane `i` of the result is plane `pattern[i]` of `x`, or zeros.
-    pub(super) fn rewire(&mut self, x: Id, pattern: &[i8]) -> Id {
+    pub(super) fn rewire(&mut self, x: View, pattern: &[i8]) -> View {
         let width = u32::try_from(pattern.len()).expect("at most 64 planes");
         if let Some(value) = self.constant_value(x) {
             let bit = |p: i8| u32::try_from(p).map_or(0, |p| value >> p & 1);
@@ -321,17 +363,17 @@ impl Graph {
             return x;
         }
         let pattern = self.intern(pattern);
-        self.push(Kind::Rewire, width, [x, pattern, 0])
+        self.push(Kind::Rewire, width, &[x], pattern)
     }
 
     /// One bit of a Boolean word.
-    pub(super) fn bit(&mut self, x: Id, i: u32) -> Id {
+    pub(super) fn bit(&mut self, x: View, i: u32) -> View {
         self.rewire(x, &[plane(i)])
     }
 
     // ---- shifts by public amounts, below the width --------------------------------------------------------
 
-    pub(super) fn shift_left(&mut self, x: Id, by: u32) -> Id {
+    pub(super) fn shift_left(&mut self, x: View, by: u32) -> View {
         if self.kind(x).domain() == Domain::Arith {
             return self.scale(x, 1 << by);
         }
@@ -344,7 +386,7 @@ impl Graph {
         self.rewire(x, &pattern)
     }
 
-    pub(super) fn shift_right(&mut self, x: Id, by: u32, arithmetic: bool) -> Id {
+    pub(super) fn shift_right(&mut self, x: View, by: u32, arithmetic: bool) -> View {
         let width = self.width(x);
         if by == 0 {
             return x;
@@ -357,7 +399,7 @@ impl Graph {
     }
 
     /// The floor of a signed value divided by 2^`by`, on the shares it is on.
-    pub(super) fn truncate(&mut self, x: Id, by: u32) -> Id {
+    pub(super) fn truncate(&mut self, x: View, by: u32) -> View {
         let width = self.width(x);
         if by == 0 {
             return x;
@@ -369,12 +411,12 @@ impl Graph {
             return self.shift_right(x, by, true);
         }
         let x = self.arith(x);
-        self.push(Kind::Trunc, width, [x, by, 0])
+        self.push(Kind::Trunc, width, &[x], u64::from(by))
     }
 
-    fn map_pick(&mut self, x: Id, width: u32, f: impl Fn(u64) -> u64) -> Id {
-        let [c, t, e] = self.node(x).args;
-        let (t, e) = (f(self.value(t)), f(self.value(e)));
+    fn map_pick(&mut self, x: View, width: u32, f: impl Fn(u64) -> u64) -> View {
+        let (c, t, e) = self.choice(x);
+        let (t, e) = (f(t), f(e));
         let (t, e) = (self.constant(width, t), self.constant(width, e));
         self.pick(width, c, t, e)
     }
@@ -382,7 +424,7 @@ impl Graph {
     // ---- widths ------------------------------------------------------------------------------------------
 
     /// The value in the ring of `width` bits: reduced, or extended as a `signed` or unsigned number.
-    pub(super) fn resize(&mut self, x: Id, width: u32, signed: bool) -> Id {
+    pub(super) fn resize(&mut self, x: View, width: u32, signed: bool) -> View {
         let from = self.width(x);
         if from == width {
             return x;
@@ -405,9 +447,9 @@ impl Graph {
         }
         let x = self.arith(x);
         if width < from {
-            return self.push(Kind::Reduce, width, [x, 0, 0]);
+            return self.push(Kind::Reduce, width, &[x], 0);
         }
-        self.push(if signed { Kind::ExtendSigned } else { Kind::ExtendUnsigned }, width, [x, 0, 0])
+        self.push(if signed { Kind::ExtendSigned } else { Kind::ExtendUnsigned }, width, &[x], 0)
     }
 }
 

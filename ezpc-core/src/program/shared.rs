@@ -1,14 +1,12 @@
 //! Handles of secret values.
 
+use super::view::{Id, View};
 use core::cell::RefCell;
 use core::fmt;
 use core::marker::PhantomData;
 use std::rc::Rc;
 
-/// The slot of a value in the graph.
-pub(super) type Id = u32;
-
-/// How many handles each slot has. Slots without handles are collected when the graph is next executed.
+/// How many handles each node has. Nodes without handles are collected when the graph is next executed.
 #[derive(Default)]
 pub(super) struct Counts {
     refs: RefCell<Vec<u32>>,
@@ -25,24 +23,34 @@ impl Counts {
     }
 
     pub(super) fn retain(&self, id: Id) {
-        self.refs.borrow_mut()[id as usize] += 1;
+        self.retain_many(id, 1);
+    }
+
+    pub(super) fn retain_many(&self, id: Id, handles: u32) {
+        let mut refs = self.refs.borrow_mut();
+        let count = &mut refs[id as usize];
+        *count = count.checked_add(handles).expect("a value has fewer than 2^32 handles");
     }
 
     pub(super) fn release(&self, id: Id) {
+        self.release_many(id, 1);
+    }
+
+    pub(super) fn release_many(&self, id: Id, handles: u32) {
         let mut refs = self.refs.borrow_mut();
         let count = &mut refs[id as usize];
-        *count -= 1;
+        *count -= handles;
         if *count == 0 {
             self.zeros.borrow_mut().push(id);
         }
     }
 
-    /// The slots whose last handle went since the last call.
+    /// The nodes whose last handle went since the last call.
     pub(super) fn take_zeros(&self) -> Vec<Id> {
         core::mem::take(&mut *self.zeros.borrow_mut())
     }
 
-    /// Slots to be looked at again next time.
+    /// Nodes to be looked at again next time.
     pub(super) fn put_back(&self, ids: Vec<Id>) {
         self.zeros.borrow_mut().extend(ids);
     }
@@ -51,32 +59,37 @@ impl Counts {
 /// A secret value of type `T`: a handle into the program that computes it.
 ///
 /// How the value is shared between the parties is the program's business; it changes as operations need it.
+/// Inside of a loop that runs as vectors it stands for one value per iteration.
 pub struct Shared<T> {
-    id: Id,
+    view: View,
     counts: Rc<Counts>,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(id: Id, counts: &Rc<Counts>) -> Self {
-        counts.retain(id);
-        Self { id, counts: Rc::clone(counts), kind: PhantomData }
+    pub(super) fn new(view: View, counts: &Rc<Counts>) -> Self {
+        counts.retain(view.node);
+        Self { view, counts: Rc::clone(counts), kind: PhantomData }
     }
 
-    pub(super) fn id(&self) -> Id {
-        self.id
+    pub(super) fn view(&self) -> View {
+        self.view
+    }
+
+    pub(super) fn counts(&self) -> &Rc<Counts> {
+        &self.counts
     }
 }
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        Self::new(self.id, &self.counts)
+        Self::new(self.view, &self.counts)
     }
 }
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        self.counts.release(self.id);
+        self.counts.release(self.view.node);
     }
 }
 
