@@ -212,6 +212,11 @@ impl<'p, P: Protocol> Program<'p, P> {
         self.engine.borrow().store.levels()
     }
 
+    /// Says where in the program's text what follows is.
+    pub fn at(&self, site: &'static Site) {
+        self.graph.borrow_mut().site = Some(site);
+    }
+
     /// Attributes what follows to the named scope in the statistics.
     pub fn scope(&self, name: &str) {
         self.engine.borrow_mut().protocol.scope(name);

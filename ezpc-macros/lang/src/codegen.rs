@@ -2,6 +2,7 @@
 
 mod expr;
 mod io;
+mod lanes;
 mod stmt;
 
 use crate::diag::Place;
@@ -52,6 +53,8 @@ struct Codegen<'a> {
 /// What is known while one function is generated.
 struct Scope<'a> {
     function: &'a Function,
+    /// Inside of a loop that runs as vectors.
+    lanes: Option<lanes::Scope<'a>>,
 }
 
 impl Codegen<'_> {
@@ -98,7 +101,7 @@ impl Codegen<'_> {
     }
 
     fn body(&self, function: &Function) -> TokenStream {
-        let scope = Scope { function };
+        let scope = Scope { function, lanes: None };
         let k = &self.k;
         let mut own = TokenStream::new();
         for (var, sizes) in function.vars[..function.params].iter().zip(&function.param_sizes) {

@@ -130,6 +130,28 @@ pub enum Stmt {
     Output(Expr, usize),
     /// A scope.
     Block(Vec<Self>),
+    /// A loop whose iterations run as vectors.
+    Lanes(Lanes),
+    /// Within such a loop: a variable or an element outside is combined with a value of each iteration, in any order;
+    /// `Some` when the program says where.
+    Accumulate(VarId, Vec<Expr>, BinaryOp, Option<Label>, Expr),
+}
+
+/// An innermost loop whose iterations are independent.
+#[derive(Clone, Debug)]
+pub struct Lanes {
+    /// The loop variable.
+    pub var: VarId,
+    /// Its first value.
+    pub from: Expr,
+    /// The bound it stays below.
+    pub to: Expr,
+    /// The statements of an iteration.
+    pub body: Vec<Stmt>,
+    /// Array parameters that have to be different arrays; where they are not, the loop runs in order.
+    pub apart: Vec<(VarId, VarId)>,
+    /// The loop variable, and the public variables of the body that depend on it.
+    pub varying: std::collections::HashSet<VarId>,
 }
 
 /// What a call calls.
@@ -186,6 +208,47 @@ pub enum ExprKind {
     Convert(Box<Expr>),
     /// A secret value made public.
     Reveal(Box<Expr>),
+}
+
+impl Expr {
+    /// Whether it or a part of it satisfies `test`.
+    #[must_use]
+    pub fn any(&self, test: &dyn Fn(&Self) -> bool) -> bool {
+        let all = |list: &[Self]| list.iter().any(|e| e.any(test));
+        test(self)
+            || match &self.kind {
+                ExprKind::Int { .. } | ExprKind::Bool(_) | ExprKind::Float(_) | ExprKind::Var(_) => false,
+                ExprKind::Index(_, list) | ExprKind::Call(_, list) => all(list),
+                ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(x) => x.any(test),
+                ExprKind::Oblivious(x, y) | ExprKind::Binary(_, _, x, y) => x.any(test) || y.any(test),
+                ExprKind::Mux(_, c, t, e) => c.any(test) || t.any(test) || e.any(test),
+            }
+    }
+
+    /// Whether it names one of `vars`.
+    #[must_use]
+    pub fn depends_on(&self, vars: &std::collections::HashSet<VarId>) -> bool {
+        self.any(&|e| matches!(&e.kind, ExprKind::Var(v) | ExprKind::Index(v, _) if vars.contains(v)))
+    }
+
+    /// Whether both are the same public expression, word for word.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        let all = |a: &[Self], b: &[Self]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b));
+        self.ty == other.ty
+            && match (&self.kind, &other.kind) {
+                (ExprKind::Int { value: a, .. }, ExprKind::Int { value: b, .. }) => a == b,
+                (ExprKind::Bool(a), ExprKind::Bool(b)) => a == b,
+                (ExprKind::Var(a), ExprKind::Var(b)) => a == b,
+                (ExprKind::Index(a, i), ExprKind::Index(b, j)) => a == b && all(i, j),
+                (ExprKind::Unary(op, a), ExprKind::Unary(with, b)) => op == with && a.same(b),
+                (ExprKind::Convert(a), ExprKind::Convert(b)) => a.same(b),
+                (ExprKind::Binary(op, _, a, b), ExprKind::Binary(with, _, c, d)) => {
+                    op == with && a.same(c) && b.same(d)
+                }
+                _ => false,
+            }
+    }
 }
 
 impl Ty {

@@ -1,11 +1,23 @@
-//! Optimisation: public constants are folded, conversions that follow each other joined.
+//! Optimisation: public constants are folded, conversions that follow each other joined, loops made vectors.
+
+mod lanes;
 
 use crate::ir::{Expr, ExprKind, Program, Stmt, Ty};
 use crate::sema::wrap;
 use crate::syntax::ast::{Base, BinaryOp, UnaryOp};
 
-/// Folds every expression of a program.
+/// The passes with their names, in order.
+pub const PASSES: [(&str, fn(&mut Program)); 2] = [("fold", fold_all), ("lanes", lanes::vectorise)];
+
+/// Runs every pass.
 pub fn optimise(program: &mut Program) {
+    for (_, pass) in PASSES {
+        pass(program);
+    }
+}
+
+/// Folds every expression of a program.
+fn fold_all(program: &mut Program) {
     for function in &mut program.functions {
         function.param_sizes.iter_mut().flatten().for_each(fold_in_place);
         stmts(&mut function.body);
@@ -43,6 +55,15 @@ fn stmts(all: &mut [Stmt]) {
             Stmt::Input(_, sizes, _) => sizes.iter_mut().for_each(fold_in_place),
             Stmt::Output(value, _) => fold_in_place(value),
             Stmt::Block(body) => stmts(body),
+            Stmt::Lanes(lanes) => {
+                fold_in_place(&mut lanes.from);
+                fold_in_place(&mut lanes.to);
+                stmts(&mut lanes.body);
+            }
+            Stmt::Accumulate(_, index, _, _, value) => {
+                index.iter_mut().for_each(fold_in_place);
+                fold_in_place(value);
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ impl Codegen<'_> {
                     quote!(::core::clone::Clone::clone(&#name))
                 }
             }
+            ExprKind::Index(var, index) if self.varies(scope, expr) && !expr.ty.public() => {
+                self.load(scope, *var, index, expr)
+            }
             ExprKind::Index(var, index) => {
                 let name = self.var(scope, *var);
                 let count = index.len();
@@ -65,6 +68,9 @@ impl Codegen<'_> {
             ExprKind::Call(callee, args) => {
                 let call = self.call(scope, *callee, args, expr.span);
                 quote_spanned!(span=> #call?)
+            }
+            ExprKind::Convert(x) if x.ty.public() && !expr.ty.public() && self.varies(scope, x) => {
+                self.table(scope, x, expr)
             }
             ExprKind::Convert(x) => self.convert(scope, x, expr),
             ExprKind::Reveal(x) => {
@@ -189,6 +195,20 @@ impl Codegen<'_> {
         }
         let label = self.label(label, x.ty.label);
         let (x, y) = (self.reference(scope, x), self.reference(scope, y));
+        self.operation(op, &label, &x, &y, expr)
+    }
+
+    /// An operation on two secret values; shifts are not among them.
+    pub(super) fn operation(
+        &self,
+        op: BinaryOp,
+        label: &TokenStream,
+        x: &TokenStream,
+        y: &TokenStream,
+        at: &Expr,
+    ) -> TokenStream {
+        let program = program_ident();
+        let span = at.span.token();
         let method = format_ident!(
             "{}",
             match op {
@@ -244,7 +264,7 @@ impl Codegen<'_> {
         }
     }
 
-    fn convert(&self, scope: &Scope<'_>, x: &Expr, expr: &Expr) -> TokenStream {
+    pub(super) fn convert(&self, scope: &Scope<'_>, x: &Expr, expr: &Expr) -> TokenStream {
         let span = expr.span.token();
         let program = program_ident();
         let (from, to) = (scalar_type(x.ty.base), scalar_type(expr.ty.base));

@@ -3,18 +3,55 @@
 use super::{Codegen, Scope, hidden, ident, io_ident, program_ident, scalar_type};
 use crate::ir::{Expr, ExprKind, Stmt, Ty};
 use crate::syntax::ast::{Base, Role};
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
 impl Codegen<'_> {
     pub(super) fn stmts(&self, scope: &Scope<'_>, stmts: &[Stmt]) -> TokenStream {
-        stmts.iter().map(|stmt| self.stmt(scope, stmt)).collect()
+        stmts
+            .iter()
+            .map(|stmt| {
+                let site = self.site(scope, stmt);
+                let stmt = self.stmt(scope, stmt);
+                quote!(#site #stmt)
+            })
+            .collect()
+    }
+
+    /// Tells the program where in the text it is, before statements that compute on secret values.
+    fn site(&self, scope: &Scope<'_>, stmt: &Stmt) -> TokenStream {
+        let k = &self.k;
+        let program = program_ident();
+        let secret = |e: &&Expr| e.any(&|e| !e.ty.public());
+        let expr = match stmt {
+            Stmt::Declare(_, _, Some(value))
+            | Stmt::Assign(_, _, value)
+            | Stmt::AssignOblivious(_, _, value)
+            | Stmt::Accumulate(.., value)
+            | Stmt::Return(Some(value))
+            | Stmt::Output(value, _) => Some(value),
+            Stmt::If(guard, ..) | Stmt::While(guard, _) => Some(guard),
+            _ => None,
+        };
+        let Some(expr) = expr.filter(secret) else { return TokenStream::new() };
+        let function = &scope.function.name;
+        let line = Literal::usize_unsuffixed(expr.span.position().0);
+        quote!(#program.at(&#k::Site { function: #function, line: #line });)
     }
 
     fn stmt(&self, scope: &Scope<'_>, stmt: &Stmt) -> TokenStream {
         let k = &self.k;
         let program = program_ident();
         match stmt {
+            Stmt::Declare(var, _, Some(value)) if scope.lanes.is_some() && value.ty.public() => {
+                self.remember(scope, *var, value);
+                if self.varies(scope, value) {
+                    return TokenStream::new();
+                }
+                let (name, ty) = (self.var(scope, *var), self.value_type(scope.function.vars[*var].ty));
+                let value = self.value(scope, value);
+                quote!(let #name: #ty = #value;)
+            }
             Stmt::Declare(var, sizes, value) => {
                 let ty = scope.function.vars[*var].ty;
                 let (name, rust) = (self.var(scope, *var), self.value_type(ty));
@@ -31,6 +68,9 @@ impl Codegen<'_> {
                 let rhs = self.value(scope, value);
                 if index.is_empty() {
                     return quote!(#name = #rhs;);
+                }
+                if index.iter().any(|i| self.varies(scope, i)) {
+                    return self.store(scope, *var, index, value);
                 }
                 let index = self.index(scope, index);
                 let set = self.checked(value, quote!(#name.set(#index, #rhs)));
@@ -70,7 +110,7 @@ impl Codegen<'_> {
             }
             Stmt::If(guard, then, otherwise) => {
                 let guard = self.value(scope, guard);
-                let (then, otherwise) = (self.stmts(scope, then), self.stmts(scope, otherwise));
+                let (then, otherwise) = (self.scoped(scope, then), self.scoped(scope, otherwise));
                 quote!(if #guard { #then } else { #otherwise })
             }
             Stmt::Return(value) => {
@@ -80,8 +120,12 @@ impl Codegen<'_> {
             Stmt::Input(var, sizes, field) => self.input(scope, *var, sizes, *field),
             Stmt::Output(value, field) => self.output(scope, value, *field),
             Stmt::Block(body) => {
-                let body = self.stmts(scope, body);
+                let body = self.scoped(scope, body);
                 quote!({ #body })
+            }
+            Stmt::Lanes(lanes) => self.lanes(scope, lanes),
+            Stmt::Accumulate(var, index, op, label, value) => {
+                self.accumulate(scope, *var, index, (*op, *label), value)
             }
         }
     }

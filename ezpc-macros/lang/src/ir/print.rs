@@ -106,6 +106,23 @@ impl Printer<'_> {
                     self.nested(out, &format!("{pad}{{\n"), body, depth);
                     continue;
                 }
+                Stmt::Lanes(lanes) => {
+                    let name = |var: usize| self.var(var);
+                    let apart = lanes.apart.iter().map(|&(a, b)| format!("{} != {}", name(a), name(b)));
+                    let apart: Vec<String> = apart.collect();
+                    let when =
+                        if apart.is_empty() { String::new() } else { format!(" when {}", apart.join(", ")) };
+                    let (var, from, to) =
+                        (self.var(lanes.var), self.expr(&lanes.from), self.expr(&lanes.to));
+                    let head = format!("{pad}lanes {var} = [{from} : {to}]{when} {{\n");
+                    self.nested(out, &head, &lanes.body, depth);
+                    continue;
+                }
+                Stmt::Accumulate(var, index, op, label, value) => {
+                    let label = label.unwrap_or(value.ty.label);
+                    let place = format!("{}{}", self.var(*var), self.indices(index));
+                    format!("{place} {}_{label}= {};", op.text(), self.expr(value))
+                }
             };
             let _ = writeln!(out, "{pad}{line}");
         }

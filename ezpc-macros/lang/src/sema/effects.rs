@@ -113,6 +113,7 @@ impl Effects {
                     self.expr(value);
                 }
                 Stmt::Block(body) => self.stmts(body),
+                Stmt::Lanes(..) | Stmt::Accumulate(..) => unreachable!("later passes make vectors"),
             }
         }
     }
