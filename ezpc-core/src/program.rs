@@ -12,7 +12,6 @@ mod array;
 mod cells;
 mod compare;
 mod cons;
-mod cost;
 mod divide;
 mod execute;
 mod fold;
@@ -31,8 +30,7 @@ mod twin;
 mod view;
 
 pub use array::Array;
-pub use cells::{Cells, Element};
-pub use cost::Site;
+pub use cells::{Cells, Element, Slots};
 pub use fold::Fold;
 pub use public::{Index, PublicInt, array_size, loop_range, shift_amount};
 pub use record::Label;
@@ -41,7 +39,7 @@ pub use shared::Shared;
 
 use crate::error::{Error, Result};
 use crate::party::Party;
-use crate::protocol::{Protocol, Reveal, ShareVec, Val};
+use crate::protocol::{Protocol, Reveal, ShareVec, Site, Val};
 use core::cell::{Cell, RefCell};
 use core::marker::PhantomData;
 use execute::Store;

@@ -14,6 +14,7 @@ mod op;
 mod provided;
 mod session;
 pub mod tally;
+mod trace;
 pub mod two_party;
 
 pub use crate::sharing::ShareVec;
@@ -23,6 +24,7 @@ pub use linear::{Linear, Operand, Prepared};
 pub use op::{Op, Val};
 pub use session::Config;
 pub use tally::Tally;
+pub use trace::{Origins, Site};
 pub use two_party::TwoParty;
 
 use crate::error::Result;
@@ -239,6 +241,9 @@ pub trait Protocol {
     fn in_clear(&self, _x: &Self::Arith) -> Option<RingVec> {
         None
     }
+
+    /// Told before [`Protocol::together`] where each operation comes from. A back end that counts by line asks for it.
+    fn trace(&mut self, _ops: &[Op<Self::Arith, Self::Bool>], _origins: &dyn Fn() -> Vec<Origins>) {}
 
     /// Attributes what follows to the named scope (a layer, a function) in the statistics, until the next call.
     fn scope(&mut self, _name: &str) {}

@@ -6,7 +6,7 @@ use super::plan::{Group, Key, Plan};
 use super::view::{Id, View};
 use crate::error::Result;
 use crate::party::Party;
-use crate::protocol::{Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val};
+use crate::protocol::{Op, Origins, Protocol, Reveal, ShareVec, Signedness, Site, Trunc, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 
 /// Computed share vectors; nodes point into them.
@@ -48,6 +48,7 @@ impl<P: Protocol> Store<P> {
             let ops: Vec<Op<P::Arith, P::Bool>> =
                 now.iter().map(|group| self.op(graph, protocol, group)).collect();
             self.levels += 1;
+            protocol.trace(&ops, &|| now.iter().map(|group| group.origins(graph)).collect());
             let values = protocol.together(&ops)?;
             for (group, value) in now.iter().zip(values) {
                 self.settle(graph, &group.ids, value);
@@ -244,6 +245,19 @@ impl<P: Protocol> Store<P> {
 }
 
 impl Group {
+    /// The lines that the nodes come from.
+    fn origins(&self, graph: &Graph) -> Origins {
+        let mut all = Origins::new();
+        for &id in &self.ids {
+            let (site, units) = (graph.site(id).unwrap_or(NOWHERE), graph.node(id).len as usize);
+            match all.last_mut() {
+                Some((last, count)) if *last == site => *count += units,
+                _ => all.push((site, units)),
+            }
+        }
+        all
+    }
+
     /// Operand `i` of each node.
     fn operand(&self, i: usize) -> impl Iterator<Item = View> {
         self.operands[i..].iter().step_by(self.key.terms as usize).copied()
@@ -323,3 +337,6 @@ fn index(plane: i8) -> usize {
 
 /// Below this number of elements the terms of sums are collected first.
 const SHORT: usize = 64;
+
+/// Where operations come from that Rust code records.
+const NOWHERE: Site = Site { function: "", line: 0 };

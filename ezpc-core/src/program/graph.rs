@@ -1,11 +1,11 @@
 //! The dataflow graph: nodes are vectors, operands are views of nodes. In columns, so that recording an operation
 //! allocates nothing.
 
-use super::cost::Site;
 use super::kind::{Domain, Kind};
 use super::shared::Counts;
 use super::view::{Id, NONE, Slot, View};
 use crate::party::Party;
+use crate::protocol::Site;
 use std::collections::HashMap;
 use std::rc::Rc;
 use zeroize::Zeroizing;
@@ -105,8 +105,8 @@ impl Graph {
         self.places[id as usize]
     }
 
-    pub(super) fn site(&self, id: Id) -> Option<&'static Site> {
-        self.sites[id as usize]
+    pub(super) fn site(&self, id: Id) -> Option<Site> {
+        self.sites[id as usize].copied()
     }
 
     pub(super) fn pattern(&self, id: u64) -> Rc<[i8]> {

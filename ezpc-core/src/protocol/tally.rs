@@ -1,9 +1,13 @@
 //! What the two-party protocol would cost: runs a program on another back end and counts bytes, half-rounds and
 //! correlations, exactly, from public shapes.
 
+mod lines;
+
+pub use lines::Lines;
+
 use super::two_party::needs_keys;
 use super::two_party::schedule::{self, Demand};
-use super::{Cleartext, Config, Linear, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, op};
+use super::{Cleartext, Config, Linear, Op, Origins, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, op};
 use crate::error::Result;
 use crate::he::he_setup_cost;
 use crate::ot::PoolState;
@@ -26,16 +30,6 @@ pub struct Totals {
     pub cots: [u64; 2],
 }
 
-impl Totals {
-    fn add(&mut self, cost: &Cost, half_rounds: usize) {
-        for party in Party::BOTH {
-            self.bytes[party.index()] += cost.bytes(party) as u64;
-            self.cots[party.index()] += cost.cots()[party.index()] as u64;
-        }
-        self.half_rounds += half_rounds as u64;
-    }
-}
-
 /// A back end that counts what [`TwoParty`](super::TwoParty) would send, and computes with `P`.
 pub struct Tally<P = Cleartext> {
     inner: P,
@@ -43,6 +37,7 @@ pub struct Tally<P = Cleartext> {
     phases: BTreeMap<Phase, Totals>,
     scopes: BTreeMap<String, Totals>,
     scope: String,
+    lines: Lines,
     /// Whether the keys of linear layers were counted.
     keys: bool,
 }
@@ -61,6 +56,7 @@ impl<P: Protocol> Tally<P> {
             phases: BTreeMap::new(),
             scopes: BTreeMap::new(),
             scope: String::new(),
+            lines: Lines::default(),
             keys: false,
         };
         let setup = config.connect_cost();
@@ -83,6 +79,12 @@ impl<P: Protocol> Tally<P> {
     /// All scopes with what was counted in them.
     pub fn scopes(&self) -> impl Iterator<Item = (&str, Totals)> {
         self.scopes.iter().map(|(scope, totals)| (scope.as_str(), *totals))
+    }
+
+    /// What each line and each function of the programs so far costs online. It prints as a table.
+    #[must_use]
+    pub fn lines(&self) -> Lines {
+        self.lines.within(self.phase(Phase::Online))
     }
 
     fn count(&mut self, phase: Phase, cost: &Cost, half_rounds: usize) {
@@ -215,6 +217,10 @@ impl<P: Protocol> Protocol for Tally<P> {
 
     fn in_clear(&self, x: &P::Arith) -> Option<RingVec> {
         self.inner.in_clear(x)
+    }
+
+    fn trace(&mut self, ops: &[Op<P::Arith, P::Bool>], origins: &dyn Fn() -> Vec<Origins>) {
+        self.lines.add(ops, &origins());
     }
 
     fn scope(&mut self, name: &str) {

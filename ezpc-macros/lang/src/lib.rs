@@ -42,6 +42,37 @@ pub fn compile_file(text: &str, span: Span) -> Compilation {
     check(tree, diagnostics)
 }
 
+/// One stage of a compilation as text.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stage {
+    /// `syntax`, `typed`, the name of a pass, or `rust`.
+    pub name: &'static str,
+    /// The program after it.
+    pub text: String,
+}
+
+/// The program after each stage: its tree, its typed form before and after every pass, the generated Rust. Errors end
+/// it early and are printed as the last stage, `errors`.
+#[must_use]
+pub fn stages(text: &str) -> Vec<Stage> {
+    let mut diagnostics = Diagnostics::default();
+    let tree = syntax::parse_file(text, Span::call_site(), &mut diagnostics);
+    let mut all = vec![Stage { name: "syntax", text: tree.to_string() }];
+    let mut program = sema::check(&tree, &mut diagnostics);
+    if !diagnostics.is_empty() {
+        all.push(Stage { name: "errors", text: diagnostics.print() });
+        return all;
+    }
+    all.push(Stage { name: "typed", text: program.to_string() });
+    for (name, pass) in opt::PASSES {
+        pass(&mut program);
+        all.push(Stage { name, text: program.to_string() });
+    }
+    all.push(Stage { name: "rust", text: codegen::generate(&program).to_string() });
+    all
+}
+
 fn check(tree: syntax::ast::Program, mut diagnostics: Diagnostics) -> Compilation {
     let mut program = sema::check(&tree, &mut diagnostics);
     opt::optimise(&mut program);

@@ -73,27 +73,75 @@ def void main() {
     assert_eq!(compile(tokens).tree.to_string(), expected);
 }
 
-/// Labels are inferred and conversions inserted.
+/// Labels are inferred and conversions inserted; then constants are folded, then loops become vectors.
 #[test]
-fn typed_representation() {
-    let tokens: TokenStream = DOT_PRODUCT.parse().expect("Rust lexes the text");
-    let expected = "\
+fn every_stage_prints() {
+    let stages = ezpc_lang::stages(DOT_PRODUCT);
+    let names: Vec<&str> = stages.iter().map(|s| s.name).collect();
+    assert_eq!(names, ["syntax", "typed", "fold", "lanes", "rust"]);
+    let head = "\
 def void main() {
   input(SERVER, w, int32[2]);
   input(SERVER, b, int32);
   input(CLIENT, x, int32[2]);
   int32_al acc = <pl |> al>0;
-  for i = [0 : 2] {
-    acc = (acc +_al (w[i] *_al x[i]));
-  }
-  output(CLIENT, ((<al |> bl>acc >_bl b) ?_bl <pl |> bl>1 : <pl |> bl>0));
+";
+    let tail = "  output(CLIENT, ((<al |> bl>acc >_bl b) ?_bl <pl |> bl>1 : <pl |> bl>0));
 }
 input SERVER w: int32_al[]
 input SERVER b: int32_bl
 input CLIENT x: int32_al[]
 output CLIENT output: int32_bl
 ";
-    assert_eq!(compile(tokens).program.to_string(), expected);
+    let scalar = "  for i = [0 : 2] {\n    acc = (acc +_al (w[i] *_al x[i]));\n  }\n";
+    let vector = "  lanes i = [0 : 2] {\n    acc +_al= (w[i] *_al x[i]);\n  }\n";
+    assert_eq!(stages[2].text, format!("{head}{scalar}{tail}"));
+    assert_eq!(stages[3].text, format!("{head}{vector}{tail}"));
+    let broken = ezpc_lang::stages("def void main() { x = 1; }");
+    assert_eq!(broken.last().map(|s| s.name), Some("errors"));
+}
+
+/// Which loops run as vectors.
+#[test]
+fn loops_as_vectors() {
+    let cases = [
+        ("z[i] = x[i] * y[i] + i;", true),
+        ("int32_pl k = 2 * i; z[k / 2] = x[k];", false),
+        ("z[i] = x[(i * i) % n];", true),
+        ("z[i % 3] = x[i];", false),
+        ("z[i] = z[i - 1] + x[i];", false),
+        ("z[2 * i] = z[2 * i + 1];", true),
+        ("z[2 * i] = z[3 * i];", false),
+        ("s = s + x[i];", true),
+        ("s = x[i] - s;", false),
+        ("s = s * 2 + x[i];", false),
+        ("s = s + x[i]; z[i] = s;", false),
+        ("if (x[i] > y[i]) { s = s - 3; }", true),
+        ("if (x[i] > y[i]) { z[i] = 0; } else { z[i] = y[i]; }", true),
+        ("if (i > 3) { z[i] = x[i]; }", false),
+        ("if (n > 3) { z[i] = x[i]; }", true),
+        ("z[i] = reveal(ALL, x[i]);", false),
+        ("z[0] = z[0] ^ x[i];", true),
+        ("z[0] = z[0] ^ x[i]; s = s + z[1];", true),
+        ("z[0] = z[0] ^ x[i]; s = s + z[i];", false),
+        ("int32_al t = x[i]; t = t * t; z[i] = t;", true),
+        ("z[i] = double(x[i]);", true),
+        ("z[i] = looped(x[i]);", false),
+        ("f = f * g;", false),
+        ("f = f + g;", true),
+    ];
+    for (body, vector) in cases {
+        let text = format!(
+            "def int32_al double(int32_al a) {{ return a + a; }}
+             def int32_al looped(int32_al a) {{ for i = [0:3] {{ a = a * a; }} return a; }}
+             def void test(int32_pl n, int32_al s, float_fl f, float_fl g, int32_al[n] x, int32_al[n] y, int32_al[n] z) {{
+                 for i = [0:n] {{ {body} }}
+             }}"
+        );
+        let stages = ezpc_lang::stages(&text);
+        let typed = stages.iter().find(|s| s.name == "lanes").unwrap_or_else(|| panic!("{body}: {stages:?}"));
+        assert_eq!(typed.text.contains("lanes i = [0 : n]"), vector, "{body}:\n{}", typed.text);
+    }
 }
 
 /// A branch on a secret condition assigns choices.

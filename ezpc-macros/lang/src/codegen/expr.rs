@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::{Codegen, Scope, ident, program_ident, scalar_type};
+use super::{Codegen, Scope, hidden, ident, program_ident, scalar_type};
 use crate::ir::{Callee, Expr, ExprKind, Ty};
 use crate::syntax::ast::{Base, BinaryOp, Label, UnaryOp};
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -67,7 +67,9 @@ impl Codegen<'_> {
             }
             ExprKind::Call(callee, args) => {
                 let call = self.call(scope, *callee, args, expr.span);
-                quote_spanned!(span=> #call?)
+                // What follows in this expression is not the callee's any more.
+                let (called, site) = (hidden("called"), self.site_at(scope, expr));
+                quote_spanned!(span=> { let #called = #call?; #site #called })
             }
             ExprKind::Convert(x) if x.ty.public() && !expr.ty.public() && self.varies(scope, x) => {
                 self.table(scope, x, expr)

@@ -20,8 +20,6 @@ impl Codegen<'_> {
 
     /// Tells the program where in the text it is, before statements that compute on secret values.
     fn site(&self, scope: &Scope<'_>, stmt: &Stmt) -> TokenStream {
-        let k = &self.k;
-        let program = program_ident();
         let secret = |e: &&Expr| e.any(&|e| !e.ty.public());
         let expr = match stmt {
             Stmt::Declare(_, _, Some(value))
@@ -33,7 +31,13 @@ impl Codegen<'_> {
             Stmt::If(guard, ..) | Stmt::While(guard, _) => Some(guard),
             _ => None,
         };
-        let Some(expr) = expr.filter(secret) else { return TokenStream::new() };
+        expr.filter(secret).map(|expr| self.site_at(scope, expr)).unwrap_or_default()
+    }
+
+    /// Tells the program that it is at an expression.
+    pub(super) fn site_at(&self, scope: &Scope<'_>, expr: &Expr) -> TokenStream {
+        let k = &self.k;
+        let program = program_ident();
         let function = &scope.function.name;
         let line = Literal::usize_unsuffixed(expr.span.position().0);
         quote!(#program.at(&#k::Site { function: #function, line: #line });)
