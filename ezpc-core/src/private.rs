@@ -6,6 +6,7 @@ pub use crate::program::io::{
     Emitted, Nested, at_line, every, input, known, next_of, only, public_input, reveal_now,
 };
 pub use crate::program::{
-    Array, Fold, Index, Label, Opening, Program, PublicInt, Scalar, Shared, array_size, loop_range, shift_amount,
+    Array, Fold, Index, Label, Opening, Program, PublicInt, Scalar, Shared, array_size, loop_range,
+    shift_amount,
 };
 pub use crate::protocol::{Protocol, Reveal, Site};

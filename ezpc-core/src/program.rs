@@ -428,12 +428,7 @@ impl<'p, P: Protocol> Program<'p, P> {
         Shared::new(view, &self.counts)
     }
 
-    fn bitwise<T>(
-        &self,
-        x: &Shared<T>,
-        y: &Shared<T>,
-        f: fn(&mut Graph, View, View) -> View,
-    ) -> Shared<T> {
+    fn bitwise<T>(&self, x: &Shared<T>, y: &Shared<T>, f: fn(&mut Graph, View, View) -> View) -> Shared<T> {
         self.record(|g| {
             let (x, y) = (g.boolean(x.view()), g.boolean(y.view()));
             f(g, x, y)

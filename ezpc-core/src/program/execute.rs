@@ -126,8 +126,7 @@ impl<P: Protocol> Store<P> {
         let Key { kind, width, parameter, .. } = group.key;
         let own = Width::new(width);
         let arith = |i: usize, width: Width| self.arith(graph, protocol, width, group.operand(i));
-        let boolean =
-            |i: usize, width: Width| self.boolean(graph, protocol, width, group.operand(i));
+        let boolean = |i: usize, width: Width| self.boolean(graph, protocol, width, group.operand(i));
         let operand = || Width::new(u32::try_from(parameter).expect("a width"));
         match kind {
             Kind::Mul => Op::Mul(arith(0, own), arith(1, own)),

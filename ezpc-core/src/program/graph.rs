@@ -135,14 +135,7 @@ impl Graph {
 
     /// Records an operation.
     #[allow(clippy::cast_possible_truncation, reason = "widths are at most 64")]
-    pub(super) fn append(
-        &mut self,
-        kind: Kind,
-        width: u32,
-        len: u32,
-        args: [View; 3],
-        param: u64,
-    ) -> View {
+    pub(super) fn append(&mut self, kind: Kind, width: u32, len: u32, args: [View; 3], param: u64) -> View {
         let node = Node { kind, width: width as u8, len, args, param };
         let entry = match self.cons.find(&node, &self.nodes) {
             Ok(id) => return View::whole(id, len),

@@ -174,10 +174,7 @@ impl Kind {
 
     /// Whether the operands may be exchanged.
     pub(super) fn commutes(self) -> bool {
-        matches!(
-            self,
-            Self::Add | Self::Mul | Self::Xor | Self::And | Self::Or | Self::AddBool | Self::Equal
-        )
+        matches!(self, Self::Add | Self::Mul | Self::Xor | Self::And | Self::Or | Self::AddBool | Self::Equal)
     }
 
     /// The associative operation that chains of this kind are made of: linear combinations, and products of each

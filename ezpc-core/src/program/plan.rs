@@ -350,13 +350,7 @@ impl Planner<'_> {
             _ => {
                 let groups = &mut self.plan.groups;
                 *self.batches.entry(key).or_insert_with(|| {
-                    groups.push(Group {
-                        key,
-                        ids: Vec::new(),
-                        len: 0,
-                        operands: Vec::new(),
-                        by: Vec::new(),
-                    });
+                    groups.push(Group { key, ids: Vec::new(), len: 0, operands: Vec::new(), by: Vec::new() });
                     groups.len() - 1
                 })
             }

@@ -112,8 +112,7 @@ impl Printer<'_> {
                     let apart: Vec<String> = apart.collect();
                     let when =
                         if apart.is_empty() { String::new() } else { format!(" when {}", apart.join(", ")) };
-                    let (var, from, to) =
-                        (self.var(lanes.var), self.expr(&lanes.from), self.expr(&lanes.to));
+                    let (var, from, to) = (self.var(lanes.var), self.expr(&lanes.from), self.expr(&lanes.to));
                     let head = format!("{pad}lanes {var} = [{from} : {to}]{when} {{\n");
                     self.nested(out, &head, &lanes.body, depth);
                     continue;

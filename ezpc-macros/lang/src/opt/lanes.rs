@@ -32,9 +32,7 @@ fn within(function: &Function, safe: &[bool], stmt: Stmt) -> Stmt {
         Stmt::For(var, from, to, body) => {
             let body = inside(body);
             match Loop::new(function, safe, var).vector(&body) {
-                Some((body, apart, varying)) => {
-                    Stmt::Lanes(Lanes { var, from, to, body, apart, varying })
-                }
+                Some((body, apart, varying)) => Stmt::Lanes(Lanes { var, from, to, body, apart, varying }),
                 None => Stmt::For(var, from, to, body),
             }
         }

@@ -36,7 +36,9 @@ impl Affine {
                 None => Self { rest: BTreeMap::from([(*var, 1)]), ..Self::default() },
             },
             ExprKind::Convert(x) => match (x.ty.base, expr.ty.base) {
-                (Base::Int { bits: from, .. }, Base::Int { bits: to, .. }) if from <= to => Self::of(x, forms)?,
+                (Base::Int { bits: from, .. }, Base::Int { bits: to, .. }) if from <= to => {
+                    Self::of(x, forms)?
+                }
                 _ => return None,
             },
             ExprKind::Binary(op, _, x, y) => {

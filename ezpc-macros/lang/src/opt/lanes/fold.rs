@@ -52,7 +52,8 @@ fn chosen(target: Target<'_>, label: Option<Label>, c: &Expr, t: &Expr, e: &Expr
     };
     let steps = steps(target, value)?;
     let choose = |(op, own, x): Step| {
-        let neutral = Expr { kind: neutral(op, x.ty.base), ty: Ty { label: Label::Pl, ..x.ty }, span: x.span };
+        let neutral =
+            Expr { kind: neutral(op, x.ty.base), ty: Ty { label: Label::Pl, ..x.ty }, span: x.span };
         let x_ty = x.ty;
         let ty = Ty { label: if x.ty.base == Base::Float { Label::Fl } else { Label::Bl }, ..x.ty };
         let relabel = |e: Expr| Box::new(Expr { span: e.span, ty, kind: ExprKind::Convert(Box::new(e)) });
