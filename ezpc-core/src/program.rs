@@ -258,10 +258,10 @@ impl<'p, P: Protocol> Program<'p, P> {
     #[must_use]
     pub fn private<T: Scalar>(&self, xs: &[Shared<T>]) -> Option<(Party, Option<Vec<T>>)> {
         let graph = self.graph.borrow();
-        let (first, _) = graph.private(xs.first()?.id())?;
+        let (first, _) = graph.private(xs.first()?.view())?;
         let mut values = Some(Vec::with_capacity(xs.len()));
         for x in xs {
-            let (owner, value) = graph.private(x.id())?;
+            let (owner, value) = graph.private(x.view())?;
             if owner != first {
                 return None;
             }

@@ -35,7 +35,7 @@ impl<T: Clone> Cells<T> for Vec<T> {
     fn filled(value: T, len: usize) -> Self {
         vec![value; len]
     }
-    fn from_vec(values: Vec<T>) -> Self {
+    fn from_vec(values: Self) -> Self {
         values
     }
     fn read(&self, at: usize) -> T {
@@ -57,7 +57,6 @@ impl<T> Element for Shared<T> {
 }
 
 /// Elements of nodes, each of which counts as a handle.
-
 pub struct Slots {
     slots: Vec<Slot>,
     counts: Option<Rc<Counts>>,

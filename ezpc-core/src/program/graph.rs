@@ -264,12 +264,13 @@ impl Graph {
         View::whole(id, node.len)
     }
 
-    /// Whose input a slot is, and its value where it is known.
-    pub(super) fn private(&self, id: Id) -> Option<(Party, Option<u64>)> {
-        let node = self.node(id);
-        let value = words(node.args[1], node.args[2]);
-        (node.kind == Kind::Input)
-            .then(|| (Party::BOTH[(node.args[0] & 1) as usize], (node.args[0] & 2 != 0).then_some(value)))
+    /// Whose input an element is, and its value where it is known.
+    pub(super) fn private(&self, x: View) -> Option<(Party, Option<u64>)> {
+        if self.kind(x) != Kind::Input {
+            return None;
+        }
+        let (owner, values) = self.input_values(x.node);
+        Some((owner, values.map(|v| v[x.start as usize])))
     }
 
     /// `c ? t : f` of public values.
@@ -421,7 +422,7 @@ impl Graph {
     }
 
     /// The element of each slot as one view.
-    pub(super) fn from_slots(&mut self, slots: impl Iterator<Item = Slot>) -> View {
+    pub(super) fn collect_slots(&mut self, slots: impl Iterator<Item = Slot>) -> View {
         let mut all = Gathered::default();
         slots.for_each(|slot| all.push(View::element(slot)));
         match (all.rest.is_empty(), all.last) {

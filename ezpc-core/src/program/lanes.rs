@@ -38,7 +38,7 @@ impl<P: Protocol> Program<'_, P> {
             slot.map_err(|error| failed = Some(error)).ok()
         });
         let mut slots = slots.peekable();
-        let view = slots.peek().is_some().then(|| self.graph.borrow_mut().from_slots(slots));
+        let view = slots.peek().is_some().then(|| self.graph.borrow_mut().collect_slots(slots));
         match (failed, view) {
             (None, Some(view)) => Ok(Shared::new(view, &self.counts)),
             (Some(error), view) => {

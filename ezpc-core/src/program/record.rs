@@ -64,7 +64,7 @@ impl Graph {
             }
             _ => match self.missing(x, domain) {
                 Some(missing) if !missing.is_empty() => {
-                    let rest = self.from_slots(missing.into_iter().map(|i| x.at(i)));
+                    let rest = self.collect_slots(missing.into_iter().map(|i| x.at(i)));
                     let converted = self.convert_now(rest, domain);
                     self.set_twin(rest, converted);
                     return self.twin(x, domain).unwrap_or_else(|| self.convert_now(x, domain));

@@ -109,7 +109,7 @@ impl Graph {
                 if !slots.iter().all(fits) {
                     return None;
                 }
-                self.from_slots(slots.into_iter())
+                self.collect_slots(slots.into_iter())
             }
         } else {
             let origin = twins.links[x.node as usize].origin;

@@ -7,7 +7,10 @@ use crate::sema::wrap;
 use crate::syntax::ast::{Base, BinaryOp, UnaryOp};
 
 /// The passes with their names, in order.
-pub const PASSES: [(&str, fn(&mut Program)); 2] = [("fold", fold_all), ("lanes", lanes::vectorise)];
+pub const PASSES: [(&str, Pass); 2] = [("fold", fold_all), ("lanes", lanes::vectorise)];
+
+/// Replaces a program by one with the same meaning.
+pub type Pass = fn(&mut Program);
 
 /// Runs every pass.
 pub fn optimise(program: &mut Program) {
