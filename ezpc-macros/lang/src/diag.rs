@@ -7,6 +7,7 @@ mod place;
 pub use catalogue::{Code, catalogue};
 pub use place::Place;
 
+use core::panic::Location;
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
 
@@ -21,6 +22,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What to write instead.
     pub help: String,
+    /// Where in the front end it is reported: tests hold that each such place has an example.
+    pub origin: &'static Location<'static>,
 }
 
 /// The errors collected so far.
@@ -31,11 +34,13 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// Adds an error; the help is the catalogue's.
+    #[track_caller]
     pub fn report(&mut self, code: Code, span: Place, message: impl Into<String>) {
         self.report_with(code, span, message, code.help());
     }
 
     /// Adds an error with a help of its own.
+    #[track_caller]
     pub fn report_with(
         &mut self,
         code: Code,
@@ -44,7 +49,12 @@ impl Diagnostics {
         help: impl Into<String>,
     ) {
         let (message, help) = (message.into(), help.into());
-        self.all.push(Diagnostic { code, span, message, help });
+        self.all.push(Diagnostic { code, span, message, help, origin: Location::caller() });
+    }
+
+    /// Forgets all but the first `count`.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.all.truncate(count);
     }
 
     /// Whether there is none.

@@ -130,7 +130,9 @@ pub fn expand_file(input: TokenStream, root: &Path) -> TokenStream {
     out
 }
 
-fn generate(mut compilation: Compilation) -> TokenStream {
+/// The Rust items of a compilation, and its errors.
+#[must_use]
+pub fn generate(mut compilation: Compilation) -> TokenStream {
     let mut out = compilation.diagnostics.to_tokens();
     if !compilation.diagnostics.is_empty() {
         for function in &mut compilation.program.functions {

@@ -1,5 +1,6 @@
 //! Semantics: resolves names, checks the static rules, infers labels, inserts conversions.
 
+mod array;
 mod effects;
 mod expr;
 mod fields;
@@ -178,6 +179,10 @@ struct Body<'s, 'd> {
     guard: Option<(ir::VarId, usize)>,
     /// Inside a loop or branch: a statement may run any number of times.
     repeated: bool,
+    /// The sizes of arrays.
+    sizes_of: HashMap<ir::VarId, Vec<ir::Expr>>,
+    /// Loops that the present statement needs before it.
+    pending: Vec<ir::Stmt>,
 }
 
 impl<'s, 'd> Body<'s, 'd> {
@@ -191,6 +196,8 @@ impl<'s, 'd> Body<'s, 'd> {
             result,
             guard: None,
             repeated: false,
+            sizes_of: HashMap::new(),
+            pending: Vec::new(),
         }
     }
 
@@ -206,7 +213,12 @@ impl<'s, 'd> Body<'s, 'd> {
             body.declare(name, checked);
         }
         let count = body.vars.len();
-        let stmts = body.stmts(&function.body);
+        // What loops over a parameter need to know of it.
+        let mut stmts = Vec::new();
+        for (var, sizes) in param_sizes.iter().enumerate().filter(|(_, sizes)| !sizes.is_empty()) {
+            let _ = body.sized(var, sizes.clone(), &mut stmts);
+        }
+        stmts.extend(body.stmts(&function.body));
         if result.is_some() && !returns(&stmts) {
             body.report(
                 Code::MissingReturn,
@@ -229,12 +241,14 @@ impl<'s, 'd> Body<'s, 'd> {
         }
     }
 
+    #[track_caller]
     fn report(&mut self, code: Code, span: Place, message: impl Into<String>) {
-        self.sema.diagnostics.report(code, span, message);
+        Diagnostics::report(self.sema.diagnostics, code, span, message);
     }
 
+    #[track_caller]
     fn report_with(&mut self, code: Code, span: Place, message: impl Into<String>, help: impl Into<String>) {
-        self.sema.diagnostics.report_with(code, span, message, help);
+        Diagnostics::report_with(self.sema.diagnostics, code, span, message, help);
     }
 
     // ---- names -------------------------------------------------------------------------------------------
@@ -248,7 +262,12 @@ impl<'s, 'd> Body<'s, 'd> {
                 format!("`{}` is declared twice in one scope", name.text),
             );
         }
-        let id = self.hidden(&name.text, name.span, ty);
+        // In Rust a new name would hide the old one from its own value.
+        let own = match self.find(&name.text) {
+            Some(_) => format!("{}__{}", name.text, self.vars.len()),
+            None => name.text.clone(),
+        };
+        let id = self.hidden(&own, name.span, ty);
         self.scopes.last_mut().expect("a body has a scope").insert(name.text.clone(), id);
         id
     }
@@ -258,6 +277,12 @@ impl<'s, 'd> Body<'s, 'd> {
         self.vars.push(ir::Var { name: name.to_owned(), span, ty, written: false });
         self.depths.push(self.scopes.len());
         self.vars.len() - 1
+    }
+
+    /// The name of a variable in the text.
+    fn called(&self, var: ir::VarId) -> String {
+        let name = &self.vars[var].name;
+        name.strip_suffix(&format!("__{var}")).unwrap_or(name).to_owned()
     }
 
     fn find(&self, name: &str) -> Option<ir::VarId> {
@@ -304,7 +329,8 @@ impl<'s, 'd> Body<'s, 'd> {
                 if let ir::ExprKind::Int { value, .. } = crate::opt::fold(checked.clone()).kind
                     && value < 0
                 {
-                    self.report(Code::TypeMismatch, checked.span, "the size of an array is not negative");
+                    let message = "the size of an array is negative";
+                    self.report_with(Code::TypeMismatch, checked.span, message, "sizes are 0 or more");
                 }
                 all.push(checked);
             }
@@ -315,11 +341,8 @@ impl<'s, 'd> Body<'s, 'd> {
     fn public_integer(&mut self, expr: &ast::Expr, what: &str) -> Option<ir::Expr> {
         let checked = self.expr(expr)?;
         if !checked.ty.integer() || checked.ty.rank > 0 {
-            self.report(
-                Code::TypeMismatch,
-                checked.span,
-                format!("{what} is an integer, not `{}`", checked.ty),
-            );
+            let message = format!("{what} is an integer, not `{}`", checked.ty);
+            self.report_with(Code::TypeMismatch, checked.span, message, "write a public integer");
             return None;
         }
         if !checked.ty.public() {

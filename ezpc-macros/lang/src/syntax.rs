@@ -8,6 +8,8 @@ mod print;
 mod stmt;
 mod token;
 
+pub use file::parse_header;
+
 use crate::diag::Place;
 use crate::diag::{Code, Diagnostics};
 use proc_macro2::TokenStream;
@@ -25,17 +27,6 @@ pub fn parse_file(text: &str, span: proc_macro2::Span, diagnostics: &mut Diagnos
     let tokens = file::scan(text, span, diagnostics);
     let mut parser = Parser { tokens, at: 0, diagnostics, depth: 0 };
     parser.program()
-}
-
-/// Parses the options before a definition, and what is left of the tokens.
-pub fn parse_header(input: TokenStream, diagnostics: &mut Diagnostics) -> ast::Header {
-    let tokens = token::scan(input, diagnostics);
-    let mut parser = Parser { tokens, at: 0, diagnostics, depth: 0 };
-    let header = parser.header();
-    if *parser.peek() != Kind::End {
-        parser.unexpected("the name of a file");
-    }
-    header
 }
 
 /// A recursive-descent parser. `None` means that an error has been reported.
@@ -87,9 +78,11 @@ impl Parser<'_> {
         found
     }
 
+    #[track_caller]
     fn unexpected(&mut self, wanted: &str) {
         let message = format!("expected {wanted}, found {}", self.peek().describe());
-        self.diagnostics.report(Code::Syntax, self.span(), message);
+        let span = self.span();
+        Diagnostics::report(self.diagnostics, Code::Syntax, span, message);
     }
 
     fn name(&mut self, what: &str) -> Option<ast::Name> {

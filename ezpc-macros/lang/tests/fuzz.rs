@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use proptest::prelude::*;
 
-const WORDS: [&str; 74] = [
+const WORDS: [&str; 78] = [
     "def",
     "void",
     "main",
@@ -78,6 +78,10 @@ const WORDS: [&str; 74] = [
     "crate",
     "mod",
     "r#loop",
+    "bool",
+    "float_fl",
+    "void",
+    "|>",
 ];
 
 /// A tree of words: groups nest, and statements and definitions turn up more often than by chance.
@@ -92,6 +96,10 @@ fn text() -> impl Strategy<Value = String> {
         "if (a > 1) { a = 2; } else { a = 3; }".to_owned(),
         "for i = [0:3] { a = a * a; };".to_owned(),
         "return a;".to_owned(),
+        "int32_pl[2][3] t = {{1, 2, 3}, {4, 5, 6}};".to_owned(),
+        "int32_al[3] x = x * 2 + a;".to_owned(),
+        "x[a] += x[a];".to_owned(),
+        "while (reveal(ALL, a > 1)) { a = a - 1; }".to_owned(),
     ]);
     let leaf = prop_oneof![3 => word, 1 => snippet];
     leaf.prop_recursive(4, 64, 8, |inner| {
@@ -109,22 +117,29 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn never_panics(text in prop::collection::vec(text(), 0..4)) {
         let text = text.join(" ");
         if let Ok(tokens) = text.parse::<TokenStream>() {
-            let compilation = ezpc_lang::compile(tokens.clone());
-            let _ = (compilation.tree.to_string(), compilation.program.to_string(), compilation.diagnostics.print());
-            let generated = ezpc_lang::expand(tokens);
+            let compilation = ezpc_lang::compile(tokens);
+            let tree = compilation.tree.to_string();
+            let _ = (compilation.program.to_string(), compilation.diagnostics.print());
+            // The printed tree is the program.
+            if let (true, Ok(again)) = (compilation.diagnostics.is_empty(), tree.parse::<TokenStream>()) {
+                let again = ezpc_lang::compile(again);
+                prop_assert_eq!(again.diagnostics.print(), "", "{}", tree);
+                prop_assert_eq!(again.tree.to_string(), tree);
+            }
+            let generated = ezpc_lang::generate(compilation);
             prop_assert!(syn::parse2::<syn::File>(generated.clone()).is_ok(), "{} gives {}", text, generated);
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Files may hold any text.
     #[test]

@@ -212,3 +212,25 @@ fn files() {
 ";
     assert_eq!(broken.diagnostics.print(), expected);
 }
+
+/// What only a program in a file can have wrong.
+#[test]
+fn errors_of_files() {
+    let span = proc_macro2::Span::call_site();
+    let told = |text: &str| ezpc_lang::compile_file(text, span).diagnostics.print();
+    assert!(told("def void f() { (* and so on").contains("1:16: syntax: the comment `(*` does not end"));
+    assert!(told("def void f() { /* and so on").contains("1:16: syntax: the comment `/*` does not end"));
+    assert!(told("def void f() { if (true) {").contains("expected `}`, found the end of the program"));
+
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let expanded = |text: &str| {
+        let tokens: TokenStream = text.parse().expect("Rust lexes the text");
+        ezpc_lang::expand_file(tokens, &root).to_string()
+    };
+    assert!(expanded("mod program; name").contains("expected the name of a file in quotes"));
+    assert!(expanded("mod program; not \"fuzz.rs\"").contains("expected the name of a file, found `not`"));
+    let missing = expanded("\"none.ezpc\"");
+    assert!(missing.contains("cannot read ") && missing.contains("relative to the package's directory"));
+    // The place in the file stands in the message.
+    assert!(expanded("\"fuzz.rs\"").contains("line 3, column 1: expected `def` or a constant"));
+}

@@ -37,6 +37,9 @@ fn what_ezpc_accepts() {
         "uint8_al a = 200; uint16_al b = uint16(a); bool_bl c = bool(a);",
         "int32_al a = 1; int32_pl b = reveal(ALL, a); while (b < 3) { b = b + 1; }",
         "int32_al[3] a; int32_bl[3] b; a = b; int32_al[3] c = a;",
+        "int32_al[2][3] a = {{1, 2, 3}, {4, 5, 6}}; a[0] = a[1] * 2 + a[0]; bool_bl[2][3] b = a < 7;",
+        "int32_al[2][2] a; int32_al i = 1; int32_al b = a[i][0]; a[i][i] = b; a[i] = a[0];",
+        "int32_pl n = 3; int32_al[n] a; int32_al[n] b = -a + a; if (a[0] > 1) { a = b; }",
         "float_pl p = 3.5; float a = p * -2.0; bool_bl c = a < 1.5 / a; float_fl d = c ? a : p; output(ALL, d);",
     ];
     for text in accepted {
@@ -95,6 +98,15 @@ fn what_ezpc_rejects() {
         ("int32_al a = 1 int32_al b = 2;", "syntax"),
         ("return 1;", "bad-return"),
         ("main(1);", "argument-count"),
+        ("int32_al[3] a; int32_al[2] b; int32_al[3] c = a + b;", "size-mismatch"),
+        ("int32_al[3] a = {1, 2};", "size-mismatch"),
+        ("int32_pl n = 3; int32_al[n] a = {1, 2, 3};", "size-mismatch"),
+        ("int32_al[3] a; int32_al[3][1] b; int32_al[3] c = a + b;", "rank-mismatch"),
+        ("int32_al a = {1};", "rank-mismatch"),
+        ("int32_al[2] a = {{1}, 2};", "rank-mismatch"),
+        ("int32_pl[3] a; int32_al b = 1; if (b > 0) { a = a + 1; }", "secret-to-public"),
+        ("int32_al[3] a; int32_al[3] b; while (reveal(ALL, (a + b)[0] > 1)) { }", "unsupported"),
+        ("int32_al[2][2] a; int32_al i = 0; while (reveal(ALL, a[i][0] > 1)) { }", "unsupported"),
     ];
     for (text, name) in rejected {
         assert!(body(text).contains(&name), "{text}: {:?}", body(text));
@@ -116,7 +128,7 @@ fn what_ezpc_rejects() {
         ("def void main(int32_al x) { }", "bad-main"),
         ("def void f(int32_al[2][2] a) { } def void main() { int32_al[2] a; f(a); }", "rank-mismatch"),
         ("def void f(int32_al[2] a) { } def void main() { int32_pl[2] a; f(a); }", "type-mismatch"),
-        ("def void main() { int32_al[2][2] a; int32_al i = 1; int32_al b = a[i][0]; }", "secret-index"),
+        ("def void main() { int32_pl[2] a; int32_al i = 1; a[i] = 3; }", "secret-index"),
     ];
     for (text, name) in programs {
         assert!(errors(text).contains(&name), "{text}: {:?}", errors(text));

@@ -1,5 +1,8 @@
 ezpc_core::secure! {
-    def int32_al f(int32_al[3][4] a, int32_al i) { return a[i][0]; }
+    def int32_al f(int32_pl[3] a, int32_al i) {
+        a[i] = 0;
+        return a[i];
+    }
 }
 
 fn main() {}

@@ -62,10 +62,12 @@ codes! {
     SecretBranch = "secret-branch", "both branches run: they may only assign; move this out of the `if`";
     /// An array size, bound or shift amount that is secret.
     SecretSize = "secret-size", "sizes, loop bounds, shift amounts and exponents are public";
-    /// An index that is secret.
-    SecretIndex = "secret-index", "index with a public value";
+    /// A secret index where only a public one can be.
+    SecretIndex = "secret-index", "declare the array secret, or index with a public value";
     /// A scalar where an array is needed or the reverse.
     RankMismatch = "rank-mismatch", "index the array, or pass a whole one";
+    /// Arrays of different sizes.
+    SizeMismatch = "size-mismatch", "both sides need the same sizes";
     /// A write to what cannot be written.
     Immutable = "immutable", "copy it to a variable of your own";
     /// The wrong number of arguments.

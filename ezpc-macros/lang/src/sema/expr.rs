@@ -1,9 +1,9 @@
 //! Expressions: types, labels, conversions.
 
-use super::{Body, default_label};
-use crate::diag::Code;
+use super::Body;
 use crate::diag::Place;
-use crate::ir::{Expr, ExprKind, Ty};
+use crate::diag::{Code, Diagnostics};
+use crate::ir::{Expr, ExprKind, Ty, VarId};
 use crate::syntax::ast::{self, Base, Label, Role, UnaryOp};
 
 impl Body<'_, '_> {
@@ -45,6 +45,12 @@ impl Body<'_, '_> {
                 self.mux(*label, guard?, yes?, no?, span)
             }
             ast::ExprKind::Relabel(from, to, value) => self.relabel(*from, *to, value, span),
+            // The parser makes no such tree.
+            ast::ExprKind::List(_) => {
+                let message = "a list stands only after `=` in the declaration of an array";
+                Diagnostics::report(self.sema.diagnostics, Code::RankMismatch, span, message);
+                None
+            }
         }
     }
 
@@ -114,7 +120,8 @@ impl Body<'_, '_> {
             return self.coerce(arg, ty);
         }
         if ty.rank != arg.ty.rank {
-            let message = format!("`{}` where an array of rank {} is needed", arg.ty, ty.rank);
+            let found = Ty { constant: false, ..arg.ty };
+            let message = format!("`{found}` where an array of rank {} is needed", ty.rank);
             self.report(Code::RankMismatch, arg.span, message);
             return None;
         }
@@ -144,9 +151,18 @@ impl Body<'_, '_> {
 
     fn cast(&mut self, base: Base, value: &ast::Expr, span: Place) -> Option<Expr> {
         let value = self.expr(value)?;
-        if value.ty.rank > 0 || base == Base::Float || value.ty.base == Base::Float {
+        self.cast_value(base, value, span)
+    }
+
+    fn cast_value(&mut self, base: Base, value: Expr, span: Place) -> Option<Expr> {
+        if value.ty.rank > 0 {
+            let what = format!("`{base}(..)`");
+            return self
+                .elementwise(vec![value], &what, span, |b, mut x| b.cast_value(base, x.remove(0), span));
+        }
+        if base == Base::Float || value.ty.base == Base::Float {
             let message = format!("`{}` cannot be converted to `{base}`", value.ty);
-            self.report(Code::TypeMismatch, value.span, message);
+            self.report_with(Code::TypeMismatch, value.span, message, "integers and bool are converted so");
             return None;
         }
         let label = match value.ty.label {
@@ -161,7 +177,8 @@ impl Body<'_, '_> {
     fn reveal(&mut self, role: Role, value: &ast::Expr, span: Place) -> Option<Expr> {
         let value = self.expr(value)?;
         if value.ty.rank > 0 {
-            self.report(Code::RankMismatch, value.span, "an element is revealed, not an array");
+            let help = "write `reveal(ALL, a[i])`, or `output` the whole array";
+            self.report_with(Code::RankMismatch, value.span, "an element is revealed, not an array", help);
             return None;
         }
         if role != Role::All {
@@ -186,6 +203,15 @@ impl Body<'_, '_> {
 
     /// `array[i][j]`: all indices at once.
     fn index(&mut self, expr: &ast::Expr) -> Option<Expr> {
+        let (var, index, ty) = self.indices(expr)?;
+        if index.iter().any(|i| !i.ty.public()) {
+            return self.oblivious(var, index, expr.span);
+        }
+        Some(Expr { kind: ExprKind::Index(var, index), ty, span: expr.span })
+    }
+
+    /// An array and indices into it, with the type of what stands there.
+    pub(super) fn indices(&mut self, expr: &ast::Expr) -> Option<(VarId, Vec<Expr>, Ty)> {
         let mut index = Vec::new();
         let mut array = expr;
         while let ast::ExprKind::Index(inner, i) = &array.kind {
@@ -205,39 +231,18 @@ impl Body<'_, '_> {
             self.report_with(Code::RankMismatch, span, message, "leave the index out");
             return None;
         }
-        let ExprKind::Var(var) = array.kind else {
-            self.report(Code::RankMismatch, array.span, "only a variable can be indexed");
-            return None;
-        };
-        let mut index: Vec<Expr> = checked.into_iter().collect::<Option<_>>()?;
+        // Whatever has elements is a variable, if only a hidden one.
+        let ExprKind::Var(var) = array.kind else { return None };
+        let index: Vec<Expr> = checked.into_iter().collect::<Option<_>>()?;
         for i in &index {
             if !i.ty.integer() || i.ty.rank > 0 {
-                self.report(Code::TypeMismatch, i.span, format!("an index is an integer, not `{}`", i.ty));
+                let message = format!("an index is an integer, not `{}`", i.ty);
+                self.report_with(Code::TypeMismatch, i.span, message, "index with an integer");
                 return None;
             }
         }
-        let rank = array.ty.rank - index.len();
-        let span = expr.span;
-        let ty = Ty { rank, ..array.ty };
-        let Some(secret) = index.iter().position(|i| !i.ty.public()) else {
-            return Some(Expr { kind: ExprKind::Index(var, index), ty, span });
-        };
-        if secret + 1 != array.ty.rank || rank > 0 {
-            self.report_with(
-                Code::SecretIndex,
-                index[secret].span,
-                "only the last index of an element can be secret",
-                "reorder the dimensions of the array",
-            );
-            return None;
-        }
-        let at = index.pop()?;
-        let row = Ty { rank: 1, ..array.ty };
-        let kind = if index.is_empty() { ExprKind::Var(var) } else { ExprKind::Index(var, index) };
-        let row = Expr { kind, ty: row, span: array.span };
-        let label = if array.ty.public() { default_label(array.ty.base) } else { array.ty.label };
-        let ty = Ty::scalar(array.ty.base, label);
-        Some(Expr { kind: ExprKind::Oblivious(Box::new(row), Box::new(at)), ty, span })
+        let ty = Ty { rank: array.ty.rank - index.len(), ..array.ty };
+        Some((var, index, ty))
     }
 
     fn unary(&mut self, op: UnaryOp, label: Option<Label>, value: &ast::Expr, span: Place) -> Option<Expr> {
@@ -245,12 +250,21 @@ impl Body<'_, '_> {
             return self.literal(*literal, suffix, true, value.span);
         }
         let value = self.expr(value)?;
+        self.unary_value(op, label, value, span)
+    }
+
+    fn unary_value(&mut self, op: UnaryOp, label: Option<Label>, value: Expr, span: Place) -> Option<Expr> {
+        if value.ty.rank > 0 {
+            let what = format!("`{}`", op.text());
+            let scalar = |b: &mut Self, mut x: Vec<Expr>| b.unary_value(op, label, x.remove(0), span);
+            return self.elementwise(vec![value], &what, span, scalar);
+        }
         let fits = match op {
             UnaryOp::Not => value.ty.base == Base::Bool,
             UnaryOp::Invert => value.ty.integer(),
             UnaryOp::Neg => value.ty.base != Base::Bool,
         };
-        if !fits || value.ty.rank > 0 {
+        if !fits {
             let help = match op {
                 UnaryOp::Not => "`!` is for bool; integers have `~`",
                 UnaryOp::Invert => "`~` is for integers; bool has `!`",
@@ -298,7 +312,9 @@ impl Body<'_, '_> {
     pub(super) fn coerce(&mut self, value: Expr, ty: Ty) -> Option<Expr> {
         let span = value.span;
         if value.ty.rank != ty.rank {
-            self.report(Code::RankMismatch, span, format!("`{}` where `{ty}` is needed", value.ty));
+            let found = Ty { constant: false, ..value.ty };
+            let message = format!("`{found}` where `{}` is needed", Ty { constant: false, ..ty });
+            self.report(Code::RankMismatch, span, message);
             return None;
         }
         if value.ty.rank > 0 {

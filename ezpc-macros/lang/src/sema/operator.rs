@@ -18,10 +18,11 @@ impl Body<'_, '_> {
         span: Place,
     ) -> Option<Expr> {
         if left.ty.rank > 0 || right.ty.rank > 0 {
-            let array = if left.ty.rank > 0 { &left } else { &right };
-            let message = format!("`{}` on a whole array `{}`", op.text(), array.ty);
-            self.report_with(Code::RankMismatch, span, message, "loop over the elements");
-            return None;
+            let what = format!("`{}`", op.text());
+            return self.elementwise(vec![left, right], &what, span, |b, mut x| {
+                let right = x.pop()?;
+                b.binary(op, label, x.pop()?, right, span)
+            });
         }
         let logical = matches!(op, BinaryOp::Or | BinaryOp::And | BinaryOp::BoolXor);
         let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
@@ -136,16 +137,16 @@ impl Body<'_, '_> {
         no: Expr,
         span: Place,
     ) -> Option<Expr> {
-        if guard.ty.base != Base::Bool || guard.ty.rank > 0 {
+        if [&guard, &yes, &no].into_iter().any(|x| x.ty.rank > 0) {
+            return self.elementwise(vec![guard, yes, no], "`?`", span, |b, mut x| {
+                let (no, yes) = (x.pop()?, x.pop()?);
+                b.mux(label, x.pop()?, yes, no, span)
+            });
+        }
+        if guard.ty.base != Base::Bool {
             let message = format!("the condition of `?` is `{}`, not bool", guard.ty);
             self.report_with(Code::TypeMismatch, guard.span, message, "write a comparison, as `x != 0`");
             return None;
-        }
-        for branch in [&yes, &no] {
-            if branch.ty.rank > 0 {
-                self.report(Code::RankMismatch, branch.span, "the branches of `?` are scalars");
-                return None;
-            }
         }
         self.operator_label(label, &[Label::Al, Label::Bl, Label::Fl], guard.ty.public(), "?", span)?;
         let (yes, no) = if yes.ty.base == Base::Bool && no.ty.base == Base::Bool {
@@ -163,12 +164,6 @@ impl Body<'_, '_> {
             Label::Fl
         } else {
             label.unwrap_or(Label::Bl)
-        };
-        let target = if base == Base::Bool && target == Label::Al {
-            self.report(Code::BadOperatorLabel, span, "bool has no arithmetic shares");
-            return None;
-        } else {
-            target
         };
         let ty = Ty::scalar(base, target);
         let (yes, no) = (self.coerce(yes, ty)?, self.coerce(no, ty)?);

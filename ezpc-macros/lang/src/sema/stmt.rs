@@ -10,10 +10,15 @@ use std::collections::HashMap;
 impl Body<'_, '_> {
     /// Statements in the present scope. What has errors is left out.
     pub(super) fn stmts(&mut self, stmts: &[ast::Stmt]) -> Vec<Stmt> {
+        let before = core::mem::take(&mut self.pending);
         let mut out = Vec::new();
         for stmt in stmts {
-            self.stmt(stmt, &mut out);
+            let mut own = Vec::new();
+            self.stmt(stmt, &mut own);
+            out.append(&mut self.pending);
+            out.append(&mut own);
         }
+        self.pending = before;
         out
     }
 
@@ -56,6 +61,12 @@ impl Body<'_, '_> {
             StmtKind::For(name, from, to, body) => self.for_loop(name, from, to, body, out),
             StmtKind::While(guard, body) => {
                 let checked = self.guard(guard, "while");
+                if !self.pending.is_empty() {
+                    let help = "compute it before the loop, and again at the end of its body";
+                    let message = "whole arrays and secret indices cannot stand in the condition of `while`";
+                    self.report_with(Code::Unsupported, guard.span, message, help);
+                    self.pending.clear();
+                }
                 let body = self.repeated(body);
                 out.push(Stmt::While(checked?, body));
                 Some(())
@@ -81,23 +92,37 @@ impl Body<'_, '_> {
     ) -> Option<()> {
         let sizes = self.sizes(&ty.sizes);
         let checked = self.sema.ty(ty);
-        let value =
-            value.map(|v| self.expr(v).and_then(|v| self.coerce(v, Ty { constant: true, ..checked })));
+        let list = value.filter(|v| matches!(v.kind, ast::ExprKind::List(_)));
+        // The value does not see the variable.
+        let value = if list.is_some() { None } else { value.map(|v| self.expr(v)) };
+        let scalar = |b: &mut Self, v: Expr| if checked.rank == 0 { b.coerce(v, checked) } else { Some(v) };
+        let value = value.map(|v| v.and_then(|v| scalar(self, v)));
         let var = self.declare(name, checked);
         if sizes.len() != ty.sizes.len() {
             return None;
         }
-        match value {
-            None => out.push(Stmt::Declare(var, sizes, None)),
-            Some(value) if checked.rank == 0 => out.push(Stmt::Declare(var, sizes, Some(value?))),
-            Some(value) => {
-                let value = value?;
-                out.push(Stmt::Declare(var, sizes, None));
-                let to = Expr { kind: ExprKind::Var(var), ty: checked, span: name.span };
-                out.push(Stmt::Copy(to, value));
+        let to = Expr { kind: ExprKind::Var(var), ty: checked, span: name.span };
+        if checked.rank == 0 {
+            if let Some(list) = list {
+                let help = format!("write one value, or declare an array, as `{checked}[3]`");
+                let message = format!("a list where `{checked}` is needed");
+                self.report_with(Code::RankMismatch, list.span, message, help);
+                return None;
             }
+            let value = match value {
+                Some(value) => Some(value?),
+                None => None,
+            };
+            out.push(Stmt::Declare(var, sizes, value));
+            return Some(());
         }
-        Some(())
+        let sizes = self.sized(var, sizes, out);
+        out.push(Stmt::Declare(var, sizes, None));
+        match (list, value) {
+            (Some(list), _) => self.fill(&to, list, out),
+            (None, Some(value)) => self.copy(to, value?, out),
+            (None, None) => Some(()),
+        }
     }
 
     fn assignment(
@@ -107,72 +132,79 @@ impl Body<'_, '_> {
         value: &ast::Expr,
         out: &mut Vec<Stmt>,
     ) -> Option<()> {
-        let target = self.expr(place);
+        let target = match &place.kind {
+            ast::ExprKind::Index(..) => self.indices(place).map(|(var, index, ty)| {
+                let kind = ExprKind::Index(var, index);
+                Expr { kind, ty, span: place.span }
+            }),
+            _ => self.expr(place),
+        };
         let value = self.expr(value);
         let target = target?;
         let writable = self.writable(&target, root(place), place.span);
+        if let ExprKind::Index(var, index) = &target.kind
+            && index.iter().any(|i| !i.ty.public())
+        {
+            let (value, ()) = (value?, writable?);
+            out.append(&mut self.pending);
+            let guard = self.outer_guard(*var, place.span);
+            return self.assign_oblivious((*var, index.clone(), place.span), op, value, guard, out);
+        }
         let value = match op {
             Some(op) => self.binary(op, None, target.clone(), value?, place.span)?,
             None => value?,
         };
         writable?;
         if target.ty.rank > 0 {
-            let value = self.coerce(value, Ty { constant: true, ..target.ty })?;
-            if self.guard.is_some() {
-                self.report(Code::SecretBranch, place.span, "a whole array in a branch on a secret value");
-                return None;
-            }
-            out.push(Stmt::Copy(target, value));
-            return Some(());
+            let var = match target.kind {
+                ExprKind::Var(var) | ExprKind::Index(var, _) => var,
+                _ => return None,
+            };
+            let value = match self.outer_guard(var, place.span) {
+                Some(_) if target.ty.public() => {
+                    let message = format!("the public `{}` would tell the condition", self.called(var));
+                    self.report(Code::SecretToPublic, place.span, message);
+                    return None;
+                }
+                Some(guard) => self.mux(None, guard, value, target.clone(), place.span)?,
+                None => value,
+            };
+            out.append(&mut self.pending);
+            return self.copy(target, value, out);
         }
         let mut value = self.coerce(value, target.ty)?;
         let var = match &target.kind {
             ExprKind::Var(var) | ExprKind::Index(var, _) => *var,
-            ExprKind::Oblivious(row, _) => match &row.kind {
-                ExprKind::Var(var) => *var,
-                _ => {
-                    self.report_with(
-                        Code::SecretIndex,
-                        place.span,
-                        "a write at a secret index needs an array of rank 1",
-                        "use one array for each row",
-                    );
-                    return None;
-                }
-            },
             _ => return None,
         };
         self.vars[var].written = true;
-        if let Some((guard, depth)) = self.guard
-            && self.depths[var] < depth
-        {
+        if let Some(guard) = self.outer_guard(var, place.span) {
             if target.ty.public() {
-                let message = format!("the public `{}` would tell the condition", self.vars[var].name);
+                let message = format!("the public `{}` would tell the condition", self.called(var));
                 self.report(Code::SecretToPublic, place.span, message);
                 return None;
             }
-            let ty = Ty::scalar(Base::Bool, Label::Bl);
-            let guard = Expr { kind: ExprKind::Var(guard), ty, span: place.span };
             value = self.mux(None, guard, value, target.clone(), place.span)?;
             value = self.coerce(value, target.ty)?;
         }
         out.push(match target.kind {
             ExprKind::Var(var) => Stmt::Assign(var, Vec::new(), value),
             ExprKind::Index(var, index) => Stmt::Assign(var, index, value),
-            ExprKind::Oblivious(_, index) => Stmt::AssignOblivious(var, *index, value),
             _ => return None,
         });
         Some(())
+    }
+
+    /// The condition of the secret branch that a variable lives outside of.
+    fn outer_guard(&self, var: VarId, span: Place) -> Option<Expr> {
+        let (guard, _) = self.guard.filter(|&(_, depth)| self.depths[var] < depth)?;
+        Some(Expr { kind: ExprKind::Var(guard), ty: Ty::scalar(Base::Bool, Label::Bl), span })
     }
 
     /// Whether an expression is a place that may be written.
     fn writable(&mut self, target: &Expr, root: Option<&str>, span: Place) -> Option<()> {
         let var = match &target.kind {
             ExprKind::Var(var) | ExprKind::Index(var, _) => *var,
-            ExprKind::Oblivious(row, _) => match &row.kind {
-                ExprKind::Var(var) | ExprKind::Index(var, _) => *var,
-                _ => return None,
-            },
             _ => {
                 let global = root.filter(|name| self.sema.constants.contains_key(*name));
                 let message = match global {
@@ -183,7 +215,7 @@ impl Body<'_, '_> {
                 return None;
             }
         };
-        let name = self.vars[var].name.clone();
+        let name = self.called(var);
         if self.fixed.contains(&var) {
             self.report(Code::Immutable, span, format!("the loop variable `{name}` cannot be written"));
             return None;
@@ -325,6 +357,7 @@ impl Body<'_, '_> {
         if self.guard.is_some() {
             self.report(Code::SecretBranch, name.span, "`input` in a branch on a secret value");
         }
+        let sizes = if checked.rank > 0 { self.sized(var, sizes, out) } else { sizes };
         let field = self.field(role, &name.text, name.span, checked);
         self.sema.out.inputs.push(field);
         out.push(Stmt::Input(var, sizes, self.sema.out.inputs.len() - 1));

@@ -197,6 +197,8 @@ pub enum ExprKind {
     Mux(Option<Label>, Box<Expr>, Box<Expr>, Box<Expr>),
     /// `<from |> to> value`.
     Relabel(Label, Label, Box<Expr>),
+    /// `{1, 2, 3}`.
+    List(Vec<Expr>),
 }
 
 /// The unary operators.

@@ -1,8 +1,20 @@
 //! Tokens of a file: what Rust's lexer refuses, such as apostrophes in comments, is no matter here.
 
-use super::token::{Kind, Token, literal_kind, split};
+use super::token::{self, Kind, Token, literal_kind, split};
+use super::{Parser, ast};
 use crate::diag::{Code, Diagnostics, Place};
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+
+/// Parses the options before the name of a file.
+pub fn parse_header(input: TokenStream, diagnostics: &mut Diagnostics) -> ast::Header {
+    let tokens = token::scan(input, diagnostics);
+    let mut parser = Parser { tokens, at: 0, diagnostics, depth: 0 };
+    let header = parser.header();
+    if *parser.peek() != Kind::End {
+        parser.unexpected("the name of a file");
+    }
+    header
+}
 
 pub(super) fn scan(text: &str, span: Span, diagnostics: &mut Diagnostics) -> Vec<Token> {
     let mut scanner = Scanner { rest: text, line: 1, column: 1, span, tokens: Vec::new(), diagnostics };

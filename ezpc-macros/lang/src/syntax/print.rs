@@ -68,6 +68,10 @@ impl Display for Expr {
             }
             ExprKind::Mux(label, guard, yes, no) => write!(f, "({guard} ?{} {yes} : {no})", suffix(label)),
             ExprKind::Relabel(from, to, value) => write!(f, "(<{from} |> {to}> {value})"),
+            ExprKind::List(values) => {
+                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+                write!(f, "{{{}}}", values.join(", "))
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::Parser;
-use super::ast::{BinaryOp, Stmt, StmtKind};
+use super::ast::{BinaryOp, Expr, ExprKind, Stmt, StmtKind};
 use super::token::Kind;
 use crate::diag::Code;
 use crate::diag::Place;
@@ -17,7 +17,8 @@ impl Parser<'_> {
                 return Some((stmts, end));
             }
             if *self.peek() == Kind::End {
-                self.unexpected("`}`");
+                // Only in a file: Rust pairs braces.
+                Self::unexpected(self, "`}`");
                 return None;
             }
             let before = self.at;
@@ -33,9 +34,23 @@ impl Parser<'_> {
                         self.next_stmt(before);
                     }
                 }
-                None => self.next_stmt(before),
+                None => {
+                    stmts.extend(self.head_of_declaration(before));
+                    self.next_stmt(before);
+                }
             }
         }
+    }
+
+    /// A variable whose value has errors is declared all the same, so that its uses have none.
+    fn head_of_declaration(&mut self, before: usize) -> Option<Stmt> {
+        let (reached, told) = (core::mem::replace(&mut self.at, before), self.diagnostics.all().len());
+        let span = self.span();
+        let head = if self.starts_type() { self.ty().zip(self.name("a name")) } else { None };
+        self.at = reached;
+        self.diagnostics.truncate(told);
+        let (ty, name) = head?;
+        Some(Stmt { kind: StmtKind::Declare(ty, name, None), span })
     }
 
     /// Skips to the end of a statement.
@@ -90,7 +105,7 @@ impl Parser<'_> {
         if self.starts_type() && !self.peek_at(1).is("(") {
             let ty = self.ty()?;
             let name = self.name("the name of a variable")?;
-            let value = if self.accept("=").is_some() { Some(self.expr()?) } else { None };
+            let value = if self.accept("=").is_some() { Some(self.initialiser()?) } else { None };
             return Some(StmtKind::Declare(ty, name, value));
         }
         if self.is("unroll") || self.is("partition") {
@@ -140,6 +155,23 @@ impl Parser<'_> {
             return Some(StmtKind::Output(role, value));
         }
         self.assignment_or_call()
+    }
+
+    /// The value of a declaration: `{1, 2, 3}`, or an expression.
+    fn initialiser(&mut self) -> Option<Expr> {
+        let span = self.span();
+        if self.accept("{").is_none() {
+            return self.expr();
+        }
+        let mut values = Vec::new();
+        while !self.is("}") {
+            values.push(self.deeper(Self::initialiser)?);
+            if self.accept(",").is_none() {
+                break;
+            }
+        }
+        self.expect("}", "after the values")?;
+        Some(Expr { kind: ExprKind::List(values), span })
     }
 
     fn branch(&mut self) -> Option<StmtKind> {
