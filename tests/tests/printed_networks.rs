@@ -1,12 +1,13 @@
 //! Networks that print themselves as programs: compiled through the macro, a program gives the executor's values.
 
-use ezpc_core::protocol::Cleartext;
+use ezpc_core::protocol::{Cleartext, TwoParty};
 use ezpc_core::testing::run_two;
-use ezpc_core::{Error, Result};
-use ezpc_ml::graph::compile::{Model, Options, compile};
+use ezpc_core::{Error, Party, Protocol, Result};
+use ezpc_ml::graph::compile::{Model, Options, calibrate, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
 use ezpc_ml::graph::passes;
 use ezpc_ml::infer::guard_bits;
+use ezpc_ml::networks::Network;
 use ezpc_ml::npy::Array;
 use ezpc_ml::onnx;
 use ezpc_ml::validate::encode_samples;
@@ -15,6 +16,23 @@ use ezpc_tests::root;
 mod digits {
     use ezpc_ml::externs::*;
     ezpc_core::secure_file! { "tests/programs/digits_cnn.ezpc" }
+}
+
+mod squeezenet {
+    use ezpc_ml::externs::*;
+    ezpc_core::secure_file! { "tests/programs/squeezenet.ezpc" }
+}
+
+/// SqueezeNet 1.0 with random weights, its bounds calibrated on one image; and another image.
+fn squeezenet_model() -> (Model, Vec<i64>) {
+    let bytes = Network::SqueezeNet.onnx(1).expect("builds");
+    let graph = passes::optimise(onnx::import(&bytes).expect("imports").graph);
+    let seen = Network::SqueezeNet.samples(1, 1).to_f64();
+    let calibration = Some(calibrate(&graph, &seen).expect("a whole image"));
+    let options = Options { input_range: Network::INPUT_RANGE, calibration, ..Options::default() };
+    let model = compile(&graph, &options).expect("compiles");
+    let input = encode_samples(&model.card, &Network::SqueezeNet.samples(2, 1)).expect("in range");
+    (model, input)
 }
 
 fn digits_model() -> Model {
@@ -52,7 +70,8 @@ fn write_the_programs() -> Result<()> {
     let write = |name: &str, model: &Model| {
         std::fs::write(folder.join(name), model.card.to_secure()?).map_err(|e| Error::io("the program", e))
     };
-    write("digits_cnn.ezpc", &digits_model())
+    write("digits_cnn.ezpc", &digits_model())?;
+    write("squeezenet.ezpc", &squeezenet_model().0)
 }
 
 #[test]
@@ -72,20 +91,46 @@ fn the_printed_digits_network_gives_the_executors_values() {
         let got = digits::main(&mut Cleartext::new(), &inputs).expect("runs");
         assert_eq!(got.result.as_ref(), Some(want));
     }
-    // Between two parties, each with its own input.
-    let inputs = |party| match party {
-        ezpc_core::Party::Server => digits::Inputs { x: None, weights: Some(model.weights.flat()) },
-        ezpc_core::Party::Client => {
-            digits::Inputs { x: Some(input[..model.card.input_len()].to_vec()), weights: None }
-        }
+    let x = &input[..model.card.input_len()];
+    let program = |p: &mut TwoParty| {
+        let inputs = match Protocol::party(p) {
+            Some(Party::Server) => digits::Inputs { x: None, weights: Some(model.weights.flat()) },
+            _ => digits::Inputs { x: Some(x.to_vec()), weights: None },
+        };
+        digits::main(p, &inputs).map(|o| o.result)
     };
-    let [server, client] = run_two(|p| {
-        let party = ezpc_core::Protocol::party(p).expect("a party");
-        digits::main(p, &inputs(party)).map(|o| o.result)
-    })
-    .expect("no error");
+    nearly(run_two(program), &want[0]);
+}
+
+/// The client has the numbers: half of the fraction is gone, and with it all but the carries of how layers rounded. The
+/// server has nothing.
+#[track_caller]
+fn nearly(results: Result<[Option<Vec<i64>>; 2]>, want: &[i64]) {
+    let [server, client] = results.expect("no error");
     assert_eq!(server, None);
-    // Half of the fraction is gone, and with it all but the carries of how layers rounded.
-    let worst = client.expect("opened").iter().zip(&want[0]).map(|(a, b)| (a - b).abs()).max();
+    let worst = client.expect("opened").iter().zip(want).map(|(a, b)| (a - b).abs()).max();
     assert!(worst.is_some_and(|w| w <= 1), "{worst:?}");
+}
+
+#[test]
+#[ignore = "two parties in one process take many seconds and some gigabytes"]
+fn the_printed_squeezenet_runs_between_two_parties() {
+    let (model, input) = squeezenet_model();
+    let program = |p: &mut TwoParty| {
+        let inputs = match Protocol::party(p) {
+            Some(Party::Server) => squeezenet::Inputs { x: None, weights: Some(model.weights.flat()) },
+            _ => squeezenet::Inputs { x: Some(input.clone()), weights: None },
+        };
+        squeezenet::main(p, &inputs).map(|o| o.result)
+    };
+    nearly(run_two(program), &executed(&model, &input)[0]);
+}
+
+#[test]
+fn squeezenet_prints_itself_and_its_program_gives_the_executors_values() {
+    let (model, input) = squeezenet_model();
+    is_printed(&model, "squeezenet.ezpc");
+    let inputs = squeezenet::Inputs { x: Some(input.clone()), weights: Some(model.weights.flat()) };
+    let got = squeezenet::main(&mut Cleartext::new(), &inputs).expect("runs");
+    assert_eq!(got.result.as_ref(), executed(&model, &input).first());
 }
