@@ -2,6 +2,7 @@
 
 use clap::error::ErrorKind as ClapError;
 use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
+use ezpc_core::transport::Link;
 #[cfg(feature = "tls")]
 use ezpc_core::transport::tls::{Identity, Tls, Trust};
 use ezpc_core::{Error, Result};
@@ -56,6 +57,11 @@ pub struct Common {
     #[arg(long, value_name = "SECONDS", help_heading = "Connection",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub deadline: Option<u64>,
+
+    /// The link between the parties, which decides how linear layers are cut: `lan`, `wan`, or Mbit/s and milliseconds of
+    /// a round trip, as in `400,40`. Both parties give the same; 1 Gbit/s by default.
+    #[arg(long, value_name = "LINK", help_heading = "Connection", value_parser = link)]
+    pub link: Option<Link>,
 
     /// How many threads a party may use.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
@@ -116,6 +122,10 @@ impl TlsArgs {
         };
         Tls::new(&Identity::load(cert, key)?, trust).map(Some)
     }
+}
+
+fn link(text: &str) -> Result<Link, String> {
+    Link::parse(text).map_err(|error| error.to_string())
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -4,7 +4,7 @@ use crate::{Common, Ui, stop};
 use ezpc_core::protocol::{Config, TwoParty};
 #[cfg(feature = "tls")]
 use ezpc_core::transport::tls;
-use ezpc_core::transport::{Channel, Transport, tcp};
+use ezpc_core::transport::{Channel, Link, Transport, tcp};
 use ezpc_core::{Party, Result};
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ pub struct Connection {
     timeout: Duration,
     deadline: Option<Duration>,
     threads: usize,
+    link: Link,
 }
 
 impl Connection {
@@ -24,7 +25,14 @@ impl Connection {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         stop::at_signal(Arc::clone(&transport));
         let (timeout, deadline) = (common.timeout(), common.deadline());
-        Self { transport, party, timeout, deadline, threads: common.threads }
+        Self {
+            transport,
+            party,
+            timeout,
+            deadline,
+            threads: common.threads,
+            link: common.link.unwrap_or_default(),
+        }
     }
 
     /// Waits for the peer or goes to it, as the flags say.
@@ -75,6 +83,7 @@ impl Connection {
         config.timeout = self.timeout;
         config.deadline = self.deadline;
         config.threads = self.threads;
+        config.link = self.link;
         TwoParty::connect(self.transport, self.party, &config)
     }
 

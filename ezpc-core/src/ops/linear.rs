@@ -17,7 +17,7 @@ mod measure;
 mod tests;
 
 pub use noise::NoiseReport;
-pub use plan::{LinearPlan, Link};
+pub use plan::LinearPlan;
 pub use prepare::PreparedWeights;
 
 use crate::crypto::Prg;

@@ -7,7 +7,7 @@ use crate::ot::CotEngine;
 use crate::party::Party;
 use crate::transport::cost::Cost;
 use crate::transport::handshake::{self, Parameters};
-use crate::transport::{Channel, Transport};
+use crate::transport::{Channel, Link, Transport};
 use std::time::Duration;
 
 /// How a party runs a session. Nothing here is secret, and only `timeout`, `deadline` and `threads` may differ between the
@@ -25,6 +25,8 @@ pub struct Config {
     pub program: String,
     /// How correlated OTs are made; both parties must say the same.
     pub cots: CotEngine,
+    /// The link between the parties, for the choice between fewer bytes and less work; both parties must say the same.
+    pub link: Link,
 }
 
 impl Default for Config {
@@ -35,6 +37,7 @@ impl Default for Config {
             threads: 1,
             program: String::new(),
             cots: CotEngine::Ferret,
+            link: Link::default(),
         }
     }
 }
@@ -48,7 +51,10 @@ impl Config {
 
     /// What both parties compare in the handshake.
     fn parameters(&self) -> Parameters {
-        Parameters::new().with("program", &self.program).with("cots", self.cots.to_string())
+        Parameters::new()
+            .with("program", &self.program)
+            .with("cots", self.cots.to_string())
+            .with("link", self.link.to_string())
     }
 
     /// The cost of [`TwoParty::connect`].
@@ -85,7 +91,7 @@ impl TwoParty {
         let parameters = config.parameters();
         let nonce = rng.fork("session nonce").block().to_bytes();
         let session = handshake::open(&mut channel, &parameters, nonce)?;
-        Self::setup(channel, *session.as_bytes(), config.cots, config.threads, rng)
+        Self::setup(channel, *session.as_bytes(), config, rng)
     }
 
     /// Swaps public data whose length the peer does not know; takes at most `limit` bytes.

@@ -5,14 +5,15 @@ mod lines;
 
 pub use lines::Lines;
 
-use super::two_party::needs_keys;
 use super::two_party::schedule::{self, Demand};
+use super::two_party::{needs_keys, plan_layers};
 use super::{Cleartext, Config, Linear, Op, Origins, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, op};
 use crate::error::Result;
 use crate::he::he_setup_cost;
 use crate::ot::PoolState;
 use crate::party::Party;
 use crate::ring::{BitPlanes, RingVec, Width, packed_len};
+use crate::transport::Link;
 use crate::transport::cost::Cost;
 use crate::transport::handshake;
 use crate::transport::stats::Phase;
@@ -40,6 +41,7 @@ pub struct Tally<P = Cleartext> {
     lines: Lines,
     /// Whether the keys of linear layers were counted.
     keys: bool,
+    link: Link,
 }
 
 impl<P: Protocol> Tally<P> {
@@ -58,6 +60,7 @@ impl<P: Protocol> Tally<P> {
             scope: String::new(),
             lines: Lines::default(),
             keys: false,
+            link: config.link,
         };
         let setup = config.connect_cost();
         tally.count(Phase::Setup, &setup, setup.half_rounds());
@@ -97,6 +100,7 @@ impl<P: Protocol> Tally<P> {
 
     /// Counts operations that run side by side, and computes them.
     fn gadgets(&mut self, ops: &[Op<P::Arith, P::Bool>]) -> Result<Vec<Val<P::Arith, P::Bool>>> {
+        plan_layers(ops, self.link)?;
         if !self.keys && ops.iter().any(needs_keys) {
             let setup = he_setup_cost();
             self.count(Phase::Setup, &setup, setup.half_rounds());

@@ -10,20 +10,20 @@ mod opening;
 mod output;
 pub(crate) mod schedule;
 
-use super::{Linear, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, check};
+use super::{Config, Linear, Op, Protocol, Reveal, ShareVec, Signedness, Trunc, Val, check};
 use crate::crypto::SessionId;
 use crate::crypto::{Block, Prg};
 use crate::error::Result;
 use crate::he::{HeKeys, he_setup};
 use crate::ops::Ctx;
-use crate::ot::{CotEngine, CotPool};
+use crate::ot::CotPool;
 use crate::party::Party;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width, pack_lanes, packed_len, unpack_lanes};
 use crate::sharing::Shared;
 use crate::transport::cost::Cost;
 use crate::transport::machine::{Machine, join_all};
 use crate::transport::stats::{Phase, Stats};
-use crate::transport::{Channel, driver, handshake};
+use crate::transport::{Channel, Link, driver, handshake};
 use layer::Resources;
 pub(super) use methods::gadget_methods;
 use output::Output;
@@ -37,6 +37,12 @@ pub(crate) fn setup_cost() -> Cost {
 /// Whether an operation needs the session's keys.
 pub(crate) fn needs_keys<A, B>(op: &Op<A, B>) -> bool {
     matches!(op, Op::Linear(layer, _) if layer::encrypted(layer))
+}
+
+/// Plans the layers among the operations of a session over `link`, before anything asks what they cost.
+pub(crate) fn plan_layers<A, B>(ops: &[Op<A, B>], link: Link) -> Result<()> {
+    ops.iter()
+        .try_for_each(|op| if let Op::Linear(layer, _) = op { layer::plan(layer, link) } else { Ok(()) })
 }
 
 /// How many bundles of windows are in flight: while the messages of one travel, the others compute.
@@ -55,6 +61,7 @@ pub struct TwoParty {
     /// Made before the first layer that needs them.
     keys: Option<HeKeys>,
     threads: usize,
+    link: Link,
 }
 
 type Arith = Shared<RingVec>;
@@ -69,8 +76,7 @@ impl TwoParty {
     pub(super) fn setup(
         mut channel: Channel,
         session: [u8; 32],
-        engine: CotEngine,
-        threads: usize,
+        config: &Config,
         mut rng: Prg,
     ) -> Result<Self> {
         let session = SessionId::new(session);
@@ -90,14 +96,15 @@ impl TwoParty {
             let pool = &mut pool;
             let rng = &mut setup_rng;
             async move {
-                *pool = Some(CotPool::setup(&io, party, rng, &session, engine).await?);
+                *pool = Some(CotPool::setup(&io, party, rng, &session, config.cots).await?);
                 Ok(())
             }
         });
         driver::run(&mut channel, [Ok(machine)], 1)?;
         channel.set_phase(Phase::Online);
         let pool = pool.expect("the machine has finished");
-        Ok(Self { party, channel, pool, rng, masks, session, keys: None, threads })
+        let Config { threads, link, .. } = *config;
+        Ok(Self { party, channel, pool, rng, masks, session, keys: None, threads, link })
     }
 
     pub(super) const fn channel(&mut self) -> &mut Channel {
@@ -158,6 +165,7 @@ impl TwoParty {
 
     /// Runs operations that have gadgets, side by side.
     fn gadgets(&mut self, ops: &[Op<Arith, Bool>]) -> Result<Vec<Val<Arith, Bool>>> {
+        plan_layers(ops, self.link)?;
         if self.keys.is_none() && ops.iter().any(needs_keys) {
             self.make_keys()?;
         }
@@ -339,6 +347,7 @@ impl Protocol for TwoParty {
     /// Transforms the weights at their owner, and checks that their noise fits: a refusal that depends on weights
     /// happens before anything is sent.
     fn prepare(&mut self, layer: &Linear<Arith>) -> Result<()> {
+        layer::plan(layer, self.link)?;
         layer::prepare(layer, self.party, self.threads)
     }
 

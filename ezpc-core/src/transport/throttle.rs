@@ -9,6 +9,7 @@
 use super::{Halves, Transport};
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, sleep};
@@ -37,10 +38,48 @@ impl Link {
         Self { bits_per_second, delay }
     }
 
+    /// From `lan`, `wan`, or megabits a second and, after a comma, milliseconds of a round trip, as in `400,40`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) with what is expected.
+    pub fn parse(text: &str) -> Result<Self> {
+        let numbers = || {
+            let (bandwidth, round_trip) = text.split_once(',')?;
+            let [megabits, milliseconds] = [bandwidth, round_trip].map(|n| n.trim().parse::<u32>().ok());
+            let link = Self::new(
+                1_000_000 * u64::from(megabits?),
+                Duration::from_millis(u64::from(milliseconds?)) / 2,
+            );
+            (link.bits_per_second > 0).then_some(link)
+        };
+        match text {
+            "lan" => Ok(Self::LAN),
+            "wan" => Ok(Self::WAN),
+            _ => numbers().ok_or_else(|| {
+                Error::usage(format!(
+                    "{text:?} is no link: give lan, wan, or Mbit/s and milliseconds of a round trip, as in 400,40"
+                ))
+            }),
+        }
+    }
+
     /// How long `bytes` occupy the link.
     #[must_use]
     pub fn occupied(self, bytes: u64) -> Duration {
         Duration::from_secs_f64(bytes as f64 * 8.0 / self.bits_per_second.max(1) as f64)
+    }
+}
+
+impl Default for Link {
+    /// 1 Gbit/s, 0.5 ms round trip.
+    fn default() -> Self {
+        Self::new(1_000_000_000, Duration::from_micros(250))
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bit/s and {} us", self.bits_per_second, self.delay.as_micros())
     }
 }
 

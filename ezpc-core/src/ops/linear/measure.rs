@@ -4,6 +4,7 @@ use super::tests::{keys, prg};
 use super::*;
 use crate::ring::Width;
 use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
+use crate::transport::Link;
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -10,21 +10,8 @@ use crate::he::encrypt::public_len;
 use crate::he::ring::RingSet;
 use crate::he::tile::{Geometry, Prices, Tile, choose};
 use crate::spec::{ConvSpec, LinearKind, LinearSpec};
+use crate::transport::Link;
 use core::ops::Range;
-
-/// The link that tiles are chosen for; both parties must agree on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_structs, reason = "built with a literal")]
-pub struct Link {
-    /// Bits a second.
-    pub bits_per_second: u64,
-}
-
-impl Default for Link {
-    fn default() -> Self {
-        Self { bits_per_second: 1_000_000_000 }
-    }
-}
 
 /// How a layer is computed: parameters, tiles, messages. The same at both parties.
 pub struct LinearPlan {
@@ -53,7 +40,7 @@ const CHUNKS: usize = 8;
 const PIECE_BYTES: usize = 96 << 20;
 
 impl LinearPlan {
-    /// The plan of a layer.
+    /// The plan of a layer, with tiles chosen for a link; both parties must give the same.
     pub fn new(spec: &LinearSpec, link: Link) -> Result<Self> {
         spec.check()?;
         let precision = precision(spec)?;
@@ -188,7 +175,7 @@ fn precision(spec: &LinearSpec) -> Result<Precision> {
     Ok(Precision { set, kept0: out + SLACK, kept1: out + SLACK + MORE, slack: SLACK })
 }
 
-/// Estimates of work in picoseconds for the choice of tiles; they decide nothing else.
+/// Estimates of work in picoseconds, fitted to what `measure` prints, for the choice of tiles; they decide nothing else.
 fn prices(precision: &Precision, link: Link) -> Prices {
     let n = precision.set.degree() as f64;
     let limbs = precision.set.limbs() as f64;
@@ -199,8 +186,8 @@ fn prices(precision: &Precision, link: Link) -> Prices {
         upload: n * limbs * 26.0,
         download: needed,
         input: limbs * (2.0 * transform + n * 10_000.0),
-        output: limbs * (5.0 * transform + n * 15_000.0),
-        product: n * limbs * 2.0 * 60.0,
-        word: limbs * 400.0,
+        output: limbs * (5.0 * transform + n * 10_500.0),
+        product: n * limbs * 2.0 * 45.0,
+        word: limbs * 250.0,
     }
 }

@@ -16,6 +16,7 @@ use crate::he::{he_setup, he_setup_cost};
 use crate::ring::Width;
 use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
 use crate::testing::{run_against, run_machines};
+use crate::transport::Link;
 use proptest::prelude::*;
 
 pub(super) fn prg(seed: u128) -> Prg {
@@ -238,6 +239,23 @@ fn threads_change_nothing() {
     let one = case.run(&keys(), Party::Server, 1, 3);
     assert_eq!(one, case.run(&keys(), Party::Server, 3, 3));
     assert_eq!(one, case.run(&keys(), Party::Server, 64, 3));
+}
+
+/// A thin link costs bytes more and gets fewer of them, and a plan costs what it says on either.
+#[test]
+fn tiles_depend_on_the_link() {
+    let kind = LinearKind::Conv(square([256, 64], 7, 1, 0));
+    let bytes = |megabits: u64| {
+        let mut case = Case::new(kind, 37, 12, 8, 12, 5);
+        let link = Link::new(1_000_000 * megabits, core::time::Duration::ZERO);
+        case.plan = LinearPlan::new(case.plan.spec(), link).expect("a plan");
+        let errors = case.errors(&case.run(&keys(), Party::Server, 1, 3));
+        assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
+        let cost = linear_private_cost(&case.plan, Party::Server);
+        Party::BOTH.iter().map(|&p| cost.bytes(p)).sum::<usize>()
+    };
+    let (thin, ordinary, thick) = (bytes(10), bytes(1000), bytes(1_000_000));
+    assert!(thin <= ordinary && ordinary <= thick && thin < thick, "{thin} {ordinary} {thick}");
 }
 
 /// A result of more than 29 bits that rounds: each run has a key of its own, which goes ahead of its ciphertexts.

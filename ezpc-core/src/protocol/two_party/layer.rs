@@ -8,12 +8,13 @@
 
 use crate::error::{Error, Result};
 use crate::he::HeKeys;
-use crate::ops::linear::{LinearPlan, Link, PreparedWeights, linear_private, linear_private_cost};
+use crate::ops::linear::{LinearPlan, PreparedWeights, linear_private, linear_private_cost};
 use crate::ops::{Ctx, matrix};
 use crate::party::Party;
 use crate::protocol::{Linear, Operand};
 use crate::ring::RingVec;
 use crate::sharing::Shared;
+use crate::transport::Link;
 use crate::transport::cost::Cost;
 use std::sync::OnceLock;
 
@@ -23,6 +24,8 @@ const BYTES_PER_COT: usize = 1;
 /// How a layer with private weights is computed; a function of its public shape.
 struct Prepared {
     plan: Result<LinearPlan>,
+    /// What the plan is for.
+    link: Link,
     /// At the owner, once it has been asked for.
     weights: OnceLock<PreparedWeights>,
 }
@@ -59,8 +62,28 @@ fn bytes(cost: &Cost) -> usize {
 fn prepared<A>(layer: &Linear<A>) -> &Prepared {
     layer.prepared.get_or_init(|| Prepared {
         plan: LinearPlan::new(&layer.spec, Link::default()),
+        link: Link::default(),
         weights: OnceLock::new(),
     })
+}
+
+/// Plans a layer for a session over `link`, once; everything else about a layer comes after it.
+pub(crate) fn plan<A>(layer: &Linear<A>, link: Link) -> Result<()> {
+    if !matches!(&*layer.weights, Operand::Private { .. }) {
+        return Ok(());
+    }
+    let prepared = layer.prepared.get_or_init(|| Prepared {
+        plan: LinearPlan::new(&layer.spec, link),
+        link,
+        weights: OnceLock::new(),
+    });
+    if prepared.link == link {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "a linear layer that was prepared for a link of {} is used over one of {link}; make it anew",
+        prepared.link
+    )))
 }
 
 /// `f` of the layer's plan; `None` where its shape has none.
