@@ -116,8 +116,15 @@ impl TwoParty {
         self.channel.stats()
     }
 
-    /// Ends the session: waits until the peer has everything.
-    pub fn close(self) -> Result<()> {
+    /// Ends the session: both parties see that they computed on the same bytes, and that the peer has everything.
+    /// Results are final when this has succeeded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Peer`](crate::error::ErrorKind::Peer) when bytes were changed on the way, over a transport that does
+    /// not authenticate; [`ErrorKind::Closed`](crate::error::ErrorKind::Closed) when the peer ended without this.
+    pub fn close(mut self) -> Result<()> {
+        self.channel.set_phase(Phase::Setup);
+        self.channel.compare_streams()?;
         self.channel.close()
     }
 

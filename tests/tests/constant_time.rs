@@ -1,0 +1,255 @@
+//! No branch and no address depends on a secret, as valgrind's memcheck sees it: secrets are marked undefined, and what
+//! jumps or indexes on an undefined value is an error. Messages are declared defined when they leave: they are public.
+//!
+//! ```sh
+//! cargo test --release -p ezpc-tests --test constant_time -- --ignored --nocapture
+//! ```
+//!
+//! Release, because overflow checks of other builds branch on values. The technique is Langley's ctgrind. memcheck knows
+//! nothing of AVX-512, so it is the AVX2 and AES-NI kernels that are seen, and the portable ones under
+//! `RUSTFLAGS="--cfg ezpc_portable"`.
+
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![allow(unsafe_code, reason = "valgrind's client requests are instructions")]
+
+use core::cell::RefCell;
+use ezpc_core::crypto::{Block, Prg, SessionId};
+use ezpc_core::he::{HeKeys, he_setup};
+use ezpc_core::ops::compare::{Method, less_than, less_than_cost, msb_by, msb_by_cost};
+use ezpc_core::ops::linear::{LinearPlan, Link, PreparedWeights, linear_private};
+use ezpc_core::ops::{Ctx, and, convert, equal, extend, lut, maximum, mul, mux, relu, trunc};
+use ezpc_core::ot::{CotEngine, CotPool, ideal};
+use ezpc_core::protocol::{LinearKind, LinearSpec, MatMulSpec, Signedness, Trunc};
+use ezpc_core::ring::{BitPlanes, BitVec, RingVec, Width};
+use ezpc_core::transport::cost::Cost;
+use ezpc_core::transport::machine::{Io, Machine, Step};
+use ezpc_core::{Party, Result};
+use std::process::Command;
+
+/// A request to valgrind; does nothing outside.
+fn request(code: usize, place: *const u8, len: usize) -> usize {
+    let arguments: [usize; 6] = [code, place.expose_provenance(), len, 0, 0, 0];
+    let mut result = 0_usize;
+    // SAFETY: the rotations add up to 128 bits and leave rdi as it was, and rbx is exchanged with itself; valgrind reads
+    // the six words behind rax and answers in rdx.
+    unsafe {
+        core::arch::asm!(
+            "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51", "xchg rbx, rbx",
+            in("rax") arguments.as_ptr(),
+            inout("rdx") result,
+            inout("rdi") 0_usize => _,
+        );
+    }
+    result
+}
+
+const MAKE_UNDEFINED: usize = 0x4d43_0001;
+const MAKE_DEFINED: usize = 0x4d43_0002;
+const COUNT_ERRORS: usize = 0x1201;
+const RUNNING_ON_VALGRIND: usize = 0x1001;
+
+fn hide<T>(secret: &[T]) {
+    request(MAKE_UNDEFINED, secret.as_ptr().cast(), size_of_val(secret));
+}
+
+fn publish<T>(public: &[T]) {
+    request(MAKE_DEFINED, public.as_ptr().cast(), size_of_val(public));
+}
+
+fn errors() -> usize {
+    request(COUNT_ERRORS, core::ptr::null(), 0)
+}
+
+/// A generator whose seed, and so everything it yields, is secret.
+fn secret_rng(seed: u128) -> Prg {
+    let bytes = seed.to_le_bytes();
+    hide(&bytes);
+    Prg::from_seed(Block::from_bytes(bytes))
+}
+
+fn secret_vec(width: Width, len: usize, seed: u128) -> RingVec {
+    secret_rng(seed).ring_vec(width, len)
+}
+
+fn secret_bits(len: usize, seed: u128) -> BitVec {
+    secret_rng(seed).bits(len)
+}
+
+/// Runs the machines of both parties against each other; messages become public on their way.
+fn run<T>(protocol: impl AsyncFn(Io, Party) -> Result<T>) -> [T; 2] {
+    let results: [RefCell<Option<T>>; 2] = Default::default();
+    let mut machines = Party::BOTH.map(|party| {
+        let (slot, protocol) = (&results[party.index()], &protocol);
+        Machine::new(move |io| async move {
+            *slot.borrow_mut() = Some(protocol(io, party).await?);
+            Ok(())
+        })
+    });
+    let mut inboxes = [Vec::new(), Vec::new()];
+    loop {
+        let mut outboxes = [Vec::new(), Vec::new()];
+        let mut done = 0;
+        for p in 0..2 {
+            let step =
+                machines[p].step(core::mem::take(&mut inboxes[p]), &mut outboxes[p]).expect("no error");
+            done += usize::from(matches!(step, Step::Done));
+            publish(&outboxes[p]);
+        }
+        if done == 2 {
+            break;
+        }
+        let [to_client, to_server] = outboxes;
+        inboxes = [to_server, to_client];
+    }
+    drop(machines);
+    results.map(|slot| slot.into_inner().expect("finished"))
+}
+
+/// As [`run`] with the COTs of `cost`, all of them secret.
+fn gadget<T>(cost: &Cost, protocol: impl AsyncFn(Ctx) -> Result<T>) {
+    let mut rng = secret_rng(99);
+    let [of_server, of_client] = cost.cots();
+    let (a, b) = ideal::deal_from(Party::Server, of_server, &mut rng);
+    let (c, d) = ideal::deal_from(Party::Client, of_client, &mut rng);
+    let cots = [RefCell::new(Some((a, d))), RefCell::new(Some((c, b)))];
+    run(async |io, party: Party| {
+        let (send, recv) = cots[party.index()].borrow_mut().take().expect("once a party");
+        protocol(Ctx { io, party, send, recv, rng: secret_rng(7 + party.index() as u128) }).await
+    });
+}
+
+const N: usize = 37;
+
+fn transfers() {
+    for (engine, want) in [(CotEngine::SoftSpoken, [300, 5]), (CotEngine::Ferret, [200_000, 1000])] {
+        run(async |io, party| {
+            let mut rng = secret_rng(1 + party.index() as u128);
+            let session = SessionId::new([5; 32]);
+            let mut pool = CotPool::setup(&io, party, &mut rng, &session, engine).await?;
+            pool.refill(&io, want).await?;
+            Ok(pool.take(want))
+        });
+    }
+}
+
+fn comparisons() {
+    for bits in [1, 8, 20, 33, 64] {
+        let w = Width::new(bits);
+        let x = secret_vec(w, N, 3);
+        for method in [Method::Chain, Method::NarrowChain, Method::Tree] {
+            gadget(&msb_by_cost(method, w, N), async |cx| msb_by(cx, method, &x).await);
+        }
+        let y = secret_vec(w, N, 4);
+        gadget(&less_than_cost(w, N), async |cx| less_than(cx, &x, &y, Signedness::Signed).await);
+        gadget(&equal::equal_cost(w, N), async |cx| equal::equal(cx, &x, &y).await);
+    }
+}
+
+fn selections() {
+    let w = Width::new(20);
+    let (c, x, y) = (secret_bits(N, 5), secret_vec(w, N, 3), secret_vec(w, N, 4));
+    gadget(&mux::select_cost(w, N), async |cx| mux::select(cx, &c, &x).await);
+    gadget(&mux::mux_cost(w, N), async |cx| mux::mux(cx, &c, &x, &y).await);
+    gadget(&and::and_cost(N), async |cx| and::and(cx, &c, &secret_bits(N, 6)).await);
+    gadget(&maximum::argmax_cost(w, w, 6, 6), async |cx| {
+        maximum::argmax(cx, &secret_vec(w, 6, 8), 6, w).await
+    });
+}
+
+fn tables() {
+    let (index, w) = (Width::new(4), Width::new(13));
+    let (table, at) = (RingVec::new(w, (0..16).collect()), secret_vec(index, N, 3));
+    gadget(&lut::lookup_cost(index, w, N), async |cx| lut::lookup(cx, &table, &at).await);
+    let array = secret_vec(w, 16, 4);
+    gadget(&lut::read_cost(index, w, N), async |cx| lut::read(cx, &array, &at).await);
+}
+
+fn arithmetic() {
+    let (w, wide) = (Width::new(20), Width::new(41));
+    let (x, y) = (secret_vec(w, N, 3), secret_vec(w, N, 4));
+    gadget(&mul::mul_cost(w, N), async |cx| mul::mul(cx, &x, &y).await);
+    gadget(&relu::relu_cost(w, wide, N), async |cx| relu::relu(cx, &x, wide).await);
+    gadget(&relu::relu_trunc_cost(12, wide, N), async |cx| relu::relu_trunc(cx, &x, 8, 12, wide).await);
+    for kind in [Trunc::Floor, Trunc::Near] {
+        gadget(&trunc::trunc_cost(w, 5, kind, N), async |cx| trunc::trunc(cx, &x, 5, kind).await);
+    }
+    gadget(&extend::extend_cost(w, wide, N), async |cx| {
+        extend::extend(cx, &x, wide, Signedness::Signed).await
+    });
+    gadget(&convert::a2b_cost(w, N), async |cx| convert::a2b(cx, &x).await);
+    let planes = BitPlanes::new((0..20).map(|i| secret_bits(N, i)).collect());
+    gadget(&convert::b2a_cost(w, N), async |cx| convert::b2a(cx, &planes).await);
+}
+
+/// Key samplers, encryption, answers, decryption.
+fn layers() {
+    let session = SessionId::new([6; 32]);
+    let keys: [HeKeys; 2] = run(async |io, party| {
+        let mut rng = secret_rng(1 + party.index() as u128);
+        he_setup(io, party, session, &mut rng).await
+    });
+    let kind = LinearKind::MatMul(MatMulSpec { rows: 8, inner: 16, cols: 1 });
+    for shift in [12, 0] {
+        let spec = LinearSpec { kind: kind.clone(), input: Width::W32, shift, weight_bits: 8 };
+        let plan = LinearPlan::new(&spec, Link::default()).expect("it fits");
+        let values: Vec<i64> = (0..128).map(|i| i % 200 - 100).collect();
+        // Weights are prepared once, at their owner alone: what that takes is not seen by the peer.
+        let weights = PreparedWeights::new(&plan, &values, None, 1).expect("they fit");
+        run(async |io, party: Party| {
+            let x = secret_vec(Width::W32, 16, 3 + party.index() as u128);
+            let own = (party == Party::Server).then_some(&weights);
+            let rng = secret_rng(9 + party.index() as u128);
+            linear_private(io, &keys[party.index()], &plan, Party::Server, own, x.lanes(), rng, 1).await
+        });
+    }
+}
+
+/// Branches and indexes on a secret: what the check must find.
+fn offences() {
+    let secret = [3_u8];
+    hide(&secret);
+    let table = core::hint::black_box([1_u8, 2, 3, 4]);
+    if core::hint::black_box(secret[0]) == 3 {
+        core::hint::black_box(());
+    }
+    core::hint::black_box(table[usize::from(core::hint::black_box(secret[0]) & 3)]);
+}
+
+#[test]
+#[ignore = "runs under valgrind, in release"]
+fn nothing_depends_on_secrets() {
+    if request(RUNNING_ON_VALGRIND, core::ptr::null(), 0) == 0 {
+        let own = std::env::current_exe().expect("a test has a path");
+        let status = Command::new("valgrind")
+            .args(["--error-limit=no", "--num-callers=24", "--quiet"])
+            .arg(own)
+            .args(["--ignored", "--exact", "nothing_depends_on_secrets", "--nocapture", "--test-threads=1"])
+            .status()
+            .expect("valgrind is installed");
+        assert!(status.success());
+        return;
+    }
+    assert!(!cfg!(debug_assertions), "overflow checks branch on values: add --release");
+    let before = errors();
+    offences();
+    assert!(errors() > before, "the check finds what it is for");
+    let mut found = Vec::new();
+    let parts: [(&str, fn()); 6] = [
+        ("ot: base OTs, SoftSpoken, Ferret", transfers),
+        ("compare: chain, narrow chain, tree, equality", comparisons),
+        ("mux, and, argmax", selections),
+        ("lut: tables, arrays", tables),
+        ("mul, relu, trunc, extend, conversions", arithmetic),
+        ("he: samplers, encryption, answers, decryption", layers),
+    ];
+    for (name, part) in parts {
+        let before = errors();
+        part();
+        let count = errors() - before;
+        println!("{name}: {count} errors");
+        if count > 0 {
+            found.push(name);
+        }
+    }
+    assert!(found.is_empty(), "secrets decide in {found:?}");
+}

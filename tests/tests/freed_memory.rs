@@ -1,0 +1,136 @@
+//! Memory that was freed holds no secret: an allocator looks for planted ones in every block that is given back.
+
+#![allow(unsafe_code, reason = "an allocator that looks at what is freed")]
+
+use ezpc_core::crypto::{Block, Prg};
+use ezpc_core::protocol::{
+    Config, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Reveal, Signedness, Trunc,
+    TwoParty,
+};
+use ezpc_core::ring::{BitPlanes, RingVec, Width};
+use ezpc_core::secret::Secret;
+use ezpc_core::transport::memory;
+use ezpc_core::{Party, Result};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+/// What is looked for: a number in the inputs, seeds, and the bytes of a wrapped secret. No code has them otherwise.
+const INPUT: u64 = 0xd1ce_5a17_ab1e_0ddb;
+const SEEDS: [u128; 2] =
+    [0x5eed_0000_1111_2222_3333_4444_5555_6666, 0x5eed_7777_8888_9999_aaaa_bbbb_cccc_dddd];
+
+static LOOKING: AtomicBool = AtomicBool::new(false);
+static INPUTS: AtomicUsize = AtomicUsize::new(0);
+static KEYS: AtomicUsize = AtomicUsize::new(0);
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+struct Looking;
+
+// SAFETY: everything is passed on to the system's allocator as it came; a block is read before it is given back.
+unsafe impl GlobalAlloc for Looking {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the contract of `alloc`. Zeroed, so that what is read in `dealloc` is initialised.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        if LOOKING.load(Ordering::Relaxed) {
+            // SAFETY: the block is the caller's until the end of this function, and was zeroed when it was made.
+            let block = unsafe { core::slice::from_raw_parts(place, layout.size()) };
+            look(block);
+        }
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Looking = Looking;
+
+fn look(block: &[u8]) {
+    let input = block.windows(8).filter(|bytes| *bytes == INPUT.to_le_bytes()).count();
+    let keys = SEEDS.iter().filter(|seed| block.windows(16).any(|bytes| bytes == seed.to_le_bytes())).count();
+    if input + keys > 0 {
+        INPUTS.fetch_add(input, Ordering::Relaxed);
+        KEYS.fetch_add(keys, Ordering::Relaxed);
+        LARGEST.fetch_max(block.len(), Ordering::Relaxed);
+    }
+}
+
+/// How many inputs and seeds lie in what `act` frees.
+fn freed(act: impl FnOnce()) -> [usize; 2] {
+    INPUTS.store(0, Ordering::Relaxed);
+    KEYS.store(0, Ordering::Relaxed);
+    LOOKING.store(true, Ordering::Relaxed);
+    act();
+    LOOKING.store(false, Ordering::Relaxed);
+    [INPUTS.load(Ordering::Relaxed), KEYS.load(Ordering::Relaxed)]
+}
+
+const LEN: usize = 300;
+
+/// Every kind of operation, on inputs that are all the planted number; what is opened is a decision.
+fn program(p: &mut TwoParty) -> Result<()> {
+    let own = |p: &TwoParty, party| p.party() == Some(party);
+    let w = Width::W64;
+    let values = RingVec::new(w, vec![INPUT; LEN]);
+    let x = p.input(Party::Server, w, LEN, own(p, Party::Server).then_some(&values))?;
+    let y = p.input(Party::Client, w, LEN, own(p, Party::Client).then_some(&values))?;
+    let planes = BitPlanes::from_lanes(64, &[INPUT; LEN]);
+    let z = p.input_bool(Party::Client, w, LEN, own(p, Party::Client).then_some(&planes))?;
+    let product = p.mul(&x, &y)?;
+    let less = p.less_than(&x, &y, Signedness::Unsigned)?;
+    let chosen = p.mux(&less, &product, &y)?;
+    let small = p.trunc(&chosen, 5, Trunc::Floor)?;
+    let relu = p.relu(&small, w)?;
+    let bits = p.a2b(&relu)?;
+    let both = p.and(&bits, &z)?;
+    let back = p.b2a(&both)?;
+    let narrow = p.reduce(&back, Width::W32);
+    let kind = LinearKind::MatMul(MatMulSpec { rows: 4, inner: 100, cols: 3 });
+    let spec = LinearSpec { kind, input: Width::W32, shift: 12, weight_bits: 8 };
+    let weights = own(p, Party::Server).then(|| (0..400).map(|i| i % 200 - 100).collect());
+    let layer = Linear::new(spec, Operand::Private { owner: Party::Server, values: weights }, None)?;
+    let answers = p.linear(&layer, &narrow)?;
+    let signs = p.msb(&answers)?;
+    p.reveal_bool(&signs, Reveal::Both)?;
+    Ok(())
+}
+
+fn both_parties() {
+    let (server, client) = memory::pair();
+    let run = |transport, party: Party| {
+        let rng = Prg::from_seed(Block::new(SEEDS[party.index()]));
+        let mut p = TwoParty::connect_seeded(transport, party, &Config::program("freed"), rng)?;
+        program(&mut p)?;
+        p.close()
+    };
+    thread::scope(|scope| {
+        let client = scope.spawn(move || run(client, Party::Client));
+        run(server, Party::Server).expect("an honest run");
+        client.join().expect("no panic").expect("an honest run");
+    });
+}
+
+/// One test: the allocator is one.
+#[test]
+fn freed_memory_holds_no_secrets() {
+    // What is not wiped is found: a plain vector, and one that grew and left its old place behind.
+    assert_eq!(freed(|| drop(core::hint::black_box(vec![INPUT; 4]))), [4, 0]);
+    let grown = freed(|| {
+        let mut all = core::hint::black_box(vec![SEEDS[0]; 4]);
+        all.shrink_to_fit();
+        all.extend([0; 100]);
+        core::mem::forget(core::hint::black_box(all));
+    });
+    assert_eq!(grown, [0, 1]);
+    assert_eq!(freed(|| drop(core::hint::black_box(Box::new(Secret::new(INPUT))))), [0, 0]);
+    let found = freed(both_parties);
+    assert_eq!(
+        found,
+        [0, 0],
+        "inputs and seeds, in blocks of up to {} bytes",
+        LARGEST.load(Ordering::Relaxed)
+    );
+}
