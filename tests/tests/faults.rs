@@ -1,13 +1,11 @@
 //! The connection breaks, at every message of a small run: both parties say so, at once.
 
-use ezpc_core::crypto::{Block, Prg};
-use ezpc_core::protocol::{Config, Protocol, Reveal, Signedness, TwoParty};
+use ezpc_core::protocol::{Protocol, Reveal, Signedness, TwoParty};
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::transport::fault::{Fault, Faulty};
-use ezpc_core::transport::{Halves, Transport, memory};
+use ezpc_core::transport::{Transport, memory};
 use ezpc_core::{ErrorKind, Party, Result};
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use ezpc_tests::replay::{Program, party, record};
 use std::thread;
 use std::time::Duration;
 
@@ -26,69 +24,25 @@ fn program(p: &mut TwoParty) -> Result<Vec<u64>> {
     Ok(p.reveal(&chosen, Reveal::Both)?.expect("opened to both").into_lanes())
 }
 
-fn party(transport: impl Transport + 'static, party: Party, timeout: Duration) -> Result<Vec<u64>> {
-    let mut config = Config::program("faults");
-    config.timeout = timeout;
-    let rng = Prg::from_seed(Block::new(1 + party.index() as u128));
-    let mut p = TwoParty::connect_seeded(transport, party, &config, rng)?;
-    let outcome = program(&mut p)?;
-    p.close()?;
-    Ok(outcome)
-}
-
-/// The positions in the stream at which the messages of a party end.
-#[derive(Clone, Default)]
-struct Ends(Arc<Mutex<Vec<u64>>>);
-
-struct Watched<T>(T, Ends);
-
-impl<T: Transport> Transport for Watched<T> {
-    fn peer(&self) -> String {
-        self.0.peer()
-    }
-    fn split(&self) -> Result<Halves> {
-        let (read, write) = self.0.split()?;
-        Ok((read, Box::new(WatchedWriter(write, self.1.clone()))))
-    }
-    fn set_timeout(&self, timeout: Duration) -> Result<()> {
-        self.0.set_timeout(timeout)
-    }
-    fn shutdown(&self) {
-        self.0.shutdown();
-    }
-}
-
-struct WatchedWriter(Box<dyn Write + Send>, Ends);
-
-impl Write for WatchedWriter {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.0.write(buffer)?;
-        let mut ends = self.1.0.lock().expect("no panic");
-        let last = ends.last().copied().unwrap_or(0);
-        ends.push(last + count as u64);
-        Ok(count)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
+const PROGRAM: Program = Program { name: "faults", run: program, share: 100 };
 
 fn both([server, client]: [impl Transport + 'static; 2], timeout: Duration) -> [Result<Vec<u64>>; 2] {
     thread::scope(|scope| {
-        let client = scope.spawn(move || party(client, Party::Client, timeout));
-        [party(server, Party::Server, timeout), client.join().expect("no panic")]
+        let client = scope.spawn(move || party(&PROGRAM, client, Party::Client, timeout));
+        [party(&PROGRAM, server, Party::Server, timeout), client.join().expect("no panic")]
     })
 }
 
-/// Where the messages of the server and of the client end.
+/// Where the messages of the server and of the client end in their streams.
 fn message_ends() -> [Vec<u64>; 2] {
-    let (server, client) = memory::pair();
-    let ends = [Ends::default(), Ends::default()];
-    let pair = [Watched(server, ends[0].clone()), Watched(client, ends[1].clone())];
-    for outcome in both(pair, TIMEOUT) {
-        outcome.expect("an honest run");
-    }
-    ends.map(|ends| ends.0.lock().expect("no panic").clone())
+    record(&PROGRAM).sent.map(|messages| {
+        let mut end = 0;
+        let ends = messages.iter().map(|message| {
+            end += message.len() as u64;
+            end
+        });
+        ends.collect()
+    })
 }
 
 #[test]
