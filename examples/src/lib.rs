@@ -19,7 +19,7 @@ mod ui;
 pub use args::TlsArgs;
 pub use args::{Common, Role};
 pub use connect::Connection;
-pub use report::{Report, peak_rss_bytes, reset_peak_rss};
+pub use report::{Report, peak_rss_bytes, reset_peak_rss, rss_bytes};
 pub use ui::Ui;
 
 use clap::Parser;

@@ -179,8 +179,18 @@ fn rounded(seconds: f64) -> f64 {
 /// The most memory this process had since its start or [`reset_peak_rss`]; 0 where the system does not say.
 #[must_use]
 pub fn peak_rss_bytes() -> u64 {
+    status("VmHWM:")
+}
+
+/// The memory of this process now; 0 where the system does not say.
+#[must_use]
+pub fn rss_bytes() -> u64 {
+    status("VmRSS:")
+}
+
+fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = |line: &str| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok();
+    let kib = |line: &str| line.strip_prefix(name)?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok();
     status.lines().find_map(kib).map_or(0, |kib| kib * 1024)
 }
 

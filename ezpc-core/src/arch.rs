@@ -3,6 +3,21 @@
 //! Every kernel has a portable version, which is the oracle of the others' tests. Kernels know plain integers
 //! only, blocks are `u128`.
 
+/// Whether this machine has an instruction set. Never under `--cfg ezpc_portable`, which serves tests of the portable
+/// kernels.
+#[cfg(all(target_arch = "x86_64", not(ezpc_portable)))]
+macro_rules! detected {
+    ($feature:tt) => {
+        std::arch::is_x86_feature_detected!($feature)
+    };
+}
+#[cfg(all(target_arch = "x86_64", ezpc_portable))]
+macro_rules! detected {
+    ($feature:tt) => {
+        false
+    };
+}
+
 pub(crate) mod fixed_key;
 pub(crate) mod lpn;
 pub(crate) mod mac;

@@ -2,7 +2,8 @@
 
 use ezpc_core::crypto::{Block, Prg};
 use ezpc_core::protocol::{
-    Config, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Reveal, Signedness, Trunc, TwoParty,
+    Config, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Reveal, Signedness, Trunc,
+    TwoParty,
 };
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::transport::{Halves, Transport, memory};
@@ -83,7 +84,7 @@ fn layer(p: &mut TwoParty) -> Result<Outcome> {
 fn card() -> &'static str {
     static CARD: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     CARD.get_or_init(|| {
-        let path = ezpc_tests::root().join("examples/data/digits_cnn.onnx");
+        let path = crate::root().join("examples/data/digits_cnn.onnx");
         let graph = passes::optimise(onnx::load(&path).expect("the example model").graph);
         compile(&graph, &Options::default()).expect("compiles").card.to_text()
     })
@@ -214,6 +215,7 @@ pub fn record(program: &Program) -> Recording {
 
 /// What the changed recording does after its last byte, or at a delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Then {
     /// It ends the connection.
     HangUp,
@@ -223,6 +225,7 @@ pub enum Then {
 
 /// A piece of the changed stream.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Piece {
     /// These come at once.
     Bytes(Vec<u8>),
@@ -290,4 +293,3 @@ impl Read for ReplayReader {
         }
     }
 }
-

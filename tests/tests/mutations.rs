@@ -5,7 +5,7 @@
 //! One party is alive, with the seeds of the recording; the other one is the changed recording. `EZPC_RUNS` and
 //! `EZPC_FIRST` say how many runs and where to start, to look at one again.
 
-#![allow(unsafe_code, reason = "an allocator that counts")]
+#![allow(unsafe_code, clippy::print_stdout, reason = "an allocator that counts; the result is a table")]
 
 use ezpc_core::crypto::{Block, Prg};
 use ezpc_core::{Error, ErrorKind, Party, Result};

@@ -61,16 +61,16 @@ macro_rules! widest {
                     body($($arg),*);
                 }
 
-                if is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512vpopcntdq")
+                if detected!("avx512f")
+                    && detected!("avx512bw")
+                    && detected!("avx512dq")
+                    && detected!("avx512vl")
+                    && detected!("avx512vpopcntdq")
                 {
                     // SAFETY: the CPU has these instructions, checked above.
                     return unsafe { avx512($($arg),*) };
                 }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt") {
+                if detected!("avx2") && detected!("popcnt") {
                     // SAFETY: the CPU has these instructions, checked above.
                     return unsafe { avx2($($arg),*) };
                 }

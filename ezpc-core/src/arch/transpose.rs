@@ -3,7 +3,7 @@
 /// Bit j of row i becomes bit i of row j.
 pub(crate) fn transpose(rows: &mut [u128; 128]) {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    if detected!("avx2") {
         #[allow(unsafe_code, reason = "calls a kernel for the detected instruction set")]
         // SAFETY: the instruction set was just detected.
         unsafe {

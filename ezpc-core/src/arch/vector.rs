@@ -60,11 +60,7 @@ mod x86_64 {
     use super::Kernel;
 
     pub(super) fn vectorize<K: Kernel>(kernel: K) -> K::Output {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
+        if detected!("avx512f") && detected!("avx512bw") && detected!("avx512dq") && detected!("avx512vl") {
             // SAFETY: the CPU has the instructions, checked above.
             unsafe { avx512(kernel) }
         } else {
@@ -73,7 +69,7 @@ mod x86_64 {
     }
 
     pub(super) fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
-        if is_x86_feature_detected!("avx2") {
+        if detected!("avx2") {
             // SAFETY: the CPU has the instructions, checked above.
             unsafe { avx2(kernel) }
         } else {

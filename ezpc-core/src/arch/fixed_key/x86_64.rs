@@ -21,7 +21,7 @@ impl Drop for Schedule {
 impl Schedule {
     /// The schedule, where the processor has AES instructions.
     pub(super) fn new(key: u128) -> Option<Self> {
-        if !(is_x86_feature_detected!("aes") && is_x86_feature_detected!("sse4.1")) {
+        if !(detected!("aes") && detected!("sse4.1")) {
             return None;
         }
         #[allow(unsafe_code, reason = "calls a kernel for the detected instruction set")]
@@ -31,11 +31,11 @@ impl Schedule {
 }
 
 pub(super) fn has_vaes256() -> bool {
-    is_x86_feature_detected!("vaes") && is_x86_feature_detected!("avx2")
+    detected!("vaes") && detected!("avx2")
 }
 
 pub(super) fn has_vaes512() -> bool {
-    is_x86_feature_detected!("vaes") && is_x86_feature_detected!("avx512f")
+    detected!("vaes") && detected!("avx512f")
 }
 
 /// FIPS-197, 5.2.

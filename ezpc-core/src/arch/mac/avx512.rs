@@ -14,10 +14,10 @@ pub(super) fn multiply(
     w: Weights<'_>,
     target: &mut Target<'_>,
 ) -> bool {
-    if !columns.is_multiple_of(2) || !is_x86_feature_detected!("avx512f") {
+    if !columns.is_multiple_of(2) || !detected!("avx512f") {
         return false;
     }
-    let fused = is_x86_feature_detected!("avx512ifma");
+    let fused = detected!("avx512ifma");
     match (w, fused) {
         (Weights::Vectors(w), false) => {
             // SAFETY: the CPU has AVX-512F, checked above.

@@ -25,7 +25,7 @@ macro_rules! kernels {
             fn vectors(values: &mut [u32]) -> Option<&mut [Vector]> {
                 let (vectors, rest) = values.as_chunks_mut();
                 let whole = vectors.len().is_multiple_of(LANES) && rest.is_empty();
-                (whole && is_x86_feature_detected!($feature)).then_some(vectors)
+                (whole && detected!($feature)).then_some(vectors)
             }
 
             /// Whether this CPU and this length are served; if so, transforms.

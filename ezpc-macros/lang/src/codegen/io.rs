@@ -5,6 +5,7 @@ use crate::ir::Field;
 use crate::syntax::ast::Role;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
+use sha2::{Digest, Sha256};
 
 impl Codegen<'_> {
     /// `Inputs`, `Outputs` and `main`.
@@ -113,13 +114,8 @@ pub(super) fn slot(field: usize) -> String {
     format!("output_{field}")
 }
 
-/// Names the typed program, public constants and all: FNV-1a over its printed form, from both ends. Both parties
-/// compare it before the first input; it detects differences, not forgeries.
+/// Names the typed program, public constants and all: SHA-256 of its printed form. Both parties compare it before the
+/// first input; nobody can make two programs with one name.
 fn fingerprint(text: &str) -> String {
-    let fnv = |bytes: &mut dyn Iterator<Item = u8>| {
-        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-        })
-    };
-    format!("{:x}-{:016x}{:016x}", text.len(), fnv(&mut text.bytes()), fnv(&mut text.bytes().rev()))
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
