@@ -15,17 +15,29 @@ P26 = 67104769, 67084289, 67043329, 66994177, 66961409
 SMALL = P26[0] * P26[1]
 LARGE = P26[1] * P26[2] * P26[3] * P26[4]
 
+# The deviations of u and e1, and of e0.
+RERANDOMISER, WIDE = math.sqrt(21), 18470.0
+
+
+def hint(n):
+    """What Hint-RLWE leaves of u and e1 when e_pk u + e1 s + e0 is known: RLWE with deviation sigma where
+    1/sigma^2 = 2 (1/s1^2 + B/s0^2), B a bound of |e_pk(zeta)|^2 + |s(zeta)|^2 at the roots. A value at a root is a sum of
+    N terms, its square about exponential; one of the N/2 pairs of roots exceeds B for one key in a hundred."""
+    mean = (10.5 + 2 / 3) * n
+    bound = mean * math.log(n / 2 / 0.01)
+    return math.floor(100 * math.sqrt(1 / (2 * (1 / RERANDOMISER**2 + bound / WIDE**2)))) / 100
+
+
 # Name, N, Q, deviation of the error, distribution of the secret: None for ternary, or a deviation. The last two of
 # each set are what the reduction of circuit privacy leaves: a secret and an error of one deviation.
 SETS = [
     ("Small", 2048, SMALL, math.sqrt(10.5), None),
-    ("Small, privacy", 2048, SMALL, 3.21, 3.21),
+    ("Small, privacy", 2048, SMALL, hint(2048), hint(2048)),
     ("Large", 4096, LARGE, math.sqrt(10.5), None),
-    ("Large, privacy", 4096, LARGE, 3.18, 3.18),
+    ("Large, privacy", 4096, LARGE, hint(4096), hint(4096)),
     ("N=2048, Q=2^53", 2048, 2**53, 3.2, None),
     ("N=2048, Q=2^54", 2048, 2**54, 3.2, None),
     ("N=2048, Q=2^60", 2048, 2**60, 3.2, None),
-    ("N=4096, Q=2^109", 4096, 2**109, 3.2, None),
 ]
 
 
@@ -80,6 +92,9 @@ def dual(n, q, error, secret):
 
 
 def own():
+    print("Small: N = 2048, Q =", " x ".join(map(str, P26[:2])))
+    print("Large: N = 4096, Q =", " x ".join(map(str, P26[1:])))
+    print(f"Hint-RLWE leaves deviations of {hint(2048)} and {hint(4096)}\n")
     print("Own estimate: block size, core-SVP 0.292 beta, and 0.292 beta + 16.4 + log2(8 d) with d = 2 N (BDGL16)")
     print(f"{'set':<18}{'primal':>8}{'core':>8}{'BDGL16':>8}{'dual':>8}{'core':>8}{'BDGL16':>8}")
     for name, n, q, error, secret in SETS:

@@ -3,7 +3,8 @@
 //! With `k0` and `k1` bits kept of the halves c0 and c1, the party that computed `c0 + c1 s = Q V / 2^k0` sends
 //! `w0 = round(c0 2^k0 / Q) - r mod 2^k0` with r uniform and `w1 = round(c1 2^k1 / Q)`, and keeps `r >> slack`. The
 //! other decrypts `z = w0 + round((w1 s) 2^(k0 - k1)) = V - r + noise` and takes `ceil(z / 2^slack)`. Together they
-//! hold an unbiased stochastic rounding of `(V + noise) / 2^slack`. linear.md 0.1.
+//! hold an unbiased stochastic rounding of `(V + noise) / 2^slack`. SECURITY.md, Linear
+//! layers.
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 /// The sets of lattice parameters.
 ///
 /// Secret keys are ternary, errors are centred binomial of deviation 3.24. Security of each set by the lattice
-/// estimator (commit 27a581bb, unlimited samples), classical: `Small` 131.3 bits (MATZOV), 102.8 (core-SVP of ADPS16),
-/// 135 (BDGL16), quantum 91 to 124; `Large` 131.5 (MATZOV), 102.0 (core-SVP). These are not 128 bits post-quantum.
+/// estimator (estimators/lattice.txt), classical: `Small` 131.5 bits (MATZOV), 103.1 (core-SVP of ADPS16); `Large` 131.6
+/// (MATZOV), 102.0 (core-SVP). These are not 128 bits post-quantum. SECURITY.md, Parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RingSet {
     /// N = 2048, Q of 52 bits: set A.
@@ -245,6 +245,16 @@ mod tests {
                 let distance = ring.fraction(small).wrapping_sub(ring.small_fraction(e)) as i128;
                 prop_assert!(distance.unsigned_abs() < 1 << 50);
             }
+        }
+    }
+
+    #[test]
+    fn the_sets_are_those_that_were_estimated() {
+        let estimated = include_str!("../../estimators/lattice.txt");
+        for set in RingSet::ALL {
+            let primes: Vec<String> = set.primes().iter().map(u32::to_string).collect();
+            let line = format!("{set:?}: N = {}, Q = {}\n", set.degree(), primes.join(" x "));
+            assert!(estimated.contains(&line), "{line}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! channels: with X the sum of `x[c][i] X^(c·area + i)` and W the sum of
 //! `w[m][c][tap] X^(m·c_n·area + (c_n - 1 - c)·area - tap)`, output i of channel m is coefficient
 //! `(m·c_n + c_n - 1)·area + i` of XW, whenever `c_n · m_w · area <= N`. The other coefficients mix channels and
-//! must not leave the party that computes them. linear.md 2.2; brute-forced below.
+//! must not leave the party that computes them. HLHD22 with m_w = 1; brute-forced below.
 
 #![allow(
     clippy::cast_possible_truncation,

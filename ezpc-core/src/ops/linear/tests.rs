@@ -9,7 +9,6 @@
 use super::*;
 use crate::crypto::{Block, SessionId};
 use crate::error::ErrorKind;
-use crate::he::answer::Needed;
 use crate::he::encrypt::Scratch;
 use crate::he::tile::plain::plain;
 use crate::he::{he_setup, he_setup_cost};
@@ -49,6 +48,9 @@ fn conv_of(kind: &LinearKind) -> ConvSpec {
         },
     }
 }
+
+mod privacy;
+mod rounding;
 
 /// A layer with random weights, bias and input, whose sums are far inside the ring.
 struct Case {
@@ -179,27 +181,6 @@ proptest! {
         let errors = case.errors(&case.run(&keys(), Party::Server, 2, u128::from(seed)));
         prop_assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
     }
-}
-
-/// Unbiased: the mean error against the real quotient is zero, and -1 and 2 are rare.
-#[test]
-fn rounding_is_stochastic_and_unbiased() {
-    let keys = keys();
-    let case = Case::new(LinearKind::Conv(square([8, 16], 30, 3, 1)), 37, 12, 10, 16, 5);
-    let mut counts = [0_usize; 4];
-    let (mut sum, mut n) = (0.0, 0.0);
-    for seed in 0..3 {
-        let errors = case.errors(&case.run(&keys, Party::Server, 1, 100 * seed));
-        for (e, v) in errors.iter().zip(case.expected()) {
-            counts[(e + 1) as usize] += 1;
-            let fraction = (v & 0xFFF) as f64 / 4096.0;
-            sum += *e as f64 - fraction;
-            n += 1.0;
-        }
-    }
-    assert!((sum / n).abs() < 4.0 * 0.41 / f64::sqrt(n), "bias {}", sum / n);
-    assert!(counts[0] + counts[3] < n as usize / 500, "{counts:?}");
-    assert!(counts[1] > n as usize / 3 && counts[2] > n as usize / 3, "{counts:?}");
 }
 
 /// The ring wraps as the plaintext ring does: sums of either sign to the edge of the promise.
@@ -348,122 +329,4 @@ fn arguments_that_do_not_fit_are_refused() {
     });
     assert_eq!(result.expect_err("no weights").kind(), ErrorKind::Usage);
     assert!(PreparedWeights::new(&case.plan, &[1; 3], None, 1).is_err());
-}
-
-/// The client's upload, the server's answer and its shares, of a layer in one piece.
-fn transcript(case: &Case, keys: &[HeKeys; 2], privacy: Privacy) -> (Vec<u8>, Vec<u8>, Vec<u64>) {
-    assert_eq!(case.plan.pieces(), 1);
-    let set = case.plan.precision().set;
-    let shares = case.shares(1);
-    let job = |party: Party| Job {
-        keys: &keys[party.index()],
-        plan: &case.plan,
-        first: 0,
-        x: &shares[party.index()],
-        threads: 1,
-        privacy,
-    };
-    let upload = job(Party::Client).upload(0, keys[1].secret(set), &mut prg(20));
-    let mut y = vec![0; case.plan.spec().output_len()];
-    let answer =
-        job(Party::Server).answer(0, keys[0].peer(set), &case.prepared(1), &upload, &mut prg(21), &mut y);
-    (upload, answer.expect("an answer"), y)
-}
-
-/// Without re-randomisation the second half of an answer is a known polynomial times the weight.
-#[test]
-fn weights_are_read_off_answers_that_are_not_rerandomised() {
-    let keys = keys();
-    let kind = LinearKind::MatMul(MatMulSpec { rows: 8, inner: 1, cols: 2048 });
-    let case = Case::new(kind, 37, 12, 8, 14, 5);
-    let precision = case.plan.precision();
-    let (ring, n) = (precision.set.ring(), precision.set.degree());
-    let mut a = vec![0; precision.set.limbs() * n];
-    keys[1].public_poly(Party::Client, precision.set, 0, &mut a);
-    ring.inverse(&mut a);
-    let recover = |answer: &[u8]| {
-        let mut reader = crate::he::codec::BitReader::new(answer);
-        let kept: Vec<u128> = (0..8).map(|_| reader.get(precision.kept1)).collect();
-        let fits = |w: i64| {
-            kept.iter().enumerate().all(|(j, &v)| {
-                let scaled = ring.fraction(|i| {
-                    let m = ring.ntts()[i].modulus();
-                    m.mul(a[i * n + j], m.reduce_i64(w))
-                });
-                v == crate::he::answer::keep(scaled, precision.kept1)
-            })
-        };
-        (-256..256).find(|&w| fits(w))
-    };
-    let answers = |privacy| {
-        let (_, answer, _) = transcript(&case, &keys, privacy);
-        answer.chunks_exact(answer.len() / 8).map(recover).collect::<Vec<_>>()
-    };
-    assert_eq!(answers(Privacy::None), case.weights.iter().map(|&w| Some(w)).collect::<Vec<_>>());
-    assert_eq!(answers(Privacy::Fresh), vec![None; 8]);
-}
-
-/// Whoever holds all secrets finds in an answer the outputs, and of the other coefficients nothing: no part of c0
-/// was sent for them, and c1 alone is far from their values.
-#[test]
-fn unsent_coefficients_are_absent() {
-    let keys = keys();
-    let case = Case::new(LinearKind::Conv(square([64, 64], 7, 3, 1)), 37, 12, 8, 12, 9);
-    let (precision, geometry) = (case.plan.precision(), case.plan.geometry());
-    let n = precision.set.degree();
-    let (_, answer, server) = transcript(&case, &keys, Privacy::Fresh);
-    let tile = &geometry.tiles[0];
-    let len = case.plan.answer_len(tile, 0);
-    assert_eq!(
-        len,
-        n * precision.kept1 as usize / 8
-            + (geometry.outputs_len(tile, 0) * precision.kept0 as usize).div_ceil(8)
-    );
-    // All of W X in the first answer, at the scale of the input's ring.
-    let mut full = vec![0_i64; n];
-    for from in 0..geometry.ins() {
-        let inputs: Vec<(usize, usize)> = geometry.inputs(tile, 0, from).collect();
-        geometry.weights(0, 0, from, |at, index, negative| {
-            let w = case.weights[index] * if negative { -1 } else { 1 };
-            for &(i, x) in &inputs {
-                full[(at + i) % n] += if at + i >= n { -w } else { w } * case.x[x];
-            }
-        });
-    }
-    let sent: Vec<usize> = geometry.outputs(tile, 0, 0).map(|(at, ..)| at).collect();
-    assert!(sent.len() < n * 3 / 4, "a layer with unsent coefficients");
-    // What is sent decrypts to the outputs.
-    let decrypt = |answer: &[u8], coefficients: &[usize]| {
-        let mut shares = vec![0; coefficients.len()];
-        let places: Vec<[u32; 2]> = coefficients.iter().map(|&at| [at as u32, 0]).collect();
-        let needed = Needed { places: &places, channels: &[(0, 0)] };
-        let key = keys[1].secret(precision.set);
-        precision.decrypt(key, answer, needed, &mut Scratch::new(precision.set), &mut shares);
-        shares
-    };
-    let shares = decrypt(&answer[..len], &sent);
-    let out = case.plan.spec().output();
-    for ((at, index, channel), &v) in geometry.outputs(tile, 0, 0).zip(&shares) {
-        let expected = (full[at] + case.bias[channel]) >> 12;
-        assert!(
-            (-1..=2)
-                .contains(&out.signed(out.wrap(v.wrapping_add(server[index]).wrapping_sub(expected as u64))))
-        );
-    }
-    // Zeros in place of c0: the value at an unsent coefficient would need c1 s = -c0 there.
-    let mut blank = answer[..len].to_vec();
-    blank[n * precision.kept1 as usize / 8..].fill(0);
-    blank.resize(precision.answer_len(n), 0);
-    let unsent: Vec<usize> = (0..n).filter(|at| !sent.contains(at)).collect();
-    let alone = decrypt(&blank, &unsent);
-    let near = |margin: u32| {
-        let close = |(&at, &v): (&usize, &u64)| {
-            let distance = out.signed(out.wrap(v.wrapping_sub((full[at] >> 12) as u64))).unsigned_abs();
-            distance < 1 << (out.bits() - margin)
-        };
-        unsent.iter().zip(&alone).filter(|&p| close(p)).count() as f64 / unsent.len() as f64
-    };
-    // A uniform value is within 2^-margin of the ring, either side, with chance 2^(1 - margin).
-    assert!((near(2) - 0.5).abs() < 0.1, "{}", near(2));
-    assert!(near(6) < 0.08, "{}", near(6));
 }
