@@ -9,14 +9,20 @@ use std::path::Path;
 /// The largest file that is read.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
-/// A table with named columns.
-#[derive(Clone, Debug, PartialEq)]
+/// A table with named columns. Prints as its size: it may be somebody's data.
+#[derive(Clone, PartialEq)]
 #[allow(clippy::exhaustive_structs, reason = "a table is its names and its numbers")]
 pub struct Table {
     /// The names of the columns.
     pub columns: Vec<String>,
     /// The numbers, row by row.
     pub values: Vec<f64>,
+}
+
+impl core::fmt::Debug for Table {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Table({} columns, {} numbers)", self.columns.len(), self.values.len())
+    }
 }
 
 impl Table {
@@ -83,8 +89,14 @@ impl Table {
 }
 
 /// For each column what is subtracted and then divided by: lines of `name,mean,deviation`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Normalisation(Vec<(String, f64, f64)>);
+
+impl core::fmt::Debug for Normalisation {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Normalisation({} columns)", self.0.len())
+    }
+}
 
 impl Normalisation {
     /// Reads the file at `path`.

@@ -61,8 +61,8 @@ pub struct Node {
     pub shape: Vec<usize>,
 }
 
-/// What a node computes.
-#[derive(Clone, Debug)]
+/// What a node computes. Prints as its name: weights are secret.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Op {
     /// The sample.
@@ -136,6 +136,12 @@ pub enum Op {
         /// The indices.
         indices: Vec<Option<usize>>,
     },
+}
+
+impl core::fmt::Debug for Op {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl Op {

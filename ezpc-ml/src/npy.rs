@@ -25,8 +25,8 @@ pub struct Array {
     pub data: Elements,
 }
 
-/// The elements of an [`Array`].
-#[derive(Clone, Debug, PartialEq)]
+/// The elements of an [`Array`]. Prints their number: they may be somebody's data.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Elements {
     /// `<f4`.
@@ -35,6 +35,17 @@ pub enum Elements {
     Float64(Vec<f64>),
     /// `<i8`.
     Int64(Vec<i64>),
+}
+
+impl core::fmt::Debug for Elements {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (kind, len) = match self {
+            Self::Float32(all) => ("Float32", all.len()),
+            Self::Float64(all) => ("Float64", all.len()),
+            Self::Int64(all) => ("Int64", all.len()),
+        };
+        write!(f, "{kind}({len} elements)")
+    }
 }
 
 impl Array {

@@ -60,12 +60,18 @@ struct Pipe {
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
     closed: bool,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
+}
+
+impl core::fmt::Debug for State {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("State").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 impl Pipe {
