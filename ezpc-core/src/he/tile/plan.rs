@@ -21,6 +21,8 @@ pub(crate) struct Prices {
     pub(crate) product: f64,
     /// Reading one word of transformed weights, times the number of primes.
     pub(crate) word: f64,
+    /// Words of transformed weights for one prime beyond which fewer of them go before a lower price: their memory.
+    pub(crate) most_words: usize,
 }
 
 /// The counts that a choice of tiles leads to.
@@ -50,7 +52,7 @@ const MOST_INPUTS: usize = 1 << 12;
 
 /// The cheapest geometry.
 pub(crate) fn choose(conv: &ConvSpec, degree: usize, prices: &Prices) -> Result<Geometry> {
-    let mut best: Option<(f64, Cut, [usize; 3])> = None;
+    let mut best: Option<(usize, f64, Cut, [usize; 3])> = None;
     for cut in cuts(conv, degree) {
         let grid = Grid::new(conv, cut);
         if grid.area > degree {
@@ -77,13 +79,13 @@ pub(crate) fn choose(conv: &ConvSpec, degree: usize, prices: &Prices) -> Result<
                 products: tiles * pairs,
                 words: pairs * (degree / run),
             };
-            let price = load.price(prices);
-            if best.is_none_or(|(least, ..)| price < least) {
-                best = Some((price, cut, [fused, c_n, m_w]));
+            let (excess, price) = (load.words.saturating_sub(prices.most_words), load.price(prices));
+            if best.is_none_or(|(less, least, ..)| excess < less || excess == less && price < least) {
+                best = Some((excess, price, cut, [fused, c_n, m_w]));
             }
         }
     }
-    let (_, cut, [fused, c_n, m_w]) = best.ok_or_else(|| {
+    let (_, _, cut, [fused, c_n, m_w]) = best.ok_or_else(|| {
         Error::usage(format!("one output of this convolution reaches more than {degree} inputs: {conv:?}"))
     })?;
     Ok(Geometry::new(*conv, degree, cut, fused, c_n, m_w))
@@ -171,7 +173,7 @@ mod tests {
         let upload = [1.0, 50.0, 1.0, 1.0][kind];
         let download = [1.0, 1.0, 50.0, 1.0][kind];
         let (product, word) = ([0.1, 0.1, 0.1, 30.0][kind], [0.0, 0.0, 0.0, 0.1][kind]);
-        Prices { bit: 1.0, upload, download, input: 1.0, output: 1.0, product, word }
+        Prices { bit: 1.0, upload, download, input: 1.0, output: 1.0, product, word, most_words: usize::MAX }
     }
 
     fn by_polynomials(g: &Geometry, w: &[i64], x: &[i64]) -> Vec<i64> {
@@ -259,6 +261,31 @@ mod tests {
                 prop_assert!(reach(&conv).iter().product::<usize>() > 1 << size);
             }
         }
+    }
+
+    /// A batch that would fill each ciphertext with few channels of many images makes the most transforms of weights.
+    #[test]
+    fn transformed_weights_stay_within_their_memory() {
+        let conv = ConvSpec {
+            batch: 8,
+            in_channels: 512,
+            input: [7; 2],
+            out_channels: 512,
+            kernel: [3; 2],
+            stride: [1; 2],
+            padding: [1; 4],
+            dilation: [1; 2],
+            groups: 1,
+        };
+        let words = |most_words| {
+            let free = Prices { word: 0.0, most_words, ..prices(1) };
+            let g = choose(&conv, 2048, &free).expect("fits");
+            g.ins() * g.outs() * g.degree
+        };
+        assert!(words(usize::MAX) > 1 << 26);
+        assert!(words(1 << 26) <= 1 << 26);
+        // Where nothing fits, the fewest.
+        assert_eq!(words(0), words(1));
     }
 
     #[test]

@@ -36,6 +36,8 @@ const EXACT: [u32; 2] = [84, 88];
 const CACHE_BYTES: usize = 1 << 20;
 /// Into how many chunks answers are cut, where there are enough: so many threads have work.
 const CHUNKS: usize = 8;
+/// Memory for the transformed weights of a layer, where there is a way to cut it that keeps to it.
+const WEIGHT_BYTES: usize = 288 << 20;
 /// Memory for the polynomials of a piece.
 const PIECE_BYTES: usize = 96 << 20;
 
@@ -189,5 +191,6 @@ fn prices(precision: &Precision, link: Link) -> Prices {
         output: limbs * (5.0 * transform + n * 10_500.0),
         product: n * limbs * 2.0 * 45.0,
         word: limbs * 250.0,
+        most_words: WEIGHT_BYTES / (precision.set.limbs() * size_of::<u32>()),
     }
 }
