@@ -20,6 +20,10 @@ pub mod spec;
 pub mod testing;
 pub mod transport;
 
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("coming_from_ezpc.md")]
+pub mod coming_from_ezpc {}
+
 #[doc = include_str!("secure.md")]
 #[doc(inline)]
 pub use ezpc_macros::secure;

@@ -118,6 +118,7 @@ impl<'p, P: Protocol> Program<'p, P> {
     /// A private value of party `from`; `value` is `Some` at that party.
     pub fn input<T: Scalar>(&self, from: Party, value: Option<T>) -> Result<Shared<T>> {
         let value = self.own(from, value)?;
+        refuse_unfit(value.as_slice())?;
         Ok(self.record(|g| g.input(from, T::BITS, 1, value.map(|v| vec![v.to_lane()]))))
     }
 
@@ -137,6 +138,7 @@ impl<'p, P: Protocol> Program<'p, P> {
         if len == 0 {
             return Ok(Vec::new());
         }
+        refuse_unfit(values.unwrap_or_default())?;
         let lanes = values.map(|v| v.iter().map(|&x| x.to_lane()).collect());
         let all = self.graph.borrow_mut().input(from, T::BITS, len, lanes);
         Ok(all.slots().map(|slot| Shared::new(View::element(slot), &self.counts)).collect())
@@ -513,6 +515,15 @@ impl<'p, P: Protocol> Program<'p, P> {
         self.counts.put_back(postponed);
         Ok(())
     }
+}
+
+/// A party's own values have to be what their type can hold.
+fn refuse_unfit<T: Scalar>(values: &[T]) -> Result<()> {
+    if values.iter().all(|v| v.fits()) {
+        return Ok(());
+    }
+    let (whole, fraction) = (T::BITS - 1 - T::FRACTION, T::FRACTION);
+    Err(Error::usage(format!("a value is no number below 2^{whole}: {fraction} bits are its fraction")))
 }
 
 /// Whether an index of type `I` can be `i`.

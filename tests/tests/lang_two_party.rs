@@ -93,3 +93,47 @@ fn comparisons_in_a_loop_take_the_half_rounds_of_one() {
     assert!(one > 0);
     assert_eq!(half_rounds(500), one);
 }
+
+secure! {
+    mod sized;
+    def void main() {
+        input(ALL, n, int32_pl);
+        input(ALL, by, float_pl);
+        input(SERVER, x, float_fl[n]);
+        output(ALL, x + by);
+    }
+}
+
+/// Sizes may depend on public inputs, so the parties compare them before anything else.
+#[test]
+fn other_public_inputs_are_noticed() {
+    let run = |n: [i32; 2], by: [f64; 2]| {
+        run_two(|p| {
+            let at = p.party().expect("one party").index();
+            let x = (at == 0).then(|| vec![1.5; usize::try_from(n[0]).expect("small")]);
+            sized::main(p, &sized::Inputs { n: Some(n[at]), by: Some(by[at]), x })
+        })
+    };
+    assert_eq!(run([3, 3], [2.0, 2.0]).expect("agree")[1].output, [3.5; 3]);
+    for (n, by) in [([3, 4], [2.0, 2.0]), ([3, 3], [2.0, 2.5])] {
+        let error = run(n, by).expect_err("they differ");
+        assert!(error.to_string().contains("the public inputs"), "{error}");
+    }
+}
+
+/// What fixed point cannot hold is refused where it comes in.
+#[test]
+fn fractions_out_of_range_are_refused() {
+    let most = (1u64 << 47) as f64;
+    let run = |value: f64| {
+        let inputs = sized::Inputs { n: Some(1), by: Some(0.0), x: Some(vec![value]) };
+        sized::main(&mut Cleartext::new(), &inputs)
+    };
+    for value in [most, -most * 2.0, f64::NAN, f64::INFINITY] {
+        let error = run(value).expect_err("out of range");
+        assert_eq!(error.to_string(), "input `x`: a value is no number below 2^47: 16 bits are its fraction");
+    }
+    for value in [-most, most - 1.0, 0.0, -1.5] {
+        assert_eq!(run(value).expect("in range").output, [value]);
+    }
+}

@@ -14,6 +14,10 @@ pub trait Scalar: Copy + sealed::Sealed + 'static {
     fn to_lane(self) -> u64;
     /// The value that a ring element represents.
     fn from_lane(lane: u64) -> Self;
+    /// Whether the format holds the value, rounded to its fraction.
+    fn fits(self) -> bool {
+        true
+    }
     /// The width of the ring.
     fn width() -> Width {
         Width::new(Self::BITS)
@@ -50,7 +54,8 @@ integers!(u8: 8 false, u16: 16 false, u32: 32 false, u64: 64 false);
 integers!(i8: 8 true, i16: 16 true, i32: 32 true, i64: 64 true);
 
 impl sealed::Sealed for f64 {}
-/// Fixed point of 64 bits, 16 of them fraction: what a secret `float` is. Values beyond ±2^47 saturate.
+/// Fixed point of 64 bits, 16 of them fraction: what a secret `float` is. Inputs outside of [-2^47, 2^47) are refused,
+/// public values saturate.
 #[allow(
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
@@ -62,6 +67,11 @@ impl Scalar for f64 {
     const BITS: u32 = 64;
     const FRACTION: u32 = 16;
     const SIGNED: bool = true;
+    fn fits(self) -> bool {
+        let most = (1u64 << (Self::BITS - 1 - Self::FRACTION)) as Self;
+        // The largest value below 2^47 is rounded up to it; no number is in no range.
+        (-most..=most - 1.0).contains(&self)
+    }
     fn to_lane(self) -> u64 {
         (self * (1u64 << Self::FRACTION) as Self).round() as i64 as u64
     }

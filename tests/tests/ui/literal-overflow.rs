@@ -4,6 +4,7 @@ ezpc_core::secure! {
         uint8_al b = 256;
         uint64_pl c = 18446744073709551616uL;
         uint64_pl d = 999999999999999999999999999999999999999999uL;
+        float_fl e = 1e15;
     }
 }
 

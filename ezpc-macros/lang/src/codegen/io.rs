@@ -68,8 +68,19 @@ impl Codegen<'_> {
         });
         let io = talks.then(|| quote!(&mut io));
         let shape = fingerprint(&self.program.to_string());
+        let public: Vec<_> = self.program.inputs.iter().filter(|f| f.role == Role::All).collect();
+        let public = public.iter().map(|f| ident(&f.name, f.span));
+        let public: Vec<_> = public.map(|name| quote!(&inputs.#name)).collect();
+        // Sizes may depend on them: with others a party would wait for what never comes.
+        let public = (!public.is_empty()).then(|| {
+            quote! {
+                let public = ::std::format!("{:?}", (#(#public,)*));
+                #k::Protocol::agree(protocol, "the public inputs", public.as_bytes())?;
+            }
+        });
         quote! {
             #k::Protocol::agree(protocol, "the program", #shape.as_bytes())?;
+            #public
             let program = #k::Program::new(protocol);
             let mut io = __EzpcIo { inputs, taken: [0; #count], #(#slots),* };
             __ezpc_main(&program, #io)?;

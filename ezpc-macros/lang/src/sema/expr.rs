@@ -329,6 +329,13 @@ impl Body<'_, '_> {
         if value.ty.label == ty.label {
             return Some(value);
         }
+        if let ExprKind::Float(number) = value.kind
+            && !(-LARGEST..LARGEST).contains(&number)
+        {
+            let message = "the literal does not fit `float_fl`, which ends at 2^47";
+            self.report_with(Code::LiteralOverflow, span, message, "scale what you compute");
+            return None;
+        }
         let ty = Ty { label: ty.label, ..value.ty };
         Some(Expr { kind: ExprKind::Convert(Box::new(value)), ty, span })
     }
@@ -429,6 +436,9 @@ pub(crate) fn wrap(value: i128, base: Base) -> i128 {
         _ => low,
     }
 }
+
+/// 2^47: a secret `float` has 16 bits of fraction in 64.
+const LARGEST: f64 = (1u64 << 47) as f64;
 
 pub(super) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
