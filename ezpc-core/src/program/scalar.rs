@@ -68,7 +68,7 @@ impl Scalar for f64 {
     const FRACTION: u32 = 16;
     const SIGNED: bool = true;
     fn fits(self) -> bool {
-        let most = (1u64 << (Self::BITS - 1 - Self::FRACTION)) as Self;
+        let most = (1u64 << (63 - Self::FRACTION)) as Self;
         // The largest value below 2^47 is rounded up to it; no number is in no range.
         (-most..=most - 1.0).contains(&self)
     }
