@@ -1,11 +1,11 @@
-//! Silent COTs from the learning-parity-with-noise assumption: 4 bits of traffic each.
+//! Silent COTs from the learning-parity-with-noise assumption: 3.2 bits of traffic each.
 //!
 //! Yang, Weng, Lan, Zhang, Wang, "Ferret: Fast Extension for Correlated OT with Small Communication"
 //! (<https://eprint.iacr.org/2020/924>) with the correlated GGM trees of Guo, Yang, Wang, Zhang, Xie, Liu, Zhao,
 //! "Half-Tree: Halving the Cost of Tree Expansion in COT and DPF" (<https://eprint.iacr.org/2022/1431>), semi-honest.
 //!
 //! A round takes [`BASE`] COTs and gives [`OUTPUT`]: `t` = [`TREES`] trees of [`LEAVES`] leaves are COTs with one
-//! random choice bit set in every tree, at a place only the receiver knows; adding `d` = 10 of `k` = 2^15 base
+//! random choice bit set in every tree, at a place only the receiver knows; adding `d` = 10 of `k` = 3·2^14 base
 //! COTs to every leaf, by a public random matrix, makes choices that look uniform. The first outputs are the
 //! base of the next round, the others are usable.
 //!
@@ -13,7 +13,9 @@
 //! - The matrix is drawn once a session from both parties' nonces and serves both directions and all rounds.
 //! - `k` is small, so that the table of base COTs stays in a core's second-level cache.
 //! - The left node of level 1 *is* a base COT's key (adjusted by the receiver's flip), which makes the first of
-//!   the eight corrections of a tree zero; it is not sent.
+//!   the nine corrections of a tree zero; it is not sent.
+//! - A tree has 384 leaves: of the four nodes of its second level the last one is dropped. The receiver knows that
+//!   node, so the sums of the levels below it are over the nodes that are kept.
 //! - The hash key of the trees is fresh for every round and direction, which bounds the multi-target loss.
 //! - lsb(Δ) = 1 and the leaves' least significant bits are cleared, so a mac's least significant bit is its choice.
 //!
@@ -36,6 +38,7 @@ mod tree;
 pub(super) use lpn::Matrix;
 
 use crate::arch::fixed_key::FixedKey;
+use crate::arch::lpn::TABLE;
 use crate::crypto::{Aes, Block, Prg, SessionId};
 use crate::party::Party;
 use core::mem;
@@ -44,13 +47,14 @@ use tree::{DEPTH, GROUP, LEAVES, Scratch};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Length of the LPN secret.
-const SECRET: usize = 1 << 15;
+const SECRET: usize = 3 << 14;
 /// Noise weight: the number of trees.
-const TREES: usize = 1280;
+const TREES: usize = 1024;
 /// COTs a round makes, those for the next round included.
 const LENGTH: usize = TREES * LEAVES;
-/// COTs a round takes.
+/// COTs a round takes: no more than the table has room for.
 pub(super) const BASE: usize = SECRET + TREES * DEPTH;
+const _: () = assert!(BASE <= TABLE);
 /// COTs a round adds to the pool.
 pub(super) const OUTPUT: usize = LENGTH - BASE;
 /// The bytes of the receiver's message.
@@ -59,7 +63,7 @@ pub(super) const FLIPS_BYTES: usize = TREES * DEPTH / 8;
 pub(super) const SUMS_BYTES: usize = TREES * (DEPTH - 1) * Block::BYTES;
 
 /// The set, as the handshake compares it.
-pub(super) const PARAMETERS: &str = "ferret k=32768 t=1280 B=256 d=10";
+pub(super) const PARAMETERS: &str = "ferret k=49152 t=1024 B=384 d=10";
 
 /// The tree hashes of one direction of a session.
 struct TreeKeys {
@@ -84,19 +88,27 @@ impl TreeKeys {
 struct Base(Zeroizing<Vec<Block>>);
 
 impl Base {
-    fn new(blocks: Vec<Block>) -> Self {
-        assert!(blocks.len() == BASE, "a round takes {BASE} COTs");
-        Self(Zeroizing::new(blocks))
+    /// From [`BASE`] COTs.
+    fn new(cots: &[Block]) -> Self {
+        assert!(cots.len() == BASE, "a round takes {BASE} COTs");
+        let mut base = Self::empty();
+        base.0[..BASE].copy_from_slice(cots);
+        base
     }
 
-    /// The table the matrix is applied to.
-    fn secret(&self) -> &[Block] {
-        &self.0[..SECRET]
+    /// Room for the COTs, in a table of the length that the kernel reads.
+    fn empty() -> Self {
+        Self(Zeroizing::new(vec![Block::ZERO; TABLE]))
+    }
+
+    /// The table the matrix is applied to: the secret comes first, and no place of the matrix is beyond it.
+    fn table(&self) -> &[Block] {
+        &self.0
     }
 
     /// The COTs of the trees: tree by tree, level by level.
     fn of_trees(&self) -> &[[Block; DEPTH]] {
-        self.0[SECRET..].as_chunks().0
+        self.0[SECRET..BASE].as_chunks().0
     }
 }
 
@@ -132,13 +144,13 @@ impl Round {
 
     fn rows(&self, first: usize, outputs: &mut [Block]) {
         let leaves = &self.leaves.0[first..first + outputs.len()];
-        self.matrix.add(self.base.secret(), first, leaves, outputs);
+        self.matrix.add(self.base.table(), first, leaves, outputs);
     }
 
     fn next_base(&self) -> Base {
-        let mut next = vec![Block::ZERO; BASE];
-        self.rows(0, &mut next);
-        Base::new(next)
+        let mut next = Base::empty();
+        self.rows(0, &mut next.0[..BASE]);
+        next
     }
 }
 
@@ -159,7 +171,7 @@ impl Sender {
         delta: Block,
         base: Vec<Block>,
     ) -> Self {
-        Self { delta, base: Base::new(base), keys: TreeKeys::new(session, sender), matrix }
+        Self { delta, base: Base::new(&Zeroizing::new(base)), keys: TreeKeys::new(session, sender), matrix }
     }
 
     /// One round: takes the receiver's message and returns the answer and the keys.
@@ -201,7 +213,7 @@ impl Receiver {
     /// Starts from [`BASE`] macs.
     pub(super) fn new(session: &SessionId, sender: Party, matrix: Arc<Matrix>, base: Vec<Block>) -> Self {
         let paths = Zeroizing::new(Vec::with_capacity(TREES));
-        Self { base: Base::new(base), keys: TreeKeys::new(session, sender), matrix, paths }
+        Self { base: Base::new(&Zeroizing::new(base)), keys: TreeKeys::new(session, sender), matrix, paths }
     }
 
     /// Starts a round: draws the paths and returns the message.
@@ -249,7 +261,7 @@ fn next_round(base: &mut Base, leaves: Leaves, matrix: &Arc<Matrix>) -> Round {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arch::lpn::{LOCALITY, TABLE};
+    use crate::arch::lpn::LOCALITY;
 
     /// The constants are the ones whose security `estimators/lpn.py` estimates.
     #[test]
@@ -260,7 +272,7 @@ mod tests {
             row.split_whitespace().map(|field| field.parse().expect("a number")).collect();
         assert_eq!(numbers[..4], [SECRET, TREES, LEAVES, LENGTH].map(|x| x as f64));
         assert!(*numbers.last().expect("a row has columns") >= 135.0);
-        assert_eq!((TABLE, LOCALITY), (SECRET, 10));
+        assert_eq!(LOCALITY, 10);
         assert_eq!(PARAMETERS, format!("ferret k={SECRET} t={TREES} B={LEAVES} d={LOCALITY}"));
     }
 }

@@ -80,7 +80,7 @@ fn rates() {
     let (_, corrections) = time("softspoken receiver", n, || receiver.extend(n));
     time("softspoken sender", n, || sender.extend(n, &corrections));
 
-    let matrix = time("matrix, per row", 491_520, || Arc::new(Matrix::new(&session)));
+    let matrix = time("matrix, per row", 393_216, || Arc::new(Matrix::new(&session)));
     let (mut receiver, trees) = softspoken::Receiver::new(&session, Party::Server, &pairs);
     let mut sender = softspoken::Sender::new(&session, Party::Server, delta, &chosen, &trees);
     let (macs, corrections) = receiver.extend(ferret::BASE);

@@ -9,6 +9,9 @@ use super::{LENGTH, SECRET};
 use crate::arch::lpn::{LOCALITY, TABLE, add_rows};
 use crate::crypto::{Block, Prg, SessionId};
 
+/// Places drawn at once.
+const DRAWN: usize = 4096;
+
 /// The places of the ones, row by row. Public.
 pub(in crate::ot) struct Matrix(Vec<[u16; LOCALITY]>);
 
@@ -16,19 +19,47 @@ impl Matrix {
     /// The matrix of a session.
     pub(in crate::ot) fn new(session: &SessionId) -> Self {
         let mut rows = vec![[0_u16; LOCALITY]; LENGTH];
-        Prg::from_seed(session.key("ferret matrix"))
-            .fill_bytes(bytemuck::must_cast_slice_mut(rows.as_flattened_mut()));
-        for place in rows.as_flattened_mut() {
-            *place &= (SECRET - 1) as u16;
+        let places = rows.as_flattened_mut();
+        let mut prg = Prg::from_seed(session.key("ferret matrix"));
+        let mut drawn = [0_u16; DRAWN];
+        let mut done = 0;
+        while done < places.len() {
+            prg.fill_bytes(bytemuck::must_cast_slice_mut(&mut drawn));
+            for &place in &drawn {
+                // Uniform by rejection, without a jump: the next place overwrites one that is beyond the secret.
+                if let Some(free) = places.get_mut(done) {
+                    *free = u16::from_le(place);
+                    done += usize::from(usize::from(*free) < SECRET);
+                }
+            }
         }
         Self(rows)
     }
 
     /// `leaves[i]` plus the product of row `first + i` and the secret. The places read are public.
-    pub(super) fn add(&self, secret: &[Block], first: usize, leaves: &[Block], outputs: &mut [Block]) {
-        let secret: &[u128] = bytemuck::must_cast_slice(secret);
-        let secret: &[u128; TABLE] = secret.try_into().expect("the secret has the table's length");
+    pub(super) fn add(&self, table: &[Block], first: usize, leaves: &[Block], outputs: &mut [Block]) {
+        let table: &[u128] = bytemuck::must_cast_slice(table);
+        let table: &[u128; TABLE] = table.try_into().expect("the table has its length");
         let rows = &self.0[first..first + outputs.len()];
-        add_rows(secret, rows, bytemuck::must_cast_slice(leaves), bytemuck::must_cast_slice_mut(outputs));
+        add_rows(table, rows, bytemuck::must_cast_slice(leaves), bytemuck::must_cast_slice_mut(outputs));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_uniform_in_the_secret() {
+        let matrix = Matrix::new(&SessionId::new([7; 32]));
+        let mut counts = vec![0_u32; SECRET];
+        for &place in matrix.0.as_flattened() {
+            counts[usize::from(place)] += 1;
+        }
+        let mean = (LENGTH * LOCALITY) as f64 / SECRET as f64;
+        let chi_squared: f64 = counts.iter().map(|&c| (f64::from(c) - mean).powi(2) / mean).sum();
+        let freedom = SECRET as f64 - 1.0;
+        // Six standard deviations.
+        assert!((chi_squared - freedom).abs() < 6.0 * (2.0 * freedom).sqrt(), "chi squared {chi_squared}");
     }
 }

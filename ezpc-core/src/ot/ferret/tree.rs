@@ -2,8 +2,9 @@
 //!
 //! A node x has the children H(x) and x ^ H(x), H(x) = π(σ(x)) ^ σ(x), so every level XORs to Δ as the first does.
 //! A group of trees is stored node by node, and within a node tree by tree; the left children of a level come
-//! before its right children. The place of a leaf in its tree is then its turns read as a number, first turn
-//! lowest. Which order leaves have does not matter, as long as both parties use the same.
+//! before its right children. The place of a leaf in its tree is then c + 3·r, with c in 0..3 the node of level 2
+//! and r the seven further turns, first turn lowest. Which order leaves have does not matter, as long as both
+//! parties use the same.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -12,23 +13,36 @@
 
 use crate::arch::fixed_key::{FixedKey, Patch};
 use crate::crypto::{Block, Prg};
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 pub(super) use crate::arch::fixed_key::GROUP;
 
 /// Levels of a tree.
-pub(super) const DEPTH: usize = 8;
+pub(super) const DEPTH: usize = 9;
+/// Nodes kept of level 2: the last of the four is dropped, with all that would grow from it.
+const KEPT: usize = 3;
 /// Leaves of a tree.
-pub(super) const LEAVES: usize = 1 << DEPTH;
+pub(super) const LEAVES: usize = KEPT << (DEPTH - 2);
 
 /// For every level after the first, one block a tree.
 pub(super) type Sums = [[Block; GROUP]; DEPTH - 1];
 
-/// A uniform path: bit l is the turn from level l to level l + 1.
+/// A uniform path: bit l is the turn from level l to level l + 1, and the first two turns are not both right.
 pub(super) fn random_path(rng: &mut Prg) -> u16 {
-    let mut bytes = [0; 2];
+    let mut bytes = [0; 16];
     rng.fill_bytes(&mut bytes);
-    u16::from_le_bytes(bytes) & (LEAVES as u16 - 1)
+    let draw = u128::from_le_bytes(bytes);
+    // The bias of the high product is 2^-64.
+    let node = ((draw as u64 as u128 * KEPT as u128) >> 64) as u16;
+    let turns = (draw >> 64) as u16 & ((1 << (DEPTH - 2)) - 1);
+    node | turns << 2
+}
+
+/// The place of the leaf at the end of a path.
+#[cfg(test)]
+pub(super) const fn place(path: u16) -> usize {
+    (path & 3) as usize + KEPT * (path >> 2) as usize
 }
 
 /// The nodes of a group but its leaves; wiped when dropped.
@@ -60,7 +74,7 @@ pub(super) fn grow(
         for (i, keys) in keys.iter().enumerate() {
             sums[level - 1][i] = keys[level] ^ left[i];
         }
-        nodes *= 2;
+        nodes = children(level, nodes);
     }
     sums
 }
@@ -83,6 +97,7 @@ pub(super) fn regrow(
     let turn = |i: usize, level: usize| Block::mask((paths[i] >> level) as u8 & 1);
     let mut places = Zeroizing::new([0_u64; GROUP]);
     let mut known = Zeroizing::new([Block::ZERO; GROUP]);
+    let mut dropped = Zeroizing::new([Block::ZERO; GROUP]);
     let mut patch = Patch::NONE;
     for (i, macs) in macs.iter().enumerate() {
         let right = turn(i, 0);
@@ -98,7 +113,7 @@ pub(super) fn regrow(
             let right = turn(i, level);
             let left = right ^ Block::ONES;
             // The nodes beside the path are the right ones where it turns left. Their sum, and what is known of it:
-            let sum = sums[level - 1][i] ^ macs[i][level];
+            let sum = sums[level - 1][i] ^ macs[i][level] ^ (dropped[i] & left);
             let have = sum_left[i] ^ blank ^ (known[i] & left);
             let sibling = sum ^ have;
             known[i] ^= sibling;
@@ -109,16 +124,31 @@ pub(super) fn regrow(
             patch.values[1][i] = (blank ^ sibling).bits();
             places[i] += turned;
         }
-        nodes *= 2;
+        nodes = children(level, nodes);
+        if level == 1 {
+            // The last of four nodes is off every path; on some it is the sibling.
+            for i in 0..GROUP {
+                let node = KEPT as u64;
+                let is_sibling = patch.places[1][i].ct_eq(&node).unwrap_u8();
+                dropped[i] =
+                    scratch.0[KEPT * GROUP + i] ^ (Block::mask(is_sibling) & Block::new(patch.values[1][i]));
+                known[i] ^= dropped[i];
+            }
+        }
     }
     for i in 0..GROUP {
-        let end = known[i].with_lsb();
+        let end = (known[i] ^ dropped[i]).with_lsb();
         patch.values[0][i] = (blank.without_lsb() ^ end).bits();
         patch.values[1][i] = Block::new(patch.values[1][i]).without_lsb().bits();
     }
     hash.patch(bytemuck::must_cast_slice_mut(leaves), &patch);
     patch.places.as_flattened_mut().zeroize();
     patch.values.as_flattened_mut().zeroize();
+}
+
+/// How many of the children at the end of `level` are kept.
+const fn children(level: usize, nodes: usize) -> usize {
+    if level == 1 { KEPT } else { 2 * nodes }
 }
 
 /// Replaces `nodes` nodes of every tree by their children, in place or in `leaves`, and returns the sums of the left ones.
@@ -149,7 +179,8 @@ mod tests {
         let mut scratch = Scratch::new();
         let mut rng = Prg::from_seed(Block::new(5));
         let delta = rng.block().with_lsb();
-        let paths: Vec<u16> = (0..1 << DEPTH).collect();
+        let paths: Vec<u16> = (0..1 << DEPTH).filter(|path| path & 3 != 3).collect();
+        assert_eq!(paths.len(), LEAVES);
         for paths in paths.as_chunks::<GROUP>().0 {
             let mut keys = [[Block::ZERO; DEPTH]; GROUP];
             rng.fill_blocks(keys.as_flattened_mut());
@@ -165,7 +196,7 @@ mod tests {
             regrow(&hash, paths, &macs, &sums, &mut scratch, &mut punctured);
             for (n, (a, b)) in leaves.iter().zip(&punctured).enumerate() {
                 let (leaf, i) = (n / GROUP, n % GROUP);
-                let bit = u8::from(leaf == usize::from(paths[i]));
+                let bit = u8::from(leaf == place(paths[i]));
                 assert_eq!(*a ^ (Block::mask(bit) & delta), *b, "leaf {leaf} of path {}", paths[i]);
                 assert_eq!((a.lsb(), b.lsb()), (0, bit));
             }
@@ -178,12 +209,12 @@ mod tests {
         let mut counts = [0_u32; LEAVES];
         let draws = LEAVES * 400;
         for _ in 0..draws {
-            counts[usize::from(random_path(&mut rng))] += 1;
+            counts[place(random_path(&mut rng))] += 1;
         }
         let chi_squared: f64 = counts.iter().map(|&c| (f64::from(c) - 400.0).powi(2) / 400.0).sum();
         assert!(
-            (160.0..370.0).contains(&chi_squared),
-            "chi squared {chi_squared} with 255 degrees of freedom"
+            (250.0..550.0).contains(&chi_squared),
+            "chi squared {chi_squared} with 383 degrees of freedom"
         );
     }
 }
