@@ -98,7 +98,7 @@ pub trait Protocol {
     /// The values mod 2^`width`, `width` at most the present one.
     fn reduce(&self, x: &Self::Arith, width: Width) -> Self::Arith;
     /// Both parties shift their shares right by `shift` bits into the ring of k - `shift` bits: the floor of
-    /// the value divided by 2^`shift`, or one less ({-1, 0} ulp), mod 2^{k - shift}. nonlinear.md T0.
+    /// the value divided by 2^`shift`, or one less ({-1, 0} ulp), mod 2^{k - shift}.
     fn trunc_reduce(&self, x: &Self::Arith, shift: u32) -> Self::Arith;
     /// Exclusive or, plane by plane.
     fn xor(&self, x: &Self::Bool, y: &Self::Bool) -> Self::Bool;
@@ -172,6 +172,10 @@ pub trait Protocol {
     fn equal(&mut self, x: &Self::Arith, y: &Self::Arith) -> Result<Self::Bool> {
         provided::equal(self, x, y)
     }
+    /// For every one of 1 to 64 public thresholds of the width of x, in a plane of its own, whether x is below it.
+    fn below(&mut self, x: &Self::Arith, thresholds: &RingVec, s: Signedness) -> Result<Self::Bool> {
+        provided::below(self, x, thresholds, s)
+    }
     /// `c ? t : f`; `c` has one plane.
     fn mux(&mut self, c: &Self::Bool, t: &Self::Arith, f: &Self::Arith) -> Result<Self::Arith> {
         provided::mux(self, c, t, f)
@@ -179,6 +183,22 @@ pub trait Protocol {
     /// `c · x` for a one-plane `c`.
     fn select(&mut self, c: &Self::Bool, x: &Self::Arith) -> Result<Self::Arith> {
         provided::select(self, c, x)
+    }
+
+    // ---- provided: tables and arrays ---------------------------------------------------------------------
+
+    /// The elements of a public table at shared indices of m bits, m at most 16. The table has 1 to 2^m elements, and is 0
+    /// beyond. To look an index up that has more bits, [`reduce`](Protocol::reduce) it.
+    fn lookup(&mut self, table: &RingVec, index: &Self::Arith) -> Result<Self::Arith> {
+        provided::lookup(self, table, index)
+    }
+    /// The elements of one shared array at shared indices, as [`Protocol::lookup`].
+    fn read(&mut self, array: &Self::Arith, index: &Self::Arith) -> Result<Self::Arith> {
+        provided::read(self, array, index)
+    }
+    /// How many bits of each word are set, mod 2^`width`.
+    fn popcount(&mut self, x: &Self::Bool, width: Width) -> Result<Self::Arith> {
+        provided::popcount(self, x, width)
     }
 
     // ---- provided: changing width and scale --------------------------------------------------------------
@@ -192,6 +212,13 @@ pub trait Protocol {
         provided::extend(self, x, width, s)
     }
 
+    /// As [`Protocol::extend`], promised that values use half the range of their ring of k bits: `0 <= x < 2^{k-1}` for
+    /// unsigned ones, `-2^{k-2} <= x < 2^{k-2}` for signed ones. Outside the promise the result is wrong.
+    fn extend_near(&mut self, x: &Self::Arith, width: Width, s: Signedness) -> Result<Self::Arith> {
+        check::can_extend_near(x.width(), width, s)?;
+        self.extend(x, width, s)
+    }
+
     // ---- provided: neural networks -----------------------------------------------------------------------
 
     /// `max(x, 0)` of signed values, in the ring of `width` bits, which is at least the present one.
@@ -199,7 +226,7 @@ pub trait Protocol {
         provided::relu(self, x, width)
     }
     /// `max(x, 0) / 2^shift` of signed values in the ring of `width` bits, within {-1, 0} ulp; promised
-    /// `-2^{bits-1+shift} + 2^shift <= x <= 2^{bits-1+shift} - 1`. nonlinear.md section 2.5.
+    /// `-2^{bits-1+shift} + 2^shift <= x <= 2^{bits-1+shift} - 1`.
     fn relu_trunc(&mut self, x: &Self::Arith, shift: u32, bits: u32, width: Width) -> Result<Self::Arith> {
         provided::relu_trunc(self, x, shift, bits, width)
     }

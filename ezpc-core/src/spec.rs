@@ -43,17 +43,24 @@ pub enum Signedness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Trunc {
-    /// The exact floor (arithmetic shift of the signed value), for every input. nonlinear.md T4.
+    /// The exact floor (arithmetic shift of the signed value), for every input.
     Floor,
     /// The exact logical shift of the unsigned value, for every input.
     Logical,
-    /// Floor or floor - 1, promised `-2^{k-2} <= x < 2^{k-2}`. The cheapest: one COT and two half-rounds (T3).
+    /// Floor or floor - 1, promised `-2^{k-2} <= x < 2^{k-2}`. The cheapest: one COT and two half-rounds.
     /// Outside the promise the result is wrong.
     Near,
-    /// Floor or floor - 1, promised `0 <= x < 2^{k-1}`, as after a ReLU. As cheap as `Near`, with twice its range
-    /// (T3'). Outside the promise the result is wrong.
+    /// Floor or floor - 1, promised `0 <= x < 2^{k-1}`, as after a ReLU. As cheap as `Near`, with twice its range. Outside
+    /// the promise the result is wrong.
     NearPositive,
     /// Floor or floor - 1, promised `x >= -2^{k-1} + 2^s - 1`: all but the smallest values. Costs a comparison of k - s
-    /// bits (T2). Outside the promise the result is wrong.
+    /// bits. Outside the promise the result is wrong.
     NearWide,
+    /// Floor or floor - 1 without a message, promised `-2^{bits-1} <= x < 2^{bits-1}` in a ring of 40 bits more and one for
+    /// every doubling of the number of elements; other shapes are refused. Wrong with a chance of 2^-40 for all elements
+    /// together, and outside the promise with a chance of `|x| / 2^{k-1}`.
+    Local {
+        /// The bits of a value, its sign among them.
+        bits: u32,
+    },
 }

@@ -56,12 +56,7 @@ mod x86_64 {
 
     /// One load a place, where integers take two.
     #[target_feature(enable = "sse2")]
-    fn add_rows_sse2(
-        table: &[u128; TABLE],
-        rows: &[[u16; LOCALITY]],
-        inputs: &[u128],
-        outputs: &mut [u128],
-    ) {
+    fn add_rows_sse2(table: &[u128; TABLE], rows: &[[u16; LOCALITY]], inputs: &[u128], outputs: &mut [u128]) {
         let none = [0; LOCALITY];
         for (i, (output, (&input, row))) in outputs.iter_mut().zip(inputs.iter().zip(rows)).enumerate() {
             for &place in rows.get(i + AHEAD).unwrap_or(&none) {

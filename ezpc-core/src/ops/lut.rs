@@ -5,7 +5,7 @@
 //! | [`lookup`]`(cx, table, index)` | `table[i]`, a public table of 2^m elements of w bits | m | (2^m - 1)·w + m | 2 |
 //! | [`read`]`(cx, array, index)` | `array[i]`, a shared array of 2^m elements of w bits | 2m | 2((2^m - 1)·w + m) | 2 |
 //!
-//! The index is i = i0 + i1 mod 2^m. The sender rotates its table by its share and lets the other party choose the
+//! A table may be shorter than 2^m, and is 0 beyond. The index is i = i0 + i1 mod 2^m. The sender rotates its table by its share and lets the other party choose the
 //! entry at its own share by 1-of-2^m OT: with the pads Q_j in the receiver's order and the rotated table R, it keeps
 //! R_0 - Q_0 and sends R_j - R_0 + Q_0 - Q_j for j > 0. A shared array is two tables, one a party, read in both
 //! directions at once. All of the table is rotated and all corrections are read, whatever the indices are.
@@ -30,8 +30,8 @@ use crate::ring::{RingVec, Width};
 use crate::transport::cost::Cost;
 use crate::transport::machine::{Io, join};
 
-/// The most bits of an index: larger tables cost more than they are worth, as 2^m hashes an element.
-pub const MAX_INDEX_BITS: u32 = 8;
+/// The most bits of an index: an element takes 2^m hashes.
+pub const MAX_INDEX_BITS: u32 = 12;
 
 /// The cost of [`lookup`] of `len` indices of `index` bits in a table of elements of `width`.
 #[must_use]
@@ -42,6 +42,7 @@ pub fn lookup_cost(index: Width, width: Width, len: usize) -> Cost {
 /// The elements of a public table at shared indices.
 pub async fn lookup(cx: Ctx, table: &RingVec, index: &RingVec) -> Result<RingVec> {
     check(table, index)?;
+    let table = &filled(table, index.width());
     let (bits, width) = (index.width(), table.width());
     let cost = |sender, n| one_way_cost(sender, bits, width, n);
     let run = async |cx: Ctx, sender, range: core::ops::Range<usize>| {
@@ -67,6 +68,7 @@ pub fn read_cost(index: Width, width: Width, len: usize) -> Cost {
 /// The elements of a shared array at shared indices.
 pub async fn read(cx: Ctx, array: &RingVec, index: &RingVec) -> Result<RingVec> {
     check(array, index)?;
+    let array = &filled(array, index.width());
     let (bits, width) = (index.width(), array.width());
     let (received, sent) = join(
         receive(&cx.io, cx.recv, width, index.lanes(), bits),
@@ -79,13 +81,19 @@ pub async fn read(cx: Ctx, array: &RingVec, index: &RingVec) -> Result<RingVec> 
 
 fn check(table: &RingVec, index: &RingVec) -> Result<()> {
     let bits = index.width().bits();
-    if bits > MAX_INDEX_BITS || table.len() != 1 << bits {
+    if bits > MAX_INDEX_BITS || table.is_empty() || table.len() > 1 << bits {
         return Err(Error::usage(format!(
             "indices of {bits} bits, at most {MAX_INDEX_BITS}, cannot address a table of {} elements",
             table.len()
         )));
     }
     Ok(())
+}
+
+/// The table with zeros up to 2^m elements.
+fn filled(table: &RingVec, index: Width) -> RingVec {
+    let missing = (1_usize << index.bits()) - table.len();
+    RingVec::concat(&[table, &RingVec::zeros(table.width(), missing)])
 }
 
 fn correction_bits(index: Width, width: Width) -> usize {
@@ -143,7 +151,7 @@ async fn receive(io: &Io, cots: ReceiverCots, width: Width, own: &[u64], index: 
     for slot in 1..=index.mask() {
         reader.pull_into(width.bits(), &mut corrections);
         for ((sum, correction), i) in sum.iter_mut().zip(&corrections).zip(own) {
-            // All ones where i = slot: both are below 2^8.
+            // All ones where i = slot: both are below 2^12.
             let hit = ((i ^ slot).wrapping_sub(1) >> 63).wrapping_neg();
             *sum = sum.wrapping_add(correction & hit);
         }

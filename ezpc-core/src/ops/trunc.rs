@@ -11,10 +11,11 @@
 //! | `Near` | 1 | s + 1 | 2 | -2^{k-2} <= x < 2^{k-2} | -1 or 0 |
 //! | `NearPositive` | 1 | s + 1 | 2 | 0 <= x < 2^{k-1} | -1 or 0 |
 //! | `NearWide` | k - s + 1 | chain(k-s) + (s-1) | 3 | x >= -2^{k-1} + 2^s - 1 | -1 or 0 |
+//! | `Local` of b bits | 0 | 0 | 0 | -2^{b-1} <= x < 2^{b-1} | -1 or 0, wrong with a chance below 2^{b-k} |
 //!
 //! The near ones leave out c. `Near` after an offset of 2^{k-2}, and `NearPositive` as it is, have a z whose top bit is 0,
-//! so w is the or of the shares' top bits; `NearWide` takes for w the carry of the shares without their low bits. Their
-//! error depends on the shares, so before a reveal that may show the floor only, use `Floor`. The messages reveal
+//! so w is the or of the shares' top bits; `NearWide` takes for w the carry of the shares without their low bits;
+//! `Local` after an offset of 2^{b-1} takes w for 1, which uniform shares of a small value miss rarely. Their error depends on the shares, so before a reveal that may show the floor only, use `Floor`. The messages reveal
 //! nothing: SECURITY.md, Proofs, section 3.
 
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ use crate::transport::cost::Cost;
 /// The cost of [`trunc`] on `len` elements of `width`.
 #[must_use]
 pub fn trunc_cost(width: Width, shift: u32, kind: Trunc, len: usize) -> Cost {
-    if shift == 0 || shift >= width.bits() {
+    if shift == 0 || shift >= width.bits() || matches!(kind, Trunc::Local { .. }) {
         return Cost::none();
     }
     both_roles_cost(len, |garbler, n| half_cost(garbler, width, shift, kind, n))
@@ -47,6 +48,9 @@ pub async fn trunc(cx: Ctx, x: &RingVec, shift: u32, kind: Trunc) -> Result<Ring
     if shift >= width.bits() {
         return Err(Error::usage(format!("cannot truncate {shift} bits of a ring of {width}")));
     }
+    if let Trunc::Local { bits } = kind {
+        return Ok(local(cx.party, x, shift, bits));
+    }
     let cost = |garbler, n| half_cost(garbler, width, shift, kind, n);
     let run = async |cx, garbler, range: core::ops::Range<usize>| {
         let x = &x.lanes()[range];
@@ -59,6 +63,17 @@ pub async fn trunc(cx: Ctx, x: &RingVec, shift: u32, kind: Trunc) -> Result<Ring
     };
     let [a, b] = both_roles(cx, x.len(), cost, run).await?;
     Ok(RingVec::concat(&[&a, &b]))
+}
+
+/// By the server alone: the offset that makes values non-negative and is a multiple of 2^s, and the carry taken for 1.
+fn local(party: Party, x: &RingVec, shift: u32, bits: u32) -> RingVec {
+    let width = x.width();
+    let offset = 1_u64 << shift.max(bits - 1);
+    let (before, after) = match party {
+        Party::Server => (offset, (offset >> shift).wrapping_add(1 << (width.bits() - shift))),
+        Party::Client => (0, 0),
+    };
+    x.map(width, |v| (width.wrap(v.wrapping_add(before)) >> shift).wrapping_sub(after))
 }
 
 /// How a truncation finds the carries; the offset makes values non-negative.
@@ -81,7 +96,7 @@ fn plan(width: Width, shift: u32, kind: Trunc) -> Plan {
             let taps = vec![Tap { boundary: shape.len(), bits: shift }];
             Plan::Chain { offset: half, shape, taps }
         }
-        Trunc::Floor | Trunc::Logical | Trunc::Near => {
+        Trunc::Floor | Trunc::Logical | Trunc::Near | Trunc::Local { .. } => {
             let shape = Shape::radix4(bits, &[shift]);
             let out = Tap { boundary: shape.len(), bits: shift };
             let into_shift = Tap { boundary: shape.boundary(shift), bits };

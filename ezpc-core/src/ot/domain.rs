@@ -1,4 +1,4 @@
-//! Which key hashes a COT to a pad: one per use, direction and 4096 COTs.
+//! Which key hashes a COT to a pad: one per use, direction and 4096 COTs, or fewer.
 
 use crate::crypto::{Aes, Block, Mmo, SessionId};
 use crate::party::Party;
@@ -39,8 +39,16 @@ pub enum PadDomain {
     BaseTransfer = 14,
 }
 
-/// COTs hashed under one key at most: bounds the loss of a hash under one key to many targets at once.
-pub(super) const COTS_PER_KEY: u64 = 4096;
+impl PadDomain {
+    /// COTs hashed under one key at most: bounds the loss of a hash under one key to many targets at once. A lookup
+    /// in a large table hashes its OTs thousands of times.
+    pub(super) const fn cots_per_key(self) -> u64 {
+        match self {
+            Self::Lookup => 256,
+            _ => 4096,
+        }
+    }
+}
 
 /// The pad keys of one direction of a session; public.
 #[derive(Clone)]
@@ -59,7 +67,8 @@ impl PadKeys {
         self.sender
     }
 
-    /// The hash for the COTs whose position in the direction's stream divided by [`COTS_PER_KEY`] is `chunk`.
+    /// The hash for the COTs whose position in the direction's stream divided by
+    /// [`PadDomain::cots_per_key`] is `chunk`.
     pub(super) fn hash(&self, domain: PadDomain, chunk: u64) -> Mmo {
         let tag = (domain as u128) << 8 | self.sender.index() as u128;
         let mut key = [Block::new(tag << 64 | u128::from(chunk))];

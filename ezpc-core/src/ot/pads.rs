@@ -12,7 +12,6 @@
 )]
 
 use super::cots::Batch;
-use super::domain::COTS_PER_KEY;
 use super::{PadDomain, ReceiverCots, SenderCots};
 use crate::arch::vector::{Kernel, vectorize};
 use crate::crypto::{Block, Mmo};
@@ -20,7 +19,7 @@ use core::ops::Range;
 use zeroize::Zeroize;
 
 /// The largest m.
-pub(super) const MAX_DIGIT_BITS: usize = 8;
+pub(super) const MAX_DIGIT_BITS: usize = 12;
 
 /// Slots hashed at once.
 const BATCH: usize = 256;
@@ -99,7 +98,7 @@ impl ReceiverCots {
     /// # Panics
     /// When the COTs are not a whole number of slots, or tagged for another domain.
     #[must_use]
-    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Vec<u8>, Vec<T>) {
+    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Vec<u16>, Vec<T>) {
         let slots = slots(self.len(), m);
         let digits = digits(self.batch.blocks(), m);
         let mut pads = vec![T::default(); slots];
@@ -183,11 +182,11 @@ impl Kernel for CombinePairs<'_> {
 }
 
 /// Every slot's digit, from the choices of its macs.
-fn digits(macs: &[Block], m: usize) -> Vec<u8> {
+fn digits(macs: &[Block], m: usize) -> Vec<u16> {
     /// The loop with m known to the compiler.
-    fn of<const M: usize>(macs: &[Block]) -> Vec<u8> {
+    fn of<const M: usize>(macs: &[Block]) -> Vec<u16> {
         let (slots, _) = macs.as_chunks::<M>();
-        slots.iter().map(|slot| (0..M).fold(0, |digit, b| digit | slot[b].lsb() << b)).collect()
+        slots.iter().map(|slot| (0..M).fold(0, |digit, b| digit | u16::from(slot[b].lsb()) << b)).collect()
     }
     match m {
         1 => of::<1>(macs),
@@ -196,7 +195,7 @@ fn digits(macs: &[Block], m: usize) -> Vec<u8> {
         4 => of::<4>(macs),
         _ => macs
             .chunks_exact(m)
-            .map(|slot| slot.iter().enumerate().fold(0, |digit, (b, mac)| digit | mac.lsb() << b))
+            .map(|slot| slot.iter().enumerate().fold(0, |digit, (b, mac)| digit | u16::from(mac.lsb()) << b))
             .collect(),
     }
 }
@@ -211,7 +210,7 @@ fn for_each_batch(
 ) {
     batch.check(domain);
     let blocks = batch.blocks();
-    let chunk_of = |slot: usize| batch.position((slot * m) as u64) / COTS_PER_KEY;
+    let chunk_of = |slot: usize| batch.position((slot * m) as u64) / domain.cots_per_key();
     let mut combined = [Block::ZERO; BATCH];
     let mut keyed: Option<(u64, Mmo)> = None;
     let mut slot = 0;

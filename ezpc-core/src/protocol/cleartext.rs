@@ -6,8 +6,8 @@
 mod linear;
 
 use super::check::{
-    can_drop, can_extend, can_relu_trunc, index_fits, input_fits, one_plane, same_len, same_shape,
-    whole_groups,
+    can_extend, can_extend_near, can_index, can_relu_trunc, can_trunc, index_fits, input_fits, one_plane,
+    same_len, same_shape, thresholds_fit, whole_groups,
 };
 use super::{Linear, Protocol, Reveal, ShareVec, Signedness, Trunc};
 use crate::error::{Error, Result};
@@ -169,6 +169,30 @@ impl Protocol for Cleartext {
         Ok(bits(x.lanes().iter().zip(y.lanes()).map(|(a, b)| a == b)))
     }
 
+    fn below(&mut self, x: &RingVec, thresholds: &RingVec, s: Signedness) -> Result<BitPlanes> {
+        thresholds_fit(x.width(), thresholds)?;
+        let plane = |&t: &u64| {
+            let all = RingVec::new(x.width(), vec![t; x.len()]);
+            Ok(self.less_than(x, &all, s)?.planes()[0].clone())
+        };
+        Ok(BitPlanes::new(thresholds.lanes().iter().map(plane).collect::<Result<_>>()?))
+    }
+
+    fn lookup(&mut self, table: &RingVec, index: &RingVec) -> Result<RingVec> {
+        self.read(table, index)
+    }
+
+    fn read(&mut self, array: &RingVec, index: &RingVec) -> Result<RingVec> {
+        can_index(array.len(), index.width())?;
+        let element =
+            |&i: &u64| usize::try_from(i).ok().and_then(|i| array.lanes().get(i)).copied().unwrap_or(0);
+        Ok(RingVec::new(array.width(), index.lanes().iter().map(element).collect()))
+    }
+
+    fn popcount(&mut self, x: &BitPlanes, width: Width) -> Result<RingVec> {
+        Ok(RingVec::new(width, x.to_lanes().iter().map(|v| u64::from(v.count_ones())).collect()))
+    }
+
     fn mux(&mut self, c: &BitPlanes, t: &RingVec, f: &RingVec) -> Result<RingVec> {
         same_shape("choice", t, f)?;
         one_plane("choice", c)?;
@@ -184,7 +208,7 @@ impl Protocol for Cleartext {
 
     fn trunc(&mut self, x: &RingVec, shift: u32, kind: Trunc) -> Result<RingVec> {
         let w = x.width();
-        can_drop(shift, w)?;
+        can_trunc(x, shift, kind)?;
         let half = 1_i128 << w.bits() >> 1;
         let range = match kind {
             _ if shift == 0 => -half..half,
@@ -192,6 +216,7 @@ impl Protocol for Cleartext {
             Trunc::Near => -half / 2..half / 2,
             Trunc::NearPositive => 0..half,
             Trunc::NearWide => (1 << shift) - 1 - half..half,
+            Trunc::Local { bits } => -(1 << bits >> 1)..1 << bits >> 1,
         };
         promised("truncation", x, |v| range.contains(&i128::from(v)))?;
         Ok(match kind {
@@ -207,6 +232,18 @@ impl Protocol for Cleartext {
             Signedness::Signed => x.map(width, |v| width.from_signed(w.signed(v))),
             Signedness::Unsigned => x.map(width, |v| v),
         })
+    }
+
+    fn extend_near(&mut self, x: &RingVec, width: Width, s: Signedness) -> Result<RingVec> {
+        can_extend_near(x.width(), width, s)?;
+        let quarter = 1_i128 << x.width().bits() >> 2;
+        if width > x.width() {
+            promised("extension", x, |v| match s {
+                Signedness::Signed => (-quarter..quarter).contains(&i128::from(v)),
+                Signedness::Unsigned => v >= 0,
+            })?;
+        }
+        self.extend(x, width, s)
     }
 
     fn relu(&mut self, x: &RingVec, width: Width) -> Result<RingVec> {

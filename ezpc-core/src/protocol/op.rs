@@ -2,7 +2,7 @@
 
 use super::{Linear, Protocol, ShareVec, Signedness, Trunc};
 use crate::error::Result;
-use crate::ring::Width;
+use crate::ring::{RingVec, Width};
 use core::ops::Range;
 
 /// One interactive operation of [`Protocol`] with its operands; each variant is the method of that name.
@@ -22,10 +22,15 @@ pub enum Op<A, B> {
     LessThan(A, A, Signedness),
     LessThanNear(A, A),
     Equal(A, A),
+    Below(A, RingVec, Signedness),
+    Lookup(RingVec, A),
+    Read(A, A),
+    Popcount(B, Width),
     Mux(B, A, A),
     Select(B, A),
     Trunc(A, u32, Trunc),
     Extend(A, Width, Signedness),
+    ExtendNear(A, Width, Signedness),
     Relu(A, Width),
     ReluTrunc { x: A, shift: u32, bits: u32, width: Width },
     Max(A, usize),
@@ -45,26 +50,33 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
             | Self::AddBool(x, _)
             | Self::MuxBool(_, x, _)
             | Self::BitToArith(x, _)
-            | Self::B2a(x) => x.len(),
+            | Self::B2a(x)
+            | Self::Popcount(x, _) => x.len(),
             Self::Mul(x, _)
             | Self::Msb(x)
             | Self::A2b(x)
             | Self::LessThan(x, ..)
             | Self::LessThanNear(x, _)
             | Self::Equal(x, _)
+            | Self::Below(x, ..)
+            | Self::Lookup(_, x)
+            | Self::Read(_, x)
             | Self::Mux(_, x, _)
             | Self::Select(_, x)
             | Self::Trunc(x, ..)
             | Self::Extend(x, ..)
+            | Self::ExtendNear(x, ..)
             | Self::Relu(x, _)
             | Self::ReluTrunc { x, .. } => x.len(),
         }
     }
 
-    /// The elements of a unit.
+    /// The elements of a unit, by which windows are cut; a read of a large table counts as many.
     #[must_use]
     pub fn unit_len(&self) -> usize {
         match self {
+            Self::Lookup(table, _) => table.len().div_ceil(64),
+            Self::Read(array, _) => array.len().div_ceil(64),
             Self::Max(_, group) | Self::Argmax(_, group, _) => *group,
             Self::Linear(_, x) => x.len(),
             _ => 1,
@@ -90,10 +102,15 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
             Self::LessThan(x, y, s) => Self::LessThan(a(x), a(y), *s),
             Self::LessThanNear(x, y) => Self::LessThanNear(a(x), a(y)),
             Self::Equal(x, y) => Self::Equal(a(x), a(y)),
+            Self::Below(x, thresholds, s) => Self::Below(a(x), thresholds.clone(), *s),
+            Self::Lookup(table, index) => Self::Lookup(table.clone(), a(index)),
+            Self::Read(array, index) => Self::Read(array.clone(), a(index)),
+            Self::Popcount(x, width) => Self::Popcount(b(x), *width),
             Self::Mux(c, t, f) => Self::Mux(b(c), a(t), a(f)),
             Self::Select(c, x) => Self::Select(b(c), a(x)),
             Self::Trunc(x, shift, kind) => Self::Trunc(a(x), *shift, *kind),
             Self::Extend(x, width, s) => Self::Extend(a(x), *width, *s),
+            Self::ExtendNear(x, width, s) => Self::ExtendNear(a(x), *width, *s),
             Self::Relu(x, width) => Self::Relu(a(x), *width),
             Self::ReluTrunc { x, shift, bits, width } => {
                 Self::ReluTrunc { x: a(x), shift: *shift, bits: *bits, width: *width }
@@ -157,10 +174,15 @@ pub(super) fn run<P: Protocol + ?Sized>(
         Op::LessThan(x, y, s) => Val::Bool(p.less_than(x, y, *s)?),
         Op::LessThanNear(x, y) => Val::Bool(p.less_than_near(x, y)?),
         Op::Equal(x, y) => Val::Bool(p.equal(x, y)?),
+        Op::Below(x, thresholds, s) => Val::Bool(p.below(x, thresholds, *s)?),
+        Op::Lookup(table, index) => Val::Arith(p.lookup(table, index)?),
+        Op::Read(array, index) => Val::Arith(p.read(array, index)?),
+        Op::Popcount(x, width) => Val::Arith(p.popcount(x, *width)?),
         Op::Mux(c, t, f) => Val::Arith(p.mux(c, t, f)?),
         Op::Select(c, x) => Val::Arith(p.select(c, x)?),
         Op::Trunc(x, shift, kind) => Val::Arith(p.trunc(x, *shift, *kind)?),
         Op::Extend(x, width, s) => Val::Arith(p.extend(x, *width, *s)?),
+        Op::ExtendNear(x, width, s) => Val::Arith(p.extend_near(x, *width, *s)?),
         Op::Relu(x, width) => Val::Arith(p.relu(x, *width)?),
         Op::ReluTrunc { x, shift, bits, width } => Val::Arith(p.relu_trunc(x, *shift, *bits, *width)?),
         Op::Max(x, group) => Val::Arith(p.max(x, *group)?),

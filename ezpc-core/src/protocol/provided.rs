@@ -1,7 +1,8 @@
 //! The provided operations of [`Protocol`], built from the required ones; correct for every back end, fast in none.
 
 use super::check::{
-    can_drop, can_extend, can_relu_trunc, index_fits, one_plane, same_len, same_shape, whole_groups,
+    can_extend, can_index, can_relu_trunc, can_trunc, index_fits, one_plane, same_len, same_shape,
+    thresholds_fit, whole_groups,
 };
 use super::{ConvSpec, Linear, LinearKind, MatMulSpec, Operand, Protocol, ShareVec, Signedness, Trunc};
 use crate::error::Result;
@@ -99,7 +100,6 @@ pub(super) fn b2a<P: Protocol + ?Sized>(p: &mut P, x: &P::Bool) -> Result<P::Ari
 }
 
 /// signed: m(z) ^ (m(x) ^ m(y)) & (m(z) ^ m(x)); unsigned the same with m(y) in the last place, for z = x - y.
-/// nonlinear.md section 3.
 pub(super) fn less_than<P: Protocol + ?Sized>(
     p: &mut P,
     x: &P::Arith,
@@ -134,6 +134,74 @@ pub(super) fn equal<P: Protocol + ?Sized>(p: &mut P, x: &P::Arith, y: &P::Arith)
     Ok(zero)
 }
 
+pub(super) fn below<P: Protocol + ?Sized>(
+    p: &mut P,
+    x: &P::Arith,
+    thresholds: &RingVec,
+    s: Signedness,
+) -> Result<P::Bool> {
+    thresholds_fit(x.width(), thresholds)?;
+    let n = x.len();
+    let often = P::Arith::concat(&vec![x; thresholds.len()]);
+    let limits = thresholds.lanes().iter().flat_map(|&t| core::iter::repeat_n(t, n)).collect();
+    let less = p.less_than(&often, &p.public(&RingVec::new(x.width(), limits)), s)?;
+    let planes: Vec<P::Bool> = (0..thresholds.len()).map(|t| less.slice(t * n..(t + 1) * n)).collect();
+    Ok(p.join_planes(&planes.iter().collect::<Vec<_>>()))
+}
+
+pub(super) fn popcount<P: Protocol + ?Sized>(p: &mut P, x: &P::Bool, width: Width) -> Result<P::Arith> {
+    let bits: Vec<P::Bool> = (0..x.width().bits() as usize).map(|i| p.planes(x, &[i])).collect();
+    let ones = p.bit_to_arith(&P::Bool::concat(&bits.iter().collect::<Vec<_>>()), width)?;
+    let n = x.len();
+    Ok((1..bits.len()).fold(ones.slice(0..n), |sum, i| p.add(&sum, &ones.slice(i * n..(i + 1) * n))))
+}
+
+pub(super) fn lookup<P: Protocol + ?Sized>(p: &mut P, table: &RingVec, index: &P::Arith) -> Result<P::Arith> {
+    can_index(table.len(), index.width())?;
+    read(p, &p.public(table), index)
+}
+
+pub(super) fn read<P: Protocol + ?Sized>(p: &mut P, array: &P::Arith, index: &P::Arith) -> Result<P::Arith> {
+    can_index(array.len(), index.width())?;
+    let digits = p.a2b(index)?;
+    let elements = (0..array.len()).map(|i| array.gather(&vec![i; index.len()])).collect();
+    choose(p, elements, &digits)
+}
+
+/// A read of an array of `len` elements in blocks of 2^`bits`; `read` reads the elements of a range.
+pub(super) fn in_blocks<P: Protocol + ?Sized>(
+    p: &mut P,
+    len: usize,
+    bits: u32,
+    index: &P::Arith,
+    read: impl Fn(core::ops::Range<usize>, P::Arith) -> super::Op<P::Arith, P::Bool>,
+) -> Result<P::Arith> {
+    let low = p.reduce(index, Width::new(bits));
+    let blocks = (0..len).step_by(1 << bits).map(|start| start..len.min(start + (1 << bits)));
+    let reads: Vec<_> = blocks.map(|block| read(block, low.clone())).collect();
+    let elements = p.together(&reads)?.into_iter().map(super::Val::into_arith).collect();
+    let digits = p.a2b(index)?;
+    let high: Vec<usize> = (bits as usize..index.width().bits() as usize).collect();
+    let high = p.planes(&digits, &high);
+    choose(p, elements, &high)
+}
+
+/// Of vectors, element by element the one that the word of `digits` names; zero beyond them. A level of choices a digit.
+fn choose<P: Protocol + ?Sized>(p: &mut P, mut vectors: Vec<P::Arith>, digits: &P::Bool) -> Result<P::Arith> {
+    let n = digits.len();
+    for k in 0..digits.width().bits() as usize {
+        if vectors.len() % 2 == 1 {
+            vectors.push(p.public(&RingVec::zeros(vectors[0].width(), n)));
+        }
+        let of = |first: usize| P::Arith::concat(&vectors.iter().skip(first).step_by(2).collect::<Vec<_>>());
+        let (even, odd, pairs) = (of(0), of(1), vectors.len() / 2);
+        let digit = P::Bool::concat(&vec![&p.planes(digits, &[k]); pairs]);
+        let chosen = p.mux(&digit, &odd, &even)?;
+        vectors = (0..pairs).map(|i| chosen.slice(i * n..(i + 1) * n)).collect();
+    }
+    Ok(vectors.swap_remove(0))
+}
+
 pub(super) fn select<P: Protocol + ?Sized>(p: &mut P, c: &P::Bool, x: &P::Arith) -> Result<P::Arith> {
     one_plane("choice", c)?;
     same_len("choice", c.len(), x.len())?;
@@ -163,7 +231,7 @@ pub(super) fn trunc<P: Protocol + ?Sized>(
     if shift == 0 {
         return Ok(x.clone());
     }
-    can_drop(shift, width)?;
+    can_trunc(x, shift, kind)?;
     let digits = p.a2b(x)?;
     let top = width.bits() as usize - 1;
     let mut planes: Vec<usize> = (shift as usize..=top).collect();

@@ -30,7 +30,22 @@ pub fn conformance<P: Protocol>(p: &mut P) -> Result<()> {
         }
     }
     refusals(p)?;
+    long_tables(p)?;
     linear(p)
+}
+
+/// More elements than a lookup takes at once.
+fn long_tables<P: Protocol>(p: &mut P) -> Result<()> {
+    let mut suite = Suite { p };
+    let (index, width) = (Width::new(13), Width::new(9));
+    let (table, places) =
+        (edge_values(width, 4099, 1), RingVec::new(index, vec![0, 4095, 4096, 4098, 4099, 8191]));
+    let (array, at) = (suite.input(Party::Client, &table)?, suite.input(Party::Server, &places)?);
+    let want = Cleartext::new().lookup(&table, &places)?;
+    let found = suite.p.lookup(&table, &at)?;
+    suite.expect("lookup in blocks", &found, &want, &[0])?;
+    let found = suite.p.read(&array, &at)?;
+    suite.expect("read in blocks", &found, &want, &[0])
 }
 
 /// Operands that do not fit together are usage errors at both parties, and nothing is sent.
@@ -42,6 +57,7 @@ fn refusals<P: Protocol>(p: &mut P) -> Result<()> {
     let z = suite.input(Party::Client, &edge_values(Width::new(9), 3, 1))?;
     let b = suite.input_bool(Party::Client, &short)?;
     let c = suite.input_bool(Party::Client, &long)?;
+    let wide = suite.input(Party::Server, &edge_values(Width::W32, 2, 1))?;
     let p = suite.p;
     let eight = Width::new(8);
     let refused = [
@@ -64,6 +80,14 @@ fn refusals<P: Protocol>(p: &mut P) -> Result<()> {
         p.relu_trunc(&x, u32::MAX, 5, eight).err(),
         p.max(&x, 2).err(),
         p.argmax(&x, 0, eight).err(),
+        p.trunc(&x, 2, Trunc::Local { bits: 3 }).err(),
+        p.extend_near(&x, Width::new(7), Signedness::Unsigned).err(),
+        p.below(&x, &RingVec::zeros(Width::new(9), 1), Signedness::Signed).err(),
+        p.below(&x, &RingVec::zeros(eight, 0), Signedness::Signed).err(),
+        p.below(&x, &RingVec::zeros(eight, 65), Signedness::Signed).err(),
+        p.lookup(&RingVec::zeros(eight, 257), &x).err(),
+        p.lookup(&RingVec::zeros(eight, 0), &x).err(),
+        p.read(&wide, &wide).err(),
     ];
     for (i, error) in refused.into_iter().enumerate() {
         assert_eq!(error.map(|e| e.kind()), Some(ErrorKind::Usage), "refusal {i}");
@@ -173,6 +197,7 @@ impl<P: Protocol> Suite<'_, P> {
         self.arithmetic(x, y)?;
         self.boolean(x, y, c)?;
         self.comparison(x, y, c)?;
+        self.tables(x, y)?;
         self.scaling(x)?;
         self.networks(x)
     }
@@ -230,7 +255,31 @@ impl<P: Protocol> Suite<'_, P> {
         self.expect("b2a", &word, x, &[0])?;
         let sx = self.input(Party::Server, x)?;
         let digits = self.p.a2b(&sx)?;
-        self.expect_bool("a2b", &digits, &planes(x.lanes().to_vec()))
+        self.expect_bool("a2b", &digits, &planes(x.lanes().to_vec()))?;
+        for width in [x.width(), Width::new(7)] {
+            let ones = self.p.popcount(&bx, width)?;
+            let want = x.map(width, |v| u64::from(v.count_ones()));
+            self.expect("popcount", &ones, &want, &[0])?;
+        }
+        Ok(())
+    }
+
+    /// Indices of up to 6 bits, and arrays that end before the last of them.
+    fn tables(&mut self, x: &RingVec, y: &RingVec) -> Result<()> {
+        let mut oracle = Cleartext::new();
+        let index = x.reduce(Width::new(x.width().bits().min(6)));
+        let all = 1 << index.width().bits();
+        let si = self.input(Party::Client, &index)?;
+        for len in [all, (all - 1).max(1), 1] {
+            let entries = edge_values(y.width(), len, 4);
+            let found = self.p.lookup(&entries, &si)?;
+            let want = oracle.lookup(&entries, &index)?;
+            self.expect(&format!("lookup in {len}"), &found, &want, &[0])?;
+            let array = self.input(Party::Server, &entries)?;
+            let found = self.p.read(&array, &si)?;
+            self.expect(&format!("read of {len}"), &found, &want, &[0])?;
+        }
+        Ok(())
     }
 
     fn comparison(&mut self, x: &RingVec, y: &RingVec, c: &RingVec) -> Result<()> {
@@ -244,6 +293,13 @@ impl<P: Protocol> Suite<'_, P> {
         }
         let equal = self.p.equal(&sx, &sy)?;
         self.expect_bool("equal", &equal, &oracle.equal(x, y)?)?;
+        let limits = y.slice(0..y.len().min(5));
+        if !limits.is_empty() {
+            for s in [Signedness::Signed, Signedness::Unsigned] {
+                let below = self.p.below(&sx, &limits, s)?;
+                self.expect_bool(&format!("below {s:?}"), &below, &oracle.below(x, &limits, s)?)?;
+            }
+        }
         let same = self.p.equal(&sx, &sx)?;
         self.expect_bool("equal to itself", &same, &oracle.equal(x, x)?)?;
         if x.width().bits() > 1 {
@@ -282,6 +338,36 @@ impl<P: Protocol> Suite<'_, P> {
                 let want = oracle.trunc(&quarter, shift, Trunc::Near)?;
                 self.expect(&format!("trunc Near by {shift}"), &small, &want, &[-1, 0])?;
             }
+            let positive = x.map(x.width(), |v| v >> 1);
+            let sp = self.input(Party::Server, &positive)?;
+            let small = self.p.trunc(&sp, shift, Trunc::NearPositive)?;
+            let want = oracle.trunc(&positive, shift, Trunc::NearPositive)?;
+            self.expect(&format!("trunc NearPositive by {shift}"), &small, &want, &[-1, 0])?;
+            let least = (1_i128 << shift) - 1 - (1_i128 << bits >> 1);
+            let wide = x.map(x.width(), |v| {
+                let v = i128::from(x.width().signed(v)).max(least);
+                x.width().from_signed(v as i64)
+            });
+            let sw = self.input(Party::Server, &wide)?;
+            let small = self.p.trunc(&sw, shift, Trunc::NearWide)?;
+            let want = oracle.trunc(&wide, shift, Trunc::NearWide)?;
+            self.expect(&format!("trunc NearWide by {shift}"), &small, &want, &[-1, 0])?;
+            let significant = bits.saturating_sub(40 + 11);
+            if significant > shift {
+                let few = x.map(x.width(), |v| {
+                    let narrow = Width::new(significant);
+                    x.width().from_signed(narrow.signed(narrow.wrap(v)))
+                });
+                let kind = Trunc::Local { bits: significant };
+                let sf = self.input(Party::Client, &few)?;
+                let small = self.p.trunc(&sf, shift, kind)?;
+                self.expect(
+                    &format!("{kind:?} by {shift}"),
+                    &small,
+                    &oracle.trunc(&few, shift, kind)?,
+                    &[-1, 0],
+                )?;
+            }
         }
         for wide in [bits, bits + 1, bits + 12, 64] {
             if wide < bits || wide > 64 {
@@ -291,6 +377,15 @@ impl<P: Protocol> Suite<'_, P> {
                 let wider = self.p.extend(&sx, Width::new(wide), s)?;
                 let want = oracle.extend(x, Width::new(wide), s)?;
                 self.expect(&format!("extend {s:?} from {bits}"), &wider, &want, &[0])?;
+                let near = match s {
+                    Signedness::Signed if bits == 1 => continue,
+                    Signedness::Signed => halved(x),
+                    Signedness::Unsigned => x.map(x.width(), |v| v >> 1),
+                };
+                let sn = self.input(Party::Server, &near)?;
+                let wider = self.p.extend_near(&sn, Width::new(wide), s)?;
+                let want = oracle.extend_near(&near, Width::new(wide), s)?;
+                self.expect(&format!("extend_near {s:?} from {bits}"), &wider, &want, &[0])?;
             }
         }
         Ok(())

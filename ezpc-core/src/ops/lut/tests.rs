@@ -47,8 +47,32 @@ fn tables_of_eight_bits_are_read_for_every_size() {
 }
 
 #[test]
+fn large_tables_are_read() {
+    for (bits, width) in [(10, 64), (12, 5)] {
+        let index = Width::new(bits);
+        let values: Vec<u64> = (0..70).map(|i| index.wrap(i * 61)).collect();
+        check_all(index, Width::new(width), &share(1, index, &values));
+    }
+}
+
+#[test]
+fn short_tables_are_zero_beyond_their_end() {
+    let (index, width) = (Width::new(3), Width::new(9));
+    let table = table(index, width).slice(0..5);
+    let shares = all_pairs(index).map(|v| RingVec::new(index, v));
+    let run = async |cx: Ctx| {
+        let p = cx.party.index();
+        lookup(cx, &table, &shares[p]).await
+    };
+    let result = run_pair(1, &lookup_cost(index, width, 64), run).expect("runs");
+    for (i, got) in sum(&shares).lanes().iter().zip(sum(&result).lanes()) {
+        assert_eq!(*got, table.lanes().get(*i as usize).copied().unwrap_or(0));
+    }
+}
+
+#[test]
 fn shapes_are_checked() {
-    for (bits, len) in [(3, 7), (3, 16), (9, 512)] {
+    for (bits, len) in [(3, 0), (3, 9), (13, 512)] {
         let (table, index) = (RingVec::zeros(Width::W32, len), RingVec::zeros(Width::new(bits), 1));
         let public = run_pair(1, &Cost::none(), async |cx: Ctx| lookup(cx, &table, &index).await);
         assert_eq!(public.expect_err("no such table").kind(), crate::error::ErrorKind::Usage);

@@ -37,9 +37,30 @@ fn all_kinds_are_right_for_all_shares_of_small_rings() {
         let width = Width::new(bits);
         let shares = all_pairs(width).map(|v| RingVec::new(width, v));
         for shift in 1..bits {
-            [Trunc::Floor, Trunc::Logical, Trunc::Near]
-                .into_iter()
-                .for_each(|kind| check(&shares, shift, kind));
+            KINDS.into_iter().for_each(|kind| check(&shares, shift, kind));
+        }
+    }
+}
+
+/// Without messages: for a value z after the offset, exactly the shares z0 <= z are wrong, z + 1 out of 2^k.
+#[test]
+fn local_truncation_fails_as_often_as_stated() {
+    let width = Width::new(8);
+    let shares = all_pairs(width).map(|v| RingVec::new(width, v));
+    let values = sum(&shares).to_signed();
+    for (shift, bits) in [(1, 3), (2, 3), (3, 3), (2, 5), (4, 2)] {
+        let kind = Trunc::Local { bits };
+        let run = async |cx: Ctx| {
+            let p = cx.party.index();
+            trunc(cx, &shares[p], shift, kind).await
+        };
+        let cost = trunc_cost(width, shift, kind, values.len());
+        let result = sum(&run_pair(1, &cost, run).expect("runs")).to_signed();
+        let (half, offset) = (1_i64 << (bits - 1), 1_i64 << shift.max(bits - 1));
+        for x in -half..half {
+            let of_x = values.iter().zip(&result).filter(|(v, _)| **v == x);
+            let wrong = of_x.filter(|(_, r)| !(-1..=0).contains(&(*r - (x >> shift)))).count();
+            assert_eq!(wrong as i64, x + offset + 1, "{x} of {bits} bits >> {shift}");
         }
     }
 }
@@ -51,9 +72,7 @@ fn all_kinds_are_right_at_edges_and_for_every_size() {
         let shares = edge_pairs(width).map(|v| RingVec::new(width, v));
         for shift in [1, 2, bits / 2, bits - 2, bits - 1] {
             if (1..bits).contains(&shift) {
-                [Trunc::Floor, Trunc::Logical, Trunc::Near]
-                    .into_iter()
-                    .for_each(|kind| check(&shares, shift, kind));
+                KINDS.into_iter().for_each(|kind| check(&shares, shift, kind));
             }
         }
     }

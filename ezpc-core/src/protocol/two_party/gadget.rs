@@ -2,7 +2,8 @@
 
 use super::layer::{self, Resources};
 use crate::error::Result;
-use crate::ops::{Ctx, and, compare, convert, equal, extend, maximum, mul, mux, relu, trunc};
+use crate::ops::compare::thresholds;
+use crate::ops::{Ctx, and, compare, convert, equal, extend, lut, maximum, mul, mux, relu, trunc};
 use crate::protocol::{Op, ShareVec, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec};
 use crate::sharing::Shared;
@@ -12,8 +13,12 @@ type Arith = Shared<RingVec>;
 type Bool = Shared<BitPlanes>;
 
 /// Whether `op` has a gadget of its own; others are composed of operations that have.
-pub(crate) const fn exists<A, B>(op: &Op<A, B>) -> bool {
-    !matches!(op, Op::AddBool(..))
+pub(crate) fn exists<A: ShareVec, B>(op: &Op<A, B>) -> bool {
+    match op {
+        Op::AddBool(..) => false,
+        Op::Lookup(_, index) | Op::Read(_, index) => index.width().bits() <= lut::MAX_INDEX_BITS,
+        _ => true,
+    }
 }
 
 /// The cost of `op` on `units` of its units.
@@ -29,10 +34,15 @@ pub(crate) fn cost<A: ShareVec, B: ShareVec>(op: &Op<A, B>, units: usize) -> Cos
         Op::B2a(x) => convert::b2a_cost(x.width(), units),
         Op::LessThan(x, ..) => compare::less_than_cost(x.width(), units),
         Op::Equal(x, _) => equal::equal_cost(x.width(), units),
+        Op::Below(x, limits, _) => thresholds::below_cost(x.width(), limits.len(), units),
+        Op::Lookup(table, index) => lut::lookup_cost(index.width(), table.width(), units),
+        Op::Read(array, index) => lut::read_cost(index.width(), array.width(), units),
+        Op::Popcount(x, width) => convert::popcount_cost(x.width().bits(), *width, units),
         Op::Mux(_, x, _) => mux::mux_cost(x.width(), units),
         Op::Select(_, x) => mux::select_cost(x.width(), units),
         Op::Trunc(x, shift, kind) => trunc::trunc_cost(x.width(), *shift, *kind, units),
         Op::Extend(x, width, _) => extend::extend_cost(x.width(), *width, units),
+        Op::ExtendNear(x, width, _) => extend::extend_near_cost(x.width(), *width, units),
         Op::Relu(x, width) => relu::relu_cost(x.width(), *width, units),
         Op::ReluTrunc { bits, width, .. } => relu::relu_trunc_cost(*bits, *width, units),
         Op::Max(x, group) => maximum::max_cost(x.width(), units * group, *group),
@@ -69,10 +79,17 @@ pub(super) async fn run(
         Op::B2a(x) => Val::Arith(convert::b2a(cx, x.share()).await?),
         Op::LessThan(x, y, s) => bit(compare::less_than(cx, x.share(), y.share(), *s).await?),
         Op::Equal(x, y) => bit(equal::equal(cx, x.share(), y.share()).await?),
+        Op::Below(x, limits, s) => {
+            Val::Bool(BitPlanes::new(thresholds::below(cx, x.share(), limits, *s).await?))
+        }
+        Op::Lookup(table, index) => Val::Arith(lut::lookup(cx, table, index.share()).await?),
+        Op::Read(array, index) => Val::Arith(lut::read(cx, array.share(), index.share()).await?),
+        Op::Popcount(x, width) => Val::Arith(convert::popcount(cx, x.share(), *width).await?),
         Op::Mux(c, t, f) => Val::Arith(mux::mux(cx, plane(c), t.share(), f.share()).await?),
         Op::Select(c, x) => Val::Arith(mux::select(cx, plane(c), x.share()).await?),
         Op::Trunc(x, shift, kind) => Val::Arith(trunc::trunc(cx, x.share(), *shift, *kind).await?),
         Op::Extend(x, width, s) => Val::Arith(extend::extend(cx, x.share(), *width, *s).await?),
+        Op::ExtendNear(x, width, s) => Val::Arith(extend::extend_near(cx, x.share(), *width, *s).await?),
         Op::Relu(x, width) => Val::Arith(relu::relu(cx, x.share(), *width).await?),
         Op::ReluTrunc { x, shift, bits, width } => {
             Val::Arith(relu::relu_trunc(cx, x.share(), *shift, *bits, *width).await?)

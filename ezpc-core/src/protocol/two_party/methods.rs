@@ -17,6 +17,16 @@ macro_rules! gadget_methods {
             Ok(self.gadgets(&[op])?.remove(0).into_bool())
         }
     };
+    // What is too long for the gadget is read in blocks.
+    (@read $self:ident, $op:ident, $array:ident, $index:ident, $read:expr) => {{
+        crate::protocol::check::operands(&$op)?;
+        if crate::protocol::two_party::gadget::exists(&$op) {
+            return Ok($self.gadgets(&[$op])?.remove(0).into_arith());
+        }
+        let block = |range, low| $read($array.slice(range), low);
+        let bits = crate::ops::lut::MAX_INDEX_BITS;
+        crate::protocol::provided::in_blocks($self, $array.len(), bits, $index, block)
+    }};
     () => {
         $crate::protocol::two_party::gadget_methods!(@arith mul(x: &Self::Arith, y: &Self::Arith)
             Op::Mul(x.clone(), y.clone()));
@@ -37,6 +47,10 @@ macro_rules! gadget_methods {
             Op::LessThanNear(x.clone(), y.clone()));
         $crate::protocol::two_party::gadget_methods!(@bool equal(x: &Self::Arith, y: &Self::Arith)
             Op::Equal(x.clone(), y.clone()));
+        $crate::protocol::two_party::gadget_methods!(@bool below(x: &Self::Arith, thresholds: &RingVec, s: Signedness)
+            Op::Below(x.clone(), thresholds.clone(), s));
+        $crate::protocol::two_party::gadget_methods!(@arith popcount(x: &Self::Bool, width: Width)
+            Op::Popcount(x.clone(), width));
         $crate::protocol::two_party::gadget_methods!(@arith mux(c: &Self::Bool, t: &Self::Arith, f: &Self::Arith)
             Op::Mux(c.clone(), t.clone(), f.clone()));
         $crate::protocol::two_party::gadget_methods!(@arith select(c: &Self::Bool, x: &Self::Arith)
@@ -45,6 +59,8 @@ macro_rules! gadget_methods {
             Op::Trunc(x.clone(), shift, kind));
         $crate::protocol::two_party::gadget_methods!(@arith extend(x: &Self::Arith, width: Width, s: Signedness)
             Op::Extend(x.clone(), width, s));
+        $crate::protocol::two_party::gadget_methods!(@arith extend_near(x: &Self::Arith, width: Width, s: Signedness)
+            Op::ExtendNear(x.clone(), width, s));
         $crate::protocol::two_party::gadget_methods!(@arith relu(x: &Self::Arith, width: Width)
             Op::Relu(x.clone(), width));
         $crate::protocol::two_party::gadget_methods!(@arith relu_trunc(x: &Self::Arith, shift: u32, bits: u32, width: Width)
@@ -55,6 +71,16 @@ macro_rules! gadget_methods {
             Op::Argmax(x.clone(), group, width));
         $crate::protocol::two_party::gadget_methods!(@arith linear(layer: &$crate::protocol::Linear<Self::Arith>, x: &Self::Arith)
             Op::Linear(layer.clone(), x.clone()));
+
+        fn lookup(&mut self, table: &RingVec, index: &Self::Arith) -> Result<Self::Arith> {
+            let op = Op::Lookup(table.clone(), index.clone());
+            $crate::protocol::two_party::gadget_methods!(@read self, op, table, index, Op::Lookup)
+        }
+
+        fn read(&mut self, array: &Self::Arith, index: &Self::Arith) -> Result<Self::Arith> {
+            let op = Op::Read(array.clone(), index.clone());
+            $crate::protocol::two_party::gadget_methods!(@read self, op, array, index, Op::Read)
+        }
 
         fn together(
             &mut self,

@@ -17,6 +17,9 @@ const GUARD: u32 = 4;
 pub(super) fn rounded(op: &Op<Shared<RingVec>, Shared<BitPlanes>>) -> Rounded {
     match op {
         Op::Msb(_) | Op::LessThan(..) | Op::LessThanNear(..) | Op::Equal(..) | Op::Argmax(..) => Rounded::NOT,
+        Op::Below(..) => Rounded::NOT,
+        Op::Lookup(_, index) => index.rounded(),
+        Op::Read(array, index) => array.rounded().or(index.rounded()),
         Op::Trunc(x, shift, Trunc::Floor | Trunc::Logical) => {
             if *shift < GUARD {
                 x.rounded()
@@ -34,10 +37,11 @@ pub(super) fn rounded(op: &Op<Shared<RingVec>, Shared<BitPlanes>>) -> Rounded {
         Op::MuxBool(c, t, f) => c.rounded().or(t.rounded()).or(f.rounded()),
         Op::Mux(c, t, f) => c.rounded().or(t.rounded()).or(f.rounded()),
         Op::Select(c, x) => c.rounded().or(x.rounded()),
-        Op::BitToArith(x, _) | Op::B2a(x) => x.rounded(),
+        Op::BitToArith(x, _) | Op::B2a(x) | Op::Popcount(x, _) => x.rounded(),
         Op::A2b(x)
         | Op::Trunc(x, ..)
         | Op::Extend(x, ..)
+        | Op::ExtendNear(x, ..)
         | Op::Relu(x, _)
         | Op::ReluTrunc { x, .. }
         | Op::Max(x, _) => x.rounded(),

@@ -1,5 +1,7 @@
 //! Where the windows of an operation put their results.
 
+#![allow(clippy::cast_possible_truncation, reason = "a width is at most 64")]
+
 use crate::protocol::{Op, ShareVec, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 use crate::sharing::{Rounded, Shared};
@@ -36,14 +38,16 @@ impl Output {
             Op::Msb(x) | Op::LessThan(x, ..) | Op::LessThanNear(x, _) | Op::Equal(x, _) => {
                 bits(Width::W1, x.len())
             }
-            Op::BitToArith(x, width) => arith(*width, x.len()),
+            Op::Below(x, thresholds, _) => bits(Width::new(thresholds.len() as u32), x.len()),
+            Op::Lookup(table, index) => arith(table.width(), index.len()),
+            Op::Read(array, index) => arith(array.width(), index.len()),
+            Op::BitToArith(x, width) | Op::Popcount(x, width) => arith(*width, x.len()),
             Op::B2a(x) => arith(x.width(), x.len()),
             Op::Mul(x, _) | Op::Mux(_, x, _) | Op::Select(_, x) | Op::Trunc(x, ..) => {
                 arith(x.width(), x.len())
             }
-            Op::Extend(x, width, _) | Op::Relu(x, width) | Op::ReluTrunc { x, width, .. } => {
-                arith(*width, x.len())
-            }
+            Op::Extend(x, width, _) | Op::ExtendNear(x, width, _) => arith(*width, x.len()),
+            Op::Relu(x, width) | Op::ReluTrunc { x, width, .. } => arith(*width, x.len()),
             Op::Max(x, group) => arith(x.width(), x.len() / group),
             Op::Argmax(x, group, width) => arith(*width, x.len() / group),
             Op::Linear(layer, _) => arith(layer.spec.output(), layer.spec.output_len()),
