@@ -92,9 +92,11 @@ fn count(p: &mut TwoParty, n: usize) -> Result<Input> {
     Ok(Input::of(vec![random(p, 1, 1, n, 1)?]))
 }
 
+/// Half of them in each direction, as all operations take them.
 fn cots(p: &mut TwoParty, input: &mut Input) -> Result<()> {
     use ezpc_core::protocol::ShareVec;
-    p.discard_cots([input.x[0].len(), 0])
+    let n = input.x[0].len();
+    p.discard_cots([n / 2, n - n / 2])
 }
 
 fn less_than_near(p: &mut TwoParty, input: &mut Input) -> Result<()> {

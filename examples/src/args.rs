@@ -58,10 +58,11 @@ pub struct Common {
           value_parser = clap::value_parser!(u64).range(1..))]
     pub deadline: Option<u64>,
 
-    /// The link between the parties, which decides how linear layers are cut: `lan`, `wan`, or Mbit/s and milliseconds of
-    /// a round trip, as in `400,40`. Both parties give the same; 1 Gbit/s by default.
+    /// The link between the parties, which decides how they compare and how linear layers are cut: `lan`, `wan`, `measured`,
+    /// or Mbit/s and milliseconds of a round trip, as in `400,40`. Both parties give the same; 1 Gbit/s by default on one
+    /// machine, measured between two.
     #[arg(long, value_name = "LINK", help_heading = "Connection", value_parser = link)]
-    pub link: Option<Link>,
+    pub link: Option<LinkArg>,
 
     /// How many threads a party may use.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
@@ -124,8 +125,21 @@ impl TlsArgs {
     }
 }
 
-fn link(text: &str) -> Result<Link, String> {
-    Link::parse(text).map_err(|error| error.to_string())
+/// What `--link` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "every variant is handled where it is matched")]
+pub enum LinkArg {
+    /// These numbers.
+    Given(Link),
+    /// What the parties find when they connect.
+    Measured,
+}
+
+fn link(text: &str) -> Result<LinkArg, String> {
+    match text {
+        "measured" => Ok(LinkArg::Measured),
+        _ => Link::parse(text).map(LinkArg::Given).map_err(|error| format!("{error}, or `measured`")),
+    }
 }
 
 fn threads(text: &str) -> Result<usize, String> {
@@ -174,12 +188,20 @@ impl Common {
         }
     }
 
+    /// The link as the session takes it, `None` to have it measured.
+    pub(crate) fn link(&self) -> Option<Link> {
+        match (self.link, self.listen.as_ref().or(self.connect.as_ref())) {
+            (Some(LinkArg::Given(link)), _) => Some(link),
+            (Some(LinkArg::Measured), _) => None,
+            (None, Some(address)) if !is_loopback(address).unwrap_or(false) => None,
+            (None, _) => Some(Link::default()),
+        }
+    }
+
     /// Plain TCP is for loopback, unless the user insists.
     fn check_address(&self, address: &str) -> Result<()> {
-        let mut found = address
-            .to_socket_addrs()
-            .map_err(|error| Error::usage(format!("`{address}` is no address: {error}")))?;
-        if self.is_secure() || self.insecure_plain_tcp || found.all(|address| address.ip().is_loopback()) {
+        let loopback = is_loopback(address)?;
+        if self.is_secure() || self.insecure_plain_tcp || loopback {
             return Ok(());
         }
         Err(Error::usage(format!(
@@ -187,6 +209,14 @@ impl Common {
              them); or --insecure-plain-tcp, and anyone on the way can read and change everything"
         )))
     }
+}
+
+/// Whether an address is on this machine.
+fn is_loopback(address: &str) -> Result<bool> {
+    let mut found = address
+        .to_socket_addrs()
+        .map_err(|error| Error::usage(format!("`{address}` is no address: {error}")))?;
+    Ok(found.all(|address| address.ip().is_loopback()))
 }
 
 /// The command line. Wrong ones are reported in one line; later flags override earlier ones.

@@ -17,7 +17,7 @@ pub struct Connection {
     timeout: Duration,
     deadline: Option<Duration>,
     threads: usize,
-    link: Link,
+    link: Option<Link>,
 }
 
 impl Connection {
@@ -25,14 +25,7 @@ impl Connection {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         stop::at_signal(Arc::clone(&transport));
         let (timeout, deadline) = (common.timeout(), common.deadline());
-        Self {
-            transport,
-            party,
-            timeout,
-            deadline,
-            threads: common.threads,
-            link: common.link.unwrap_or_default(),
-        }
+        Self { transport, party, timeout, deadline, threads: common.threads, link: common.link() }
     }
 
     /// Waits for the peer or goes to it, as the flags say.

@@ -17,7 +17,7 @@ mod ui;
 
 #[cfg(feature = "tls")]
 pub use args::TlsArgs;
-pub use args::{Common, Role};
+pub use args::{Common, LinkArg, Role};
 pub use connect::Connection;
 pub use report::{Report, peak_rss_bytes, reset_peak_rss, rss_bytes};
 pub use ui::Ui;

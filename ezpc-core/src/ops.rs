@@ -26,6 +26,7 @@ pub mod trunc;
 mod wrap;
 
 use crate::crypto::Prg;
+use crate::ops::compare::Method;
 use crate::ot::{ReceiverCots, SenderCots};
 use crate::party::Party;
 use crate::transport::machine::Io;
@@ -42,6 +43,8 @@ pub struct Ctx {
     pub recv: ReceiverCots,
     /// This party's private randomness.
     pub rng: Prg,
+    /// How to compare; the same at both parties.
+    pub method: Method,
 }
 
 impl Ctx {
@@ -54,6 +57,7 @@ impl Ctx {
             send: self.send.take(cots[self.party.index()]),
             recv: self.recv.take(cots[self.party.peer().index()]),
             rng: self.rng.fork("sub-operation"),
+            method: self.method,
         }
     }
 }

@@ -73,7 +73,7 @@ pub trait Protocol {
     /// Opens a vector to the parties of `to`; `None` at a party that does not learn it. One half-round.
     ///
     /// Only the value is revealed when it is a function of the secrets alone. The results of [`Protocol::linear`]
-    /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::relu_trunc`] and [`Trunc::Near`] are rounded in a way
+    /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::relu_trunc`] and the near and local [`Trunc`] are rounded in a way
     /// that depends on the shares or on noise: before opening one of them, keep guard bits and drop them with
     /// [`Trunc::Floor`], or whoever learns it learns low bits of what was rounded away. What [`Protocol::linear`]
     /// rounded under private weights is not opened to their owner without that: the two-party protocol refuses

@@ -8,4 +8,4 @@ mod run_two;
 
 pub use conformance::{conformance, conformance_at, exhaustive};
 pub use machines::{run_against, run_machines};
-pub use run_two::{run_two, run_two_over};
+pub use run_two::{run_two, run_two_over, run_two_with};

@@ -28,6 +28,7 @@ pub mod fault;
 pub mod handshake;
 pub mod machine;
 pub mod memory;
+pub(crate) mod probe;
 mod socket;
 pub mod stats;
 pub mod tcp;

@@ -19,7 +19,7 @@
 use core::cell::RefCell;
 use ezpc_core::crypto::{Block, Prg, SessionId};
 use ezpc_core::he::{HeKeys, he_setup};
-use ezpc_core::ops::compare::{Method, less_than, less_than_cost, msb_by, msb_by_cost};
+use ezpc_core::ops::compare::{Method, less_than, less_than_cost, msb, msb_cost};
 use ezpc_core::ops::linear::{LinearPlan, PreparedWeights, linear_private};
 use ezpc_core::ops::{Ctx, and, convert, equal, extend, lut, maximum, mul, mux, relu, trunc};
 use ezpc_core::ot::{CotEngine, CotPool, ideal};
@@ -113,6 +113,11 @@ fn run<T>(protocol: impl AsyncFn(Io, Party) -> Result<T>) -> [T; 2] {
 
 /// As [`run`] with the COTs of `cost`, all of them secret.
 fn gadget<T>(cost: &Cost, protocol: impl AsyncFn(Ctx) -> Result<T>) {
+    gadget_by(Method::Chain, cost, protocol);
+}
+
+/// As [`gadget`], comparing by `method`.
+fn gadget_by<T>(method: Method, cost: &Cost, protocol: impl AsyncFn(Ctx) -> Result<T>) {
     let mut rng = secret_rng(99);
     let [of_server, of_client] = cost.cots();
     let (a, b) = ideal::deal_from(Party::Server, of_server, &mut rng);
@@ -120,7 +125,8 @@ fn gadget<T>(cost: &Cost, protocol: impl AsyncFn(Ctx) -> Result<T>) {
     let cots = [RefCell::new(Some((a, d))), RefCell::new(Some((c, b)))];
     run(async |io, party: Party| {
         let (send, recv) = cots[party.index()].borrow_mut().take().expect("once a party");
-        protocol(Ctx { io, party, send, recv, rng: secret_rng(7 + party.index() as u128) }).await
+        let rng = secret_rng(7 + party.index() as u128);
+        protocol(Ctx { io, party, send, recv, rng, method }).await
     });
 }
 
@@ -143,11 +149,12 @@ fn comparisons() {
         let w = Width::new(bits);
         let x = secret_vec(w, N, 3);
         for method in [Method::Chain, Method::NarrowChain, Method::Tree] {
-            gadget(&msb_by_cost(method, w, N), async |cx| msb_by(cx, method, &x).await);
+            gadget_by(method, &msb_cost(method, w, N), async |cx| msb(cx, &x).await);
         }
         let y = secret_vec(w, N, 4);
-        gadget(&less_than_cost(w, N), async |cx| less_than(cx, &x, &y, Signedness::Signed).await);
-        gadget(&equal::equal_cost(w, N), async |cx| equal::equal(cx, &x, &y).await);
+        let less = less_than_cost(Method::Chain, w, N);
+        gadget(&less, async |cx| less_than(cx, &x, &y, Signedness::Signed).await);
+        gadget(&equal::equal_cost(Method::Chain, w, N), async |cx| equal::equal(cx, &x, &y).await);
     }
 }
 
@@ -157,7 +164,7 @@ fn selections() {
     gadget(&mux::select_cost(w, N), async |cx| mux::select(cx, &c, &x).await);
     gadget(&mux::mux_cost(w, N), async |cx| mux::mux(cx, &c, &x, &y).await);
     gadget(&and::and_cost(N), async |cx| and::and(cx, &c, &secret_bits(N, 6)).await);
-    gadget(&maximum::argmax_cost(w, w, 6, 6), async |cx| {
+    gadget(&maximum::argmax_cost(Method::Chain, w, w, 6, 6), async |cx| {
         maximum::argmax(cx, &secret_vec(w, 6, 8), 6, w).await
     });
 }
@@ -174,12 +181,18 @@ fn arithmetic() {
     let (w, wide) = (Width::new(20), Width::new(41));
     let (x, y) = (secret_vec(w, N, 3), secret_vec(w, N, 4));
     gadget(&mul::mul_cost(w, N), async |cx| mul::mul(cx, &x, &y).await);
-    gadget(&relu::relu_cost(w, wide, N), async |cx| relu::relu(cx, &x, wide).await);
-    gadget(&relu::relu_trunc_cost(12, wide, N), async |cx| relu::relu_trunc(cx, &x, 8, 12, wide).await);
-    for kind in [Trunc::Floor, Trunc::Near] {
-        gadget(&trunc::trunc_cost(w, 5, kind, N), async |cx| trunc::trunc(cx, &x, 5, kind).await);
+    for method in [Method::Chain, Method::NarrowChain, Method::Tree] {
+        let cost = relu::relu_cost(method, w, wide, N);
+        gadget_by(method, &cost, async |cx| relu::relu(cx, &x, wide).await);
+        let cost = relu::relu_trunc_cost(method, 12, wide, N);
+        gadget_by(method, &cost, async |cx| relu::relu_trunc(cx, &x, 8, 12, wide).await);
     }
-    gadget(&extend::extend_cost(w, wide, N), async |cx| {
+    for kind in [Trunc::Floor, Trunc::Near, Trunc::NearWide, Trunc::Local { bits: 8 }] {
+        gadget(&trunc::trunc_cost(Method::Chain, w, 5, kind, N), async |cx| {
+            trunc::trunc(cx, &x, 5, kind).await
+        });
+    }
+    gadget(&extend::extend_cost(Method::Chain, w, wide, N), async |cx| {
         extend::extend(cx, &x, wide, Signedness::Signed).await
     });
     gadget(&convert::a2b_cost(w, N), async |cx| convert::a2b(cx, &x).await);

@@ -1,6 +1,7 @@
 //! AES-128 of slices: encryption, and hashing π_K(x) ^ x of slices and of the levels of GGM trees.
 //!
-//! Constant time in keys and blocks.
+//! Constant time in keys and blocks. Kernels of our own are for x86-64. Elsewhere the portable ones hand slices to the `aes`
+//! crate, which runs on the AES instructions of aarch64 where they are detected, many blocks in flight.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -69,6 +70,19 @@ impl FixedKey {
             });
         }
         Self(Kind::Portable(portable::Cipher::new(key)))
+    }
+
+    /// What the kernels of this machine run on.
+    pub(crate) fn instructions() -> &'static str {
+        match Self::new(0).0 {
+            Kind::Portable(_) => "the aes crate",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Aes(_) => "AES-NI",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Vaes256(_) => "VAES, 256 bits",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Vaes512(_) => "VAES, 512 bits",
+        }
     }
 
     /// Every kind this machine can run.

@@ -18,6 +18,12 @@ impl Mmo {
         Self(FixedKey::new(key.bits()))
     }
 
+    /// The instructions that hash on this machine, for reports.
+    #[must_use]
+    pub fn instructions() -> &'static str {
+        FixedKey::instructions()
+    }
+
     /// Replaces every block by its hash.
     pub fn hash_blocks(&self, blocks: &mut [Block]) {
         self.0.hash(bytemuck::must_cast_slice_mut(blocks));

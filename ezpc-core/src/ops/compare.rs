@@ -3,9 +3,11 @@
 //! | function | result | COTs | half-rounds |
 //! |---|---|---|---|
 //! | [`msb`]`(cx, x)` | the most significant bit of x over Z_{2^k} | k - 1 | 2 |
-//! | [`msb_by`]`(cx, method, x)` | the same, as [`Method::choose`] says for a link | k - 1 to 2k - 4 | 2 to 7 |
 //! | [`less_than`]`(cx, x, y, signedness)` | x < y for the full range | 3k | 2 |
 //! | [`below`](thresholds::below)`(cx, x, thresholds, signedness)` | x < t for public t | k and up | 2 |
+//!
+//! These are the numbers of the chains; [`Method::Tree`] takes up to twice the COTs and 2 + ceil(log2(n / 2)) half-rounds
+//! for n bits.
 //!
 //! Every comparison is the carry out of an addition of the two shares: with n-bit x0 and x1 known to one party
 //! each, x0 + x1 >= 2^n exactly when 2^n - 1 - x0 < x1, which `compare::chain` computes for the garbler's left and the
@@ -17,7 +19,7 @@ pub(crate) mod shape;
 pub mod thresholds;
 mod tree;
 
-pub use method::{LinkSpeed, Method};
+pub use method::Method;
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
@@ -35,58 +37,47 @@ use shape::Shape;
 
 /// The cost of [`msb`] on `len` elements of `width`.
 #[must_use]
-pub fn msb_cost(width: Width, len: usize) -> Cost {
-    msb_by_cost(Method::Chain, width, len)
+pub fn msb_cost(method: Method, width: Width, len: usize) -> Cost {
+    both_roles_cost(len, |garbler, n| carry_out_cost(method, garbler, width.bits() - 1, n))
 }
 
 /// The most significant bits.
 pub async fn msb(cx: Ctx, x: &RingVec) -> Result<BitVec> {
-    msb_by(cx, Method::Chain, x).await
-}
-
-/// The cost of [`msb_by`] on `len` elements of `width`.
-#[must_use]
-pub fn msb_by_cost(method: Method, width: Width, len: usize) -> Cost {
-    both_roles_cost(len, |garbler, n| half_msb_cost(garbler, method, width, n))
-}
-
-/// The most significant bits, computed in the given way.
-pub async fn msb_by(cx: Ctx, method: Method, x: &RingVec) -> Result<BitVec> {
-    let width = x.width();
-    let cost = |garbler, n| half_msb_cost(garbler, method, width, n);
-    let run = async |cx, garbler, range| half_msb(cx, garbler, method, width, &x.lanes()[range]).await;
+    let (method, bits) = (cx.method, x.width().bits() - 1);
+    let cost = |garbler, n| carry_out_cost(method, garbler, bits, n);
+    let run = async |cx, garbler, range| {
+        let x = &x.lanes()[range];
+        Ok(chain::bit_of_each(x, bits).xor(&carry_out(cx, garbler, bits, x).await))
+    };
     let [a, b] = both_roles(cx, x.len(), cost, run).await?;
     Ok(BitVec::concat(&[&a, &b]))
 }
 
-fn half_msb_cost(garbler: Party, method: Method, width: Width, n: usize) -> Cost {
-    match (width.bits() - 1, method) {
-        (0, _) => Cost::none(),
-        (bits, Method::Chain) => chain_cost(garbler, &Shape::radix4(bits, &[]), n),
-        (bits, Method::NarrowChain) => chain_cost(garbler, &Shape::narrow(bits), n),
-        (bits, Method::Tree) => tree::carry_cost(garbler, bits, n),
+/// The cost of [`carry_out`] of `n` additions.
+pub(crate) fn carry_out_cost(method: Method, garbler: Party, bits: u32, n: usize) -> Cost {
+    match method {
+        _ if bits == 0 => Cost::none(),
+        Method::Tree => tree::carry_cost(garbler, bits, n),
+        _ => chain_cost(garbler, &method.shape(bits, &[]), n),
     }
 }
 
-async fn half_msb(cx: Ctx, garbler: Party, method: Method, width: Width, x: &[u64]) -> Result<BitVec> {
-    let bits = width.bits() - 1;
-    let own = chain::bit_of_each(x, bits);
-    if bits == 0 {
-        return Ok(own);
+/// This party's share of the carry out of the low `bits` bits of x0 + x1, where `x` is its share.
+pub(crate) async fn carry_out(cx: Ctx, garbler: Party, bits: u32, x: &[u64]) -> BitVec {
+    match cx.method {
+        _ if bits == 0 => BitVec::zeros(x.len()),
+        Method::Tree => tree::carry(cx, garbler, bits, x).await,
+        method => {
+            let shape = method.shape(bits, &[]);
+            carries(cx, garbler, &shape, x, &[shape.len()]).await.remove(0)
+        }
     }
-    let shape = match method {
-        Method::Chain => Shape::radix4(bits, &[]),
-        Method::NarrowChain => Shape::narrow(bits),
-        Method::Tree => return Ok(own.xor(&tree::carry(cx, garbler, bits, x).await)),
-    };
-    let carry = carries(cx, garbler, &shape, x, &[shape.len()]).await;
-    Ok(own.xor(&carry[0]))
 }
 
 /// The cost of [`less_than`] on `len` pairs of `width`.
 #[must_use]
-pub fn less_than_cost(width: Width, len: usize) -> Cost {
-    both_roles_cost(len, |garbler, n| half_less_than_cost(garbler, width, n))
+pub fn less_than_cost(method: Method, width: Width, len: usize) -> Cost {
+    both_roles_cost(len, |garbler, n| carry_out_cost(method, garbler, width.bits(), 3 * n))
 }
 
 /// `x < y`, for every x and y.
@@ -112,16 +103,13 @@ pub async fn less_than(cx: Ctx, x: &RingVec, y: &RingVec, signedness: Signedness
         0
     };
     let (x, y) = (x.map(width, |v| v.wrapping_add(offset)), y.map(width, |v| v.wrapping_add(offset)));
-    let cost = |garbler, n| half_less_than_cost(garbler, width, n);
+    let method = cx.method;
+    let cost = |garbler, n| carry_out_cost(method, garbler, width.bits(), 3 * n);
     let run = async |cx, garbler, range: core::ops::Range<usize>| {
         half_less_than(cx, garbler, width, &x.lanes()[range.clone()], &y.lanes()[range]).await
     };
     let [a, b] = both_roles(cx, x.len(), cost, run).await?;
     Ok(BitVec::concat(&[&a, &b]))
-}
-
-fn half_less_than_cost(garbler: Party, width: Width, n: usize) -> Cost {
-    chain_cost(garbler, &Shape::radix4(width.bits(), &[]), 3 * n)
 }
 
 async fn half_less_than(cx: Ctx, garbler: Party, width: Width, x: &[u64], y: &[u64]) -> Result<BitVec> {
@@ -133,8 +121,7 @@ async fn half_less_than(cx: Ctx, garbler: Party, width: Width, x: &[u64], y: &[u
     operands.extend_from_slice(y);
     let operands = Lanes::new(operands);
     let borrows: Lanes = x.iter().zip(y).map(|(x, y)| borrow(*x, *y)).collect();
-    let shape = Shape::radix4(width.bits(), &[]);
-    let carry = &carries(cx, garbler, &shape, &operands, &[shape.len()]).await[0];
+    let carry = carry_out(cx, garbler, width.bits(), &operands).await;
     Ok(BitVec::from_lanes(&borrows)
         .xor(&carry.slice(0..n))
         .xor(&carry.slice(n..2 * n))
@@ -164,7 +151,7 @@ pub(crate) async fn carries(
     taps: &[usize],
 ) -> Vec<BitVec> {
     let mask = low_mask(shape.bits());
-    let Ctx { io, party, send, recv, mut rng } = cx;
+    let Ctx { io, party, send, recv, mut rng, .. } = cx;
     if party == garbler {
         let pi = masks(&mut rng, x.len());
         let complement: Lanes = x.iter().map(|&v| !v & mask).collect();

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::compare::chain::{Rule, mask_shares};
 use crate::ops::compare::shape::Shape;
-use crate::ops::compare::{chain_cost, evaluate_chain, garble_chain, masks};
+use crate::ops::compare::{Method, chain_cost, evaluate_chain, garble_chain, masks};
 use crate::ops::halves::{both_roles, both_roles_cost};
 use crate::ops::transfer::Lanes;
 use crate::party::Party;
@@ -17,8 +17,8 @@ use crate::transport::cost::Cost;
 
 /// The cost of [`equal`] on `len` pairs of `width`.
 #[must_use]
-pub fn equal_cost(width: Width, len: usize) -> Cost {
-    both_roles_cost(len, |garbler, n| chain_cost(garbler, &Shape::radix4(width.bits(), &[]), n))
+pub fn equal_cost(method: Method, width: Width, len: usize) -> Cost {
+    both_roles_cost(len, |garbler, n| chain_cost(garbler, &method.shape(width.bits(), &[]), n))
 }
 
 /// `x == y`.
@@ -33,7 +33,7 @@ pub async fn equal(cx: Ctx, x: &RingVec, y: &RingVec) -> Result<BitVec> {
         )));
     }
     let z = x.sub(y);
-    let shape = Shape::radix4(width.bits(), &[]);
+    let shape = cx.method.shape(width.bits(), &[]);
     let cost = |garbler, n| chain_cost(garbler, &shape, n);
     let run = async |cx, garbler, range| half_equal(cx, garbler, &shape, width, &z.lanes()[range]).await;
     let [a, b] = both_roles(cx, x.len(), cost, run).await?;
@@ -41,7 +41,7 @@ pub async fn equal(cx: Ctx, x: &RingVec, y: &RingVec) -> Result<BitVec> {
 }
 
 async fn half_equal(cx: Ctx, garbler: Party, shape: &Shape, width: Width, z: &[u64]) -> Result<BitVec> {
-    let Ctx { io, party, send, recv, mut rng } = cx;
+    let Ctx { io, party, send, recv, mut rng, .. } = cx;
     let taps = [shape.len()];
     let mut shares = if party == garbler {
         let pi = masks(&mut rng, z.len());

@@ -10,6 +10,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
+use crate::ops::compare::Method;
 use crate::ops::compare::shape::Shape;
 use crate::ops::halves::{both_roles, both_roles_cost};
 use crate::ops::transfer::{Lanes, product_cost};
@@ -22,11 +23,11 @@ use crate::transport::cost::Cost;
 
 /// The cost of [`extend`] on `len` elements.
 #[must_use]
-pub fn extend_cost(from: Width, to: Width, len: usize) -> Cost {
+pub fn extend_cost(method: Method, from: Width, to: Width, len: usize) -> Cost {
     if to <= from {
         return Cost::none();
     }
-    both_roles_cost(len, |garbler, n| half_cost(garbler, from, to, n))
+    both_roles_cost(len, |garbler, n| half_cost(method, garbler, from, to, n))
 }
 
 /// The same values in the ring of `width`, for every value.
@@ -35,11 +36,12 @@ pub async fn extend(cx: Ctx, x: &RingVec, width: Width, signedness: Signedness) 
     if width <= from {
         return trivial(x, width);
     }
-    let cost = |garbler, n| half_cost(garbler, from, width, n);
+    let method = cx.method;
+    let cost = |garbler, n| half_cost(method, garbler, from, width, n);
     let run = async |cx: Ctx, garbler, range: core::ops::Range<usize>| {
         let offset = offset(from, signedness, 1, cx.party == garbler);
         let z = add(&x.lanes()[range], from, offset);
-        let (shape, tap) = tap(from, width);
+        let (shape, tap) = tap(method, from, width);
         let wrap = carries_to_arith(cx, garbler, &shape, &[tap], &z).await;
         Ok(unwrap(&z, &wrap[0], from, width, offset))
     };
@@ -47,13 +49,13 @@ pub async fn extend(cx: Ctx, x: &RingVec, width: Width, signedness: Signedness) 
     Ok(RingVec::concat(&[&a, &b]))
 }
 
-fn half_cost(garbler: Party, from: Width, to: Width, n: usize) -> Cost {
-    let (shape, tap) = tap(from, to);
+fn half_cost(method: Method, garbler: Party, from: Width, to: Width, n: usize) -> Cost {
+    let (shape, tap) = tap(method, from, to);
     carries_to_arith_cost(garbler, &shape, &[tap], n)
 }
 
-fn tap(from: Width, to: Width) -> (Shape, Tap) {
-    let shape = Shape::radix4(from.bits(), &[]);
+fn tap(method: Method, from: Width, to: Width) -> (Shape, Tap) {
+    let shape = method.shape(from.bits(), &[]);
     let tap = Tap { boundary: shape.len(), bits: to.bits() - from.bits() };
     (shape, tap)
 }

@@ -11,11 +11,15 @@
 //!    κ ^ 1 ^ a. Now E has its share v of d.
 //! 3. E → G: corrections for d·t1 on choice κ, and the flips of v.
 //! 4. G → E: corrections for d·t0 on choice v, and the table on choice (v, b').
+//!
+//! On a thin link the carry comes from a tree: see `by_tree`.
+
+mod by_tree;
 
 use crate::ops::Ctx;
 use crate::ops::compare::chain::{Rule, bit_of_each};
 use crate::ops::compare::shape::Shape;
-use crate::ops::compare::{Evaluation, garbled, masks};
+use crate::ops::compare::{Evaluation, Method, garbled, masks};
 use crate::ops::lanes::{LaneReader, LaneWriter, message_len};
 use crate::ops::mux::signed_by;
 use crate::ops::transfer::{Lanes, Payload, correct_all, finish_all, lanes_of, low_mask, secret_pads};
@@ -27,6 +31,7 @@ use crate::transport::cost::Cost;
 /// The public shape of a gate.
 #[derive(Clone, Debug)]
 pub(crate) struct GateShape {
+    method: Method,
     /// The chain over the bits below the top bit of u.
     chain: Shape,
     /// The ring of every payload, in bits.
@@ -37,8 +42,8 @@ pub(crate) struct GateShape {
 
 impl GateShape {
     /// A gate on numbers of `bits` bits, at least 2.
-    pub(crate) fn new(bits: u32, payloads: &[u32], table: u32) -> Self {
-        Self { chain: Shape::radix4(bits - 1, &[]), payloads: payloads.to_vec(), table }
+    pub(crate) fn new(method: Method, bits: u32, payloads: &[u32], table: u32) -> Self {
+        Self { method, chain: method.shape(bits - 1, &[]), payloads: payloads.to_vec(), table }
     }
 
     fn payload_bits(&self) -> usize {
@@ -65,6 +70,9 @@ impl GateShape {
 
     /// The cost for `n` elements.
     pub(crate) fn cost(&self, garbler: Party, n: usize) -> Cost {
+        if self.method == Method::Tree {
+            return by_tree::cost(self, garbler, n);
+        }
         let senders = [garbler.peer(), garbler, garbler.peer(), garbler];
         let messages = senders.into_iter().zip(self.message_lens(n));
         messages.fold(self.cots(garbler, n), |cost, (from, len)| cost.then(Cost::message(from, len)))
@@ -96,6 +104,9 @@ pub(crate) async fn gate(
     u: &[u64],
     values: &[&[u64]],
 ) -> Gated {
+    if shape.method == Method::Tree {
+        return by_tree::gate(cx, garbler, shape, u, values).await;
+    }
     let [first, second, third, fourth] = shape.message_lens(u.len());
     if cx.party == garbler {
         let received = cx.io.receive(first).await;
@@ -155,23 +166,47 @@ impl<'a> Garbling<'a> {
     /// Message 4 and the garbler's shares, from message 3.
     pub(crate) fn finish(self, values: &[&[u64]], received: &[u8]) -> (Vec<u8>, Gated) {
         let Self { shape, n, kappa, own, top, choice_cots, table_cots, top_flips } = self;
-        let [third, fourth] = shape.last_bits();
-        let mut received = LaneReader::new(received, n, third);
-        let mut payloads = finish_all(kappa, PadDomain::Mux, &own, &shape.payloads, &mut received);
-        let flips = received.pull_bits();
-        let mut message = LaneWriter::new(n, fourth);
+        let mut received = LaneReader::new(received, n, shape.last_bits()[0]);
+        let payloads = finish_all(kappa, PadDomain::Mux, &own, &shape.payloads, &mut received);
+        let flips = [received.pull_bits(), top_flips];
+        Sending { choice_cots, table_cots, own, top }.send(shape, &flips, values, payloads)
+    }
+}
+
+/// The garbler with its share of d, before it sends the products with the evaluator's share.
+struct Sending {
+    choice_cots: SenderCots,
+    table_cots: SenderCots,
+    /// Its shares of d.
+    own: Lanes,
+    /// The top bits of u.
+    top: Lanes,
+}
+
+impl Sending {
+    /// The corrections, for the flips of v and of b', and the garbler's shares; `payloads` are its shares of the products
+    /// of its own share of d with the evaluator's values.
+    fn send(
+        self,
+        shape: &GateShape,
+        flips: &[BitVec; 2],
+        values: &[&[u64]],
+        mut payloads: Vec<Lanes>,
+    ) -> (Vec<u8>, Gated) {
+        let Self { choice_cots, table_cots, own, top } = self;
+        let mut message = LaneWriter::new(own.len(), shape.last_bits()[1]);
         let signed: Vec<Lanes> = values.iter().map(|t| signed_by(&own, t)).collect();
         let (choice_cots, low) = both_uses(choice_cots, shape.table, SenderCots::twice);
-        let sent = correct_all(choice_cots, PadDomain::Mux, Some(&flips), &shape.with(&signed));
+        let sent = correct_all(choice_cots, PadDomain::Mux, Some(&flips[0]), &shape.with(&signed));
         for (i, (corrections, shares)) in sent.into_iter().enumerate() {
             message.push(shape.payloads[i], &corrections);
             add_gated(&mut payloads[i], &shares, &own, values[i]);
         }
         let table = match low {
-            None => Lanes::zeros(n),
+            None => Lanes::zeros(own.len()),
             Some(low) => {
-                let flips = [lanes_of(&flips), lanes_of(&top_flips)];
-                garble_table(low.interleave(table_cots), shape.table, &flips, &own, &top, &mut message)
+                let cots = low.interleave(table_cots);
+                garble_table(cots, shape.table, &flips.each_ref().map(lanes_of), &own, &top, &mut message)
             }
         };
         (message.finish(), Gated { payloads, table })
@@ -223,19 +258,33 @@ impl<'a> Evaluating<'a> {
         let carry = chain.open(received, &[shape.chain.len()]);
         let gate = top.xor(&carry[0]);
         let own = lanes_of(&gate);
-        let zeros = vec![0; own.len()];
         let mut message = LaneWriter::new(own.len(), shape.last_bits()[0]);
-        let signed: Vec<Lanes> = values.iter().map(|t| signed_by(&own, t)).collect();
-        let mut payloads = Vec::with_capacity(values.len());
-        let sent = correct_all(kappa, PadDomain::Mux, None, &shape.with(&signed));
-        for (i, (corrections, mut shares)) in sent.into_iter().enumerate() {
-            message.push(shape.payloads[i], &corrections);
-            add_gated(&mut shares, &zeros, &own, values[i]);
-            payloads.push(shares);
-        }
+        let payloads = send_own(kappa, shape, None, &own, values, &mut message);
         message.push_bits(&gate.xor(&choice_cots.choices()));
         (message.finish(), Evaluated { shape, payloads, own, top, choice_cots, table_cots })
     }
+}
+
+/// The evaluator's corrections for the products of the garbler's share of d with its values, and its shares of these
+/// with those of its own share of d.
+fn send_own(
+    kappa: SenderCots,
+    shape: &GateShape,
+    flips: Option<&BitVec>,
+    own: &[u64],
+    values: &[&[u64]],
+    message: &mut LaneWriter,
+) -> Vec<Lanes> {
+    let zeros = vec![0; own.len()];
+    let signed: Vec<Lanes> = values.iter().map(|t| signed_by(own, t)).collect();
+    let sent = correct_all(kappa, PadDomain::Mux, flips, &shape.with(&signed));
+    let mut payloads = Vec::with_capacity(values.len());
+    for (i, (corrections, mut shares)) in sent.into_iter().enumerate() {
+        message.push(shape.payloads[i], &corrections);
+        add_gated(&mut shares, &zeros, own, values[i]);
+        payloads.push(shares);
+    }
+    payloads
 }
 
 impl Evaluated<'_> {

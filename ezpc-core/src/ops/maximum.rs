@@ -14,6 +14,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
+use crate::ops::compare::Method;
 use crate::ops::gate::{Evaluating, Garbling, GateShape};
 use crate::ops::halves::{both_roles, both_roles_cost};
 use crate::ops::transfer::Lanes;
@@ -24,8 +25,8 @@ use core::ops::Range;
 
 /// The cost of [`max`] on `len` elements of `width`.
 #[must_use]
-pub fn max_cost(width: Width, len: usize, group: usize) -> Cost {
-    tournament_cost(&[width], len, group)
+pub fn max_cost(method: Method, width: Width, len: usize, group: usize) -> Cost {
+    tournament_cost(method, &[width], len, group)
 }
 
 /// The maximum of each group of signed elements.
@@ -37,8 +38,8 @@ pub async fn max(cx: Ctx, x: &RingVec, group: usize) -> Result<RingVec> {
 
 /// The cost of [`argmax`] on `len` elements of `width`, with indices in the ring of `index`.
 #[must_use]
-pub fn argmax_cost(width: Width, index: Width, len: usize, group: usize) -> Cost {
-    tournament_cost(&[width, index], len, group)
+pub fn argmax_cost(method: Method, width: Width, index: Width, len: usize, group: usize) -> Cost {
+    tournament_cost(method, &[width, index], len, group)
 }
 
 /// The index of the maximum of each group of signed elements.
@@ -63,16 +64,18 @@ fn check_group(len: usize, group: usize) -> Result<()> {
     Ok(())
 }
 
-fn shape(widths: &[Width]) -> GateShape {
+/// A tree would take a half-round for every level of it at every level of the tournament: chains only.
+fn shape(method: Method, widths: &[Width]) -> GateShape {
     let payloads: Vec<u32> = widths.iter().map(|w| w.bits()).collect();
-    GateShape::new(widths[0].bits().max(2), &payloads, 0)
+    let method = if method == Method::Tree { Method::NarrowChain } else { method };
+    GateShape::new(method, widths[0].bits().max(2), &payloads, 0)
 }
 
-fn tournament_cost(widths: &[Width], len: usize, group: usize) -> Cost {
+fn tournament_cost(method: Method, widths: &[Width], len: usize, group: usize) -> Cost {
     if group < 2 {
         return Cost::none();
     }
-    let shape = shape(widths);
+    let shape = shape(method, widths);
     both_roles_cost(len / group, |garbler, groups| half_cost(&shape, garbler, groups, group))
 }
 
@@ -104,7 +107,7 @@ async fn tournament(cx: Ctx, columns: Vec<RingVec>, group: usize) -> Result<Vec<
         return Ok(columns);
     }
     let widths: Vec<Width> = columns.iter().map(RingVec::width).collect();
-    let shape = shape(&widths);
+    let shape = shape(cx.method, &widths);
     let cost = |garbler: Party, groups| half_cost(&shape, garbler, groups, group);
     let run = async |cx, garbler, range: Range<usize>| {
         let members = range.start * group..range.end * group;

@@ -14,6 +14,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
+use crate::ops::compare::Method;
 use crate::ops::gate::{GateShape, gate};
 use crate::ops::halves::{both_roles, both_roles_cost};
 use crate::ops::transfer::Lanes;
@@ -23,8 +24,8 @@ use crate::transport::cost::Cost;
 
 /// The cost of [`relu`] on `len` elements.
 #[must_use]
-pub fn relu_cost(from: Width, to: Width, len: usize) -> Cost {
-    relu_trunc_cost(from.bits(), to, len)
+pub fn relu_cost(method: Method, from: Width, to: Width, len: usize) -> Cost {
+    relu_trunc_cost(method, from.bits(), to, len)
 }
 
 /// `max(x, 0)` of signed values in the ring of `width`.
@@ -37,11 +38,11 @@ pub async fn relu(cx: Ctx, x: &RingVec, width: Width) -> Result<RingVec> {
 
 /// The cost of [`relu_trunc`] with quotients of `bits` bits on `len` elements.
 #[must_use]
-pub fn relu_trunc_cost(bits: u32, to: Width, len: usize) -> Cost {
+pub fn relu_trunc_cost(method: Method, bits: u32, to: Width, len: usize) -> Cost {
     if bits < 2 {
         return Cost::none();
     }
-    let shape = shape(bits, to);
+    let shape = shape(method, bits, to);
     both_roles_cost(len, |garbler, n| shape.cost(garbler, n))
 }
 
@@ -57,7 +58,7 @@ pub async fn relu_trunc(cx: Ctx, x: &RingVec, shift: u32, bits: u32, width: Widt
         // The only quotient within the promise is 0.
         return Ok(RingVec::zeros(width, x.len()));
     }
-    let (shape, quotient) = (shape(bits, width), Width::new(bits));
+    let (shape, quotient) = (shape(cx.method, bits, width), Width::new(bits));
     let cost = |garbler: Party, n| shape.cost(garbler, n);
     let run = async |cx, garbler, range: core::ops::Range<usize>| {
         let u: Lanes = x.lanes()[range].iter().map(|v| quotient.wrap(v >> shift)).collect();
@@ -73,8 +74,8 @@ pub async fn relu_trunc(cx: Ctx, x: &RingVec, shift: u32, bits: u32, width: Widt
     Ok(RingVec::concat(&[&a, &b]))
 }
 
-fn shape(bits: u32, to: Width) -> GateShape {
-    GateShape::new(bits, &[to.bits()], to.bits().saturating_sub(bits))
+fn shape(method: Method, bits: u32, to: Width) -> GateShape {
+    GateShape::new(method, bits, &[to.bits()], to.bits().saturating_sub(bits))
 }
 
 #[cfg(test)]

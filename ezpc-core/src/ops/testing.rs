@@ -3,6 +3,7 @@
 use crate::crypto::{Block, Prg};
 use crate::error::Result;
 use crate::ops::Ctx;
+use crate::ops::compare::Method;
 use crate::ot::ideal;
 use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
@@ -10,8 +11,21 @@ use crate::transport::cost::Cost;
 use crate::transport::machine::{Machine, Step};
 use core::cell::RefCell;
 
+/// All ways to compare.
+pub(crate) const METHODS: [Method; 3] = [Method::Chain, Method::NarrowChain, Method::Tree];
+
 /// Both parties' results of `protocol`, which must use exactly what `cost` says.
 pub(crate) fn run_pair<R>(
+    seed: u128,
+    cost: &Cost,
+    protocol: impl AsyncFn(Ctx) -> Result<R>,
+) -> Result<[R; 2]> {
+    run_pair_by(Method::Chain, seed, cost, protocol)
+}
+
+/// As [`run_pair`], comparing by `method`.
+pub(crate) fn run_pair_by<R>(
+    method: Method,
     seed: u128,
     cost: &Cost,
     protocol: impl AsyncFn(Ctx) -> Result<R>,
@@ -28,7 +42,7 @@ pub(crate) fn run_pair<R>(
     for ((party, (send, recv)), rng) in Party::BOTH.into_iter().zip(cots).zip(seeds) {
         let (slot, protocol) = (&results[party.index()], &protocol);
         machines.push(Machine::new(move |io| async move {
-            let result = protocol(Ctx { io, party, send, recv, rng }).await?;
+            let result = protocol(Ctx { io, party, send, recv, rng, method }).await?;
             *slot.borrow_mut() = Some(result);
             Ok(())
         }));
@@ -95,6 +109,16 @@ pub(crate) fn all_pairs(width: Width) -> [Vec<u64>; 2] {
     let n = width.mask() + 1;
     let (x, y) = (0..n * n).map(|i| (i / n, i % n)).unzip();
     [x, y]
+}
+
+/// All shares of all elements of a ring, in blocks.
+pub(crate) fn all_shares(width: Width) -> impl Iterator<Item = [RingVec; 2]> {
+    let all: Vec<u64> = (0..=width.mask()).collect();
+    let blocks: Vec<Vec<u64>> = all.chunks(64).map(<[u64]>::to_vec).collect();
+    blocks.into_iter().map(move |block| {
+        let (x, y) = block.iter().flat_map(|&x| all.iter().map(move |&y| (x, y))).unzip();
+        [x, y].map(|v| RingVec::new(width, v))
+    })
 }
 
 /// The widths at which edge values are tested.

@@ -20,6 +20,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
+use crate::ops::compare::Method;
 use crate::ops::compare::shape::Shape;
 use crate::ops::halves::{both_roles, both_roles_cost};
 use crate::ops::transfer::{Lanes, product_cost, receive_products, send_products};
@@ -32,11 +33,11 @@ use crate::transport::cost::Cost;
 
 /// The cost of [`trunc`] on `len` elements of `width`.
 #[must_use]
-pub fn trunc_cost(width: Width, shift: u32, kind: Trunc, len: usize) -> Cost {
+pub fn trunc_cost(method: Method, width: Width, shift: u32, kind: Trunc, len: usize) -> Cost {
     if shift == 0 || shift >= width.bits() || matches!(kind, Trunc::Local { .. }) {
         return Cost::none();
     }
-    both_roles_cost(len, |garbler, n| half_cost(garbler, width, shift, kind, n))
+    both_roles_cost(len, |garbler, n| half_cost(method, garbler, width, shift, kind, n))
 }
 
 /// `x / 2^shift` in the ring of x.
@@ -51,10 +52,11 @@ pub async fn trunc(cx: Ctx, x: &RingVec, shift: u32, kind: Trunc) -> Result<Ring
     if let Trunc::Local { bits } = kind {
         return Ok(local(cx.party, x, shift, bits));
     }
-    let cost = |garbler, n| half_cost(garbler, width, shift, kind, n);
+    let method = cx.method;
+    let cost = |garbler, n| half_cost(method, garbler, width, shift, kind, n);
     let run = async |cx, garbler, range: core::ops::Range<usize>| {
         let x = &x.lanes()[range];
-        match plan(width, shift, kind) {
+        match plan(method, width, shift, kind) {
             Plan::Tops { offset } => half_tops(cx, garbler, width, shift, offset, x).await,
             Plan::Chain { offset, shape, taps } => {
                 half_chain(cx, garbler, width, shift, offset, &shape, &taps, x).await
@@ -84,7 +86,7 @@ enum Plan {
     Chain { offset: u64, shape: Shape, taps: Vec<Tap> },
 }
 
-fn plan(width: Width, shift: u32, kind: Trunc) -> Plan {
+fn plan(method: Method, width: Width, shift: u32, kind: Trunc) -> Plan {
     let bits = width.bits();
     let half = 1 << (bits - 1);
     match kind {
@@ -92,12 +94,12 @@ fn plan(width: Width, shift: u32, kind: Trunc) -> Plan {
         Trunc::Near if shift + 2 <= bits => Plan::Tops { offset: half / 2 },
         Trunc::NearPositive => Plan::Tops { offset: 0 },
         Trunc::NearWide => {
-            let shape = Shape::radix4(bits - shift, &[]);
+            let shape = method.shape(bits - shift, &[]);
             let taps = vec![Tap { boundary: shape.len(), bits: shift }];
             Plan::Chain { offset: half, shape, taps }
         }
         Trunc::Floor | Trunc::Logical | Trunc::Near | Trunc::Local { .. } => {
-            let shape = Shape::radix4(bits, &[shift]);
+            let shape = method.shape(bits, &[shift]);
             let out = Tap { boundary: shape.len(), bits: shift };
             let into_shift = Tap { boundary: shape.boundary(shift), bits };
             let offset = if kind == Trunc::Logical { 0 } else { half };
@@ -106,8 +108,8 @@ fn plan(width: Width, shift: u32, kind: Trunc) -> Plan {
     }
 }
 
-fn half_cost(garbler: Party, width: Width, shift: u32, kind: Trunc, n: usize) -> Cost {
-    match plan(width, shift, kind) {
+fn half_cost(method: Method, garbler: Party, width: Width, shift: u32, kind: Trunc, n: usize) -> Cost {
+    match plan(method, width, shift, kind) {
         Plan::Tops { .. } => product_cost(garbler, shift, n),
         Plan::Chain { shape, taps, .. } => carries_to_arith_cost(garbler, &shape, &taps, n),
     }

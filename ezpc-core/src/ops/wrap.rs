@@ -45,7 +45,7 @@ pub(crate) async fn carries_to_arith(
 ) -> Vec<Lanes> {
     let n = x.len();
     let mask = low_mask(shape.bits());
-    let Ctx { io, party, mut send, mut recv, mut rng } = cx;
+    let Ctx { io, party, mut send, mut recv, mut rng, .. } = cx;
     let boundaries: Vec<usize> = taps.iter().map(|t| t.boundary).collect();
     let total = product_bits(taps);
     if party == garbler {

@@ -1,5 +1,6 @@
 //! Interactive operations as values, so that independent ones can run together.
 
+use super::check::MAX_INDEX_BITS;
 use super::{Linear, Protocol, ShareVec, Signedness, Trunc};
 use crate::error::Result;
 use crate::ring::{RingVec, Width};
@@ -75,8 +76,9 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
     #[must_use]
     pub fn unit_len(&self) -> usize {
         match self {
-            Self::Lookup(table, _) => table.len().div_ceil(64),
-            Self::Read(array, _) => array.len().div_ceil(64),
+            Self::Lookup(_, index) | Self::Read(_, index) => {
+                (1_usize << index.width().bits().min(MAX_INDEX_BITS)).div_ceil(64)
+            }
             Self::Max(_, group) | Self::Argmax(_, group, _) => *group,
             Self::Linear(_, x) => x.len(),
             _ => 1,

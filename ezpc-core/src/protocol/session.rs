@@ -7,7 +7,7 @@ use crate::ot::CotEngine;
 use crate::party::Party;
 use crate::transport::cost::Cost;
 use crate::transport::handshake::{self, Parameters};
-use crate::transport::{Channel, Link, Transport};
+use crate::transport::{Channel, Link, Transport, probe};
 use std::time::Duration;
 
 /// How a party runs a session. Nothing here is secret, and only `timeout`, `deadline` and `threads` may differ between the
@@ -26,7 +26,8 @@ pub struct Config {
     /// How correlated OTs are made; both parties must say the same.
     pub cots: CotEngine,
     /// The link between the parties, for the choice between fewer bytes and less work; both parties must say the same.
-    pub link: Link,
+    /// `None`: they measure it when they connect. With a link that is given, and fixed seeds, two runs send identical bytes.
+    pub link: Option<Link>,
 }
 
 impl Default for Config {
@@ -37,7 +38,7 @@ impl Default for Config {
             threads: 1,
             program: String::new(),
             cots: CotEngine::Ferret,
-            link: Link::default(),
+            link: Some(Link::default()),
         }
     }
 }
@@ -54,14 +55,26 @@ impl Config {
         Parameters::new()
             .with("program", &self.program)
             .with("cots", self.cots.to_string())
-            .with("link", self.link.to_string())
+            .with("link", self.link_text())
+    }
+
+    fn link_text(&self) -> String {
+        match self.link {
+            Some(link) => link.to_string(),
+            None => String::from("measured"),
+        }
+    }
+
+    /// The cost of measuring the link.
+    fn probe_cost(&self) -> Cost {
+        if self.link.is_none() { probe::probe_cost() } else { Cost::none() }
     }
 
     /// The cost of [`TwoParty::connect`].
     #[must_use]
     pub fn connect_cost(&self) -> Cost {
         let hello = handshake::hello_len(&self.parameters());
-        Cost::level(hello, hello).then(two_party::setup_cost())
+        Cost::level(hello, hello).then(self.probe_cost()).then(two_party::setup_cost())
     }
 }
 
@@ -91,7 +104,11 @@ impl TwoParty {
         let parameters = config.parameters();
         let nonce = rng.fork("session nonce").block().to_bytes();
         let session = handshake::open(&mut channel, &parameters, nonce)?;
-        Self::setup(channel, *session.as_bytes(), config, rng)
+        let link = match config.link {
+            Some(link) => link,
+            None => probe::probe(&mut channel)?,
+        };
+        Self::setup(channel, *session.as_bytes(), config, link, rng)
     }
 
     /// Swaps public data whose length the peer does not know; takes at most `limit` bytes.

@@ -50,7 +50,8 @@ impl<P: Protocol> Tally<P> {
         Self::with_config(inner, &Config::default())
     }
 
-    /// Counts a session from its handshake on, computing with `inner`.
+    /// Counts a session from its handshake on, computing with `inner`. Where `config` has the link measured, the session
+    /// is counted for the default one, with the cost of measuring; [`Tally::over`] changes that.
     pub fn with_config(inner: P, config: &Config) -> Self {
         let mut tally = Self {
             inner,
@@ -60,11 +61,18 @@ impl<P: Protocol> Tally<P> {
             scope: String::new(),
             lines: Lines::default(),
             keys: false,
-            link: config.link,
+            link: config.link.unwrap_or_default(),
         };
         let setup = config.connect_cost();
         tally.count(Phase::Setup, &setup, setup.half_rounds());
         tally
+    }
+
+    /// The same for what a session has measured.
+    #[must_use]
+    pub const fn over(mut self, link: Link) -> Self {
+        self.link = link;
+        self
     }
 
     /// What was counted in a phase so far.
@@ -106,9 +114,9 @@ impl<P: Protocol> Tally<P> {
             self.count(Phase::Setup, &setup, setup.half_rounds());
             self.keys = true;
         }
-        let mut demand = Demand::of(ops);
+        let mut demand = Demand::of(ops, self.link);
         let mut half_rounds = 0;
-        for bundle in schedule::bundles(ops) {
+        for bundle in schedule::bundles(ops, self.link) {
             let cots = bundle.cost.cots();
             if !schedule::serves(self.pool.available(), cots) {
                 let want = demand.want(cots);
@@ -224,7 +232,7 @@ impl<P: Protocol> Protocol for Tally<P> {
     }
 
     fn trace(&mut self, ops: &[Op<P::Arith, P::Bool>], origins: &dyn Fn() -> Vec<Origins>) {
-        self.lines.add(ops, &origins());
+        self.lines.add(ops, &origins(), self.link);
     }
 
     fn scope(&mut self, name: &str) {

@@ -16,6 +16,7 @@ use crate::crypto::{Block, Prg};
 use crate::error::Result;
 use crate::he::{HeKeys, he_setup};
 use crate::ops::Ctx;
+use crate::ops::compare::Method;
 use crate::ot::CotPool;
 use crate::party::Party;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width, pack_lanes, packed_len, unpack_lanes};
@@ -77,6 +78,7 @@ impl TwoParty {
         mut channel: Channel,
         session: [u8; 32],
         config: &Config,
+        link: Link,
         mut rng: Prg,
     ) -> Result<Self> {
         let session = SessionId::new(session);
@@ -103,8 +105,7 @@ impl TwoParty {
         driver::run(&mut channel, [Ok(machine)], 1)?;
         channel.set_phase(Phase::Online);
         let pool = pool.expect("the machine has finished");
-        let Config { threads, link, .. } = *config;
-        Ok(Self { party, channel, pool, rng, masks, session, keys: None, threads, link })
+        Ok(Self { party, channel, pool, rng, masks, session, keys: None, threads: config.threads, link })
     }
 
     pub(super) const fn channel(&mut self) -> &mut Channel {
@@ -114,6 +115,12 @@ impl TwoParty {
     /// What was sent and received so far.
     pub fn stats(&mut self) -> &Stats {
         self.channel.stats()
+    }
+
+    /// The network between the parties as the session takes it: given by its [`Config`], or measured.
+    #[must_use]
+    pub const fn link(&self) -> Link {
+        self.link
     }
 
     /// Ends the session: both parties see that they computed on the same bytes, and that the peer has everything.
@@ -177,8 +184,8 @@ impl TwoParty {
             self.make_keys()?;
         }
         let outputs: Vec<Output> = ops.iter().map(Output::of).collect();
-        let mut bundles = schedule::bundles(ops).peekable();
-        let mut demand = Demand::of(ops);
+        let mut bundles = schedule::bundles(ops, self.link).peekable();
+        let mut demand = Demand::of(ops, self.link);
         let mut half_rounds = 0;
         while let Some(next) = bundles.peek() {
             let cots = next.cost.cots();
@@ -193,7 +200,13 @@ impl TwoParty {
                 let (send, recv) = pool.take(bundle.cost.cots());
                 let rng = rng.fork("window");
                 Some(Ok(Machine::new(|io| {
-                    run_bundle(Ctx { io, party, send, recv, rng }, with, bundle, ops, &outputs)
+                    run_bundle(
+                        Ctx { io, party, send, recv, rng, method: Method::Chain },
+                        with,
+                        bundle,
+                        ops,
+                        &outputs,
+                    )
                 })))
             });
             let summary = driver::run_uncounted(&mut self.channel, machines, IN_FLIGHT)?;
@@ -232,7 +245,7 @@ async fn run_bundle(
         .parts
         .into_iter()
         .map(|part| {
-            let cx = cx.split(part.cost.cots());
+            let cx = Ctx { method: part.method, ..cx.split(part.cost.cots()) };
             async move {
                 let value = gadget::run(cx, with, ops[part.op].window(part.units.clone())).await?;
                 outputs[part.op].store(part.units, &value);

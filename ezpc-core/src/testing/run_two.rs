@@ -15,8 +15,22 @@ use crate::transport::{Transport, memory};
 /// # Panics
 /// When `program` panics.
 pub fn run_two<T: Send>(program: impl Fn(&mut TwoParty) -> Result<T> + Sync) -> Result<[T; 2]> {
+    run_two_with(&Config::default(), program)
+}
+
+/// As [`run_two`], configured.
+///
+/// # Errors
+/// The first error of either party.
+///
+/// # Panics
+/// When `program` panics.
+pub fn run_two_with<T: Send>(
+    config: &Config,
+    program: impl Fn(&mut TwoParty) -> Result<T> + Sync,
+) -> Result<[T; 2]> {
     let (server, client) = memory::pair();
-    run_two_over([server, client], program)
+    run_both([server, client], config, program)
 }
 
 /// As [`run_two`], over the server's and the client's end of a transport.
@@ -27,7 +41,15 @@ pub fn run_two<T: Send>(program: impl Fn(&mut TwoParty) -> Result<T> + Sync) -> 
 /// # Panics
 /// When `program` panics.
 pub fn run_two_over<T: Send>(
+    ends: [impl Transport + 'static; 2],
+    program: impl Fn(&mut TwoParty) -> Result<T> + Sync,
+) -> Result<[T; 2]> {
+    run_both(ends, &Config::default(), program)
+}
+
+fn run_both<T: Send>(
     [server, client]: [impl Transport + 'static; 2],
+    config: &Config,
     program: impl Fn(&mut TwoParty) -> Result<T> + Sync,
 ) -> Result<[T; 2]> {
     let program = &program;
@@ -36,7 +58,7 @@ pub fn run_two_over<T: Send>(
         let threads = parties.map(|(party, transport)| {
             scope.spawn(move || -> Result<T> {
                 let rng = Prg::from_seed(Block::new(1 + party.index() as u128));
-                let mut protocol = TwoParty::connect_seeded(transport, party, &Config::default(), rng)?;
+                let mut protocol = TwoParty::connect_seeded(transport, party, config, rng)?;
                 program(&mut protocol)
             })
         });

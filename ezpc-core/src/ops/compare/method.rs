@@ -6,12 +6,14 @@
 use super::shape::Shape;
 use super::tree;
 use crate::party::Party;
+use crate::transport::throttle::Link;
 
 /// A way to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
     /// A chain with 2-bit digits: the least computation.
+    #[default]
     Chain,
     /// A chain whose digits minimise the bits sent.
     NarrowChain,
@@ -19,36 +21,49 @@ pub enum Method {
     Tree,
 }
 
-/// What both parties agreed about their link when they connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "the two numbers of a link model")]
-pub struct LinkSpeed {
-    /// The time of a message there and back, in nanoseconds.
-    pub round_trip: u64,
-    /// Bits a second in one direction.
-    pub bandwidth: u64,
-}
-
-/// Picoseconds that a COT, a hash of one and its share of all else take.
-const COT: u128 = 16_000;
+/// Picoseconds that a COT takes, with its share of all else, on a processor of today.
+const COT: u128 = 12_000;
 /// Picoseconds of a hash.
-const HASH: u128 = 3_500;
+const HASH: u128 = 2_000;
 
 impl Method {
     /// The fastest way to compare `len` elements of `bits` bits in half-batches over `link`. Both parties get the
     /// same answer for the same numbers: it is computed in integers.
     #[must_use]
-    pub fn choose(link: LinkSpeed, bits: u32, len: usize) -> Self {
+    pub fn choose(link: Link, bits: u32, len: usize) -> Self {
+        if bits == 0 || Self::Chain.hides_transfer(link, bits) {
+            return Self::Chain;
+        }
         let all = [Self::Chain, Self::NarrowChain, Self::Tree];
         all.into_iter().min_by_key(|m| m.picoseconds(link, bits, len)).expect("three methods")
     }
 
+    /// Whether computation takes longer than transfer: then nothing is gained by sending less.
+    fn hides_transfer(self, link: Link, bits: u32) -> bool {
+        let (computation, transfer) = self.per_pass(link, bits);
+        computation >= transfer
+    }
+
+    /// Picoseconds of computation, and of transfer, an element.
+    fn per_pass(self, link: Link, bits: u32) -> (u128, u128) {
+        let (cots, hashes, sent, _) = self.per_element(bits);
+        let transfer = sent * 1_000_000_000_000 / u128::from(link.bits_per_second.max(1)) / 2;
+        (cots * COT + hashes * HASH, transfer)
+    }
+
     /// The time of a batch: latency, and the longer of transfer and computation, which overlap.
-    fn picoseconds(self, link: LinkSpeed, bits: u32, len: usize) -> u128 {
-        let (cots, hashes, sent, half_rounds) = self.per_element(bits);
-        let transfer = sent * 1_000_000_000_000 / u128::from(link.bandwidth.max(1)) / 2;
-        let computation = cots * COT + hashes * HASH;
-        half_rounds * u128::from(link.round_trip) * 500 + transfer.max(computation) * len as u128
+    fn picoseconds(self, link: Link, bits: u32, len: usize) -> u128 {
+        let (computation, transfer) = self.per_pass(link, bits);
+        let (.., half_rounds) = self.per_element(bits);
+        half_rounds * link.delay.as_nanos() * 1000 + transfer.max(computation) * len as u128
+    }
+
+    /// How a chain cuts `bits` bits into digits, with ends of digits at `cuts`. What has no tree takes the fewest bits.
+    pub(crate) fn shape(self, bits: u32, cuts: &[u32]) -> Shape {
+        match self {
+            Self::Chain => Shape::radix4(bits, cuts),
+            Self::NarrowChain | Self::Tree => Shape::narrow(bits, cuts),
+        }
     }
 
     /// COTs, hashes a party, bits in both directions, half-rounds.
@@ -59,8 +74,7 @@ impl Method {
             (u128::from(bits), hashes / 2, sent, 2)
         };
         match self {
-            Self::Chain => of_shape(&Shape::radix4(bits, &[])),
-            Self::NarrowChain => of_shape(&Shape::narrow(bits)),
+            Self::Chain | Self::NarrowChain => of_shape(&self.shape(bits, &[])),
             Self::Tree => {
                 // Enough elements that rounding to bytes does not count.
                 let cost = tree::carry_cost(Party::Server, bits, 64);
@@ -76,17 +90,19 @@ impl Method {
 mod tests {
     use super::*;
 
-    const LAN: LinkSpeed = LinkSpeed { round_trip: 200_000, bandwidth: 10_000_000_000 };
-    const WAN: LinkSpeed = LinkSpeed { round_trip: 40_000_000, bandwidth: 100_000_000 };
+    use core::time::Duration;
 
-    /// nonlinear.md section 2.6.
+    const SLOW: Link = Link::new(100_000_000, Duration::from_millis(20));
+
+    /// A thick link hides all transfers behind computation; on a thin one few elements are worth the fewest half-rounds
+    /// and many the fewest bits.
     #[test]
     fn thick_links_and_small_batches_take_the_chain() {
         for bits in [1, 8, 20, 31, 63] {
-            assert_eq!(Method::choose(LAN, bits, 1 << 20), Method::Chain, "{bits} bits");
+            assert_eq!(Method::choose(Link::LAN, bits, 1 << 20), Method::Chain, "{bits} bits");
         }
-        assert_ne!(Method::choose(WAN, 20, 1000), Method::Tree);
-        assert_eq!(Method::choose(WAN, 20, 10_000_000), Method::Tree);
-        assert_eq!(Method::choose(WAN, 63, 10_000_000), Method::Tree);
+        assert_ne!(Method::choose(SLOW, 20, 1000), Method::Tree);
+        assert_eq!(Method::choose(SLOW, 20, 10_000_000), Method::Tree);
+        assert_eq!(Method::choose(SLOW, 63, 10_000_000), Method::Tree);
     }
 }

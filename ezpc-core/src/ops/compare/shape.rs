@@ -13,7 +13,7 @@ pub(crate) const MAX_DIGIT: u32 = 4;
 
 /// The digits of a chain, least significant first.
 ///
-/// With D digits, the label that digit i hands to the next one has D - i bits (nonlinear.md section 2.2: the
+/// With D digits, the label that digit i hands to the next one has D - i bits (the
 /// final one is a single pointer bit, and every digit below adds one). Carries can be tapped at the boundaries
 /// between digits: boundary i is below digit i, boundary D is the carry out of all digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +50,12 @@ impl Shape {
         Self::new(digits)
     }
 
-    /// The digits that minimise the bits of corrections: wide ones at the top, where labels are short.
-    pub(crate) fn narrow(bits: u32) -> Self {
+    /// The digits that minimise the bits of corrections: wide ones at the top, where labels are short. Cuts as for
+    /// [`Shape::radix4`].
+    pub(crate) fn narrow(bits: u32, cuts: &[u32]) -> Self {
         // best[r][k]: the least bits for the lowest r bits when k digits are above them, and the digit to take
         // first. Digit k from the top has labels of k + 1 bits.
+        let crosses = |r: usize, m: usize| cuts.iter().any(|&cut| (r - m + 1..r).contains(&(cut as usize)));
         let n = bits as usize;
         let mut best = vec![vec![(usize::MAX, 0_usize); n + 1]; n + 1];
         for r in 1..=n {
@@ -62,7 +64,8 @@ impl Shape {
                     0 => (k + 1) << m,
                     rest => 2 * (k + 1) * ((1 << m) - 1) + best[rest][k + 1].0,
                 };
-                best[r][k] = (1..=r.min(MAX_DIGIT as usize)).map(|m| (of(m), m)).min().expect("a digit fits");
+                let digits = (1..=r.min(MAX_DIGIT as usize)).filter(|&m| !crosses(r, m));
+                best[r][k] = digits.map(|m| (of(m), m)).min().expect("a digit of one bit fits");
             }
         }
         let (mut digits, mut left) = (Vec::new(), n);
@@ -149,7 +152,7 @@ impl Shape {
 mod tests {
     use super::*;
 
-    /// nonlinear.md section 2.4 and 0.1; odd lengths cost less than there, the 1-bit digit being lower.
+    /// An odd length has its 1-bit digit where it costs least.
     #[test]
     fn corrections_have_the_published_sizes() {
         let bits = |n| Shape::radix4(n, &[]).correction_bits();
@@ -159,9 +162,9 @@ mod tests {
         let mixed = Shape::new(vec![2, 1, 1, 1, 1, 2, 2, 2, 3, 4]);
         assert_eq!((mixed.bits(), mixed.correction_bits()), (19, 230));
         assert_eq!(Shape::radix2(31).correction_bits() + 31, 1023);
-        let narrow = |n| Shape::narrow(n).correction_bits();
+        let narrow = |n| Shape::narrow(n, &[]).correction_bits();
         assert_eq!([19, 20, 31, 36, 63].map(narrow), [230, 254, 576, 766, 2248]);
-        assert!((1..=64).all(|n| Shape::narrow(n).bits() == n && Shape::narrow(n).fits(128)));
+        assert!((1..=64).all(|n| Shape::narrow(n, &[]).bits() == n && Shape::narrow(n, &[]).fits(128)));
     }
 
     #[test]
@@ -171,6 +174,9 @@ mod tests {
                 let shape = Shape::radix4(bits, &[cut]);
                 assert_eq!((shape.bits(), shape.offset(shape.boundary(cut))), (bits, cut));
                 assert!(shape.max_pad_bits() <= 64);
+                let narrow = Shape::narrow(bits, &[cut]);
+                assert_eq!((narrow.bits(), narrow.offset(narrow.boundary(cut))), (bits, cut));
+                assert!(narrow.fits(128) && narrow.correction_bits() <= shape.correction_bits());
             }
         }
     }

@@ -1,6 +1,5 @@
 use super::*;
-use crate::ops::testing::all_pairs;
-use crate::ops::testing::{SIZES, WIDTHS, edge_pairs, edges, run_pair, share, share_bits, sum};
+use crate::ops::testing::{SIZES, WIDTHS, all_shares, edge_pairs, edges, run_pair, share, share_bits, sum};
 
 #[test]
 fn bits_become_ring_elements() {
@@ -40,16 +39,24 @@ fn words_become_ring_elements_and_back() {
 }
 
 #[test]
-fn digits_are_right_for_all_shares_of_small_rings() {
-    for bits in 1..=7 {
-        let width = Width::new(bits);
-        let shares = all_pairs(width).map(|v| RingVec::new(width, v));
+fn digits_and_words_are_right_for_all_shares_of_rings_up_to_ten_bits() {
+    for shares in (1..=10).flat_map(|bits| all_shares(Width::new(bits))) {
+        let width = shares[0].width();
         let run = async |cx: Ctx| {
             let p = cx.party.index();
             a2b(cx, &shares[p]).await
         };
         let [a, b] = run_pair(1, &a2b_cost(width, shares[0].len()), run).expect("runs");
         assert_eq!(a.zip(&b, BitVec::xor).to_lanes(), sum(&shares).lanes());
+        let planes = shares.each_ref().map(|share| BitPlanes::from_lanes(width.bits(), share.lanes()));
+        let words = async |cx: Ctx| {
+            let p = cx.party.index();
+            b2a(cx, &planes[p]).await
+        };
+        let result = run_pair(2, &b2a_cost(width, shares[0].len()), words).expect("runs");
+        let expected: Vec<u64> =
+            shares[0].lanes().iter().zip(shares[1].lanes()).map(|(a, b)| a ^ b).collect();
+        assert_eq!(sum(&result).lanes(), expected);
     }
 }
 
@@ -70,7 +77,7 @@ fn popcount_counts() {
     }
 }
 
-/// The published sizes; nonlinear.md sections 0.1 and 3.
+/// Bits sent and COTs.
 #[test]
 fn costs_are_the_published_ones() {
     let bytes = |cost: Cost| cost.bytes(Party::Server) + cost.bytes(Party::Client);

@@ -1,5 +1,7 @@
 use super::*;
-use crate::ops::testing::{SIZES, WIDTHS, all_pairs, edge_pairs, edges, run_pair, share, sum};
+use crate::ops::testing::{
+    METHODS, SIZES, WIDTHS, all_pairs, all_shares, edge_pairs, edges, run_pair, run_pair_by, share, sum,
+};
 
 fn check(shares: &[RingVec; 2], width: Width) {
     let (from, n) = (shares[0].width(), shares[0].len());
@@ -13,7 +15,9 @@ fn check(shares: &[RingVec; 2], width: Width) {
             let p = cx.party.index();
             extend_near(cx, &shares[p], width, s).await
         };
-        let result = sum(&run_pair(1, &extend_cost(from, width, n), run).expect("runs"));
+        let method = METHODS[(from.bits() + width.bits()) as usize % 2];
+        let cost = extend_cost(method, from, width, n);
+        let result = sum(&run_pair_by(method, 1, &cost, run).expect("runs"));
         let cheap = (from.bits() > 1)
             .then(|| sum(&run_pair(1, &extend_near_cost(from, width, n), near).expect("runs")));
         for (i, &x) in values.lanes().iter().enumerate() {
@@ -39,6 +43,13 @@ fn extension_keeps_all_values_of_small_rings() {
         let from = Width::new(bits);
         let shares = all_pairs(from).map(|v| RingVec::new(from, v));
         [bits, bits + 1, bits + 2, 33, 64].into_iter().for_each(|to| check(&shares, Width::new(to)));
+    }
+}
+
+#[test]
+fn extension_keeps_all_shares_of_rings_of_seven_to_ten_bits() {
+    for bits in 7..=10 {
+        all_shares(Width::new(bits)).for_each(|shares| check(&shares, Width::new(bits + 3)));
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::crypto::{Block, Prg};
-use crate::ops::testing::{WIDTHS, run_pair, share, sum};
+use crate::ops::testing::{METHODS, WIDTHS, run_pair, run_pair_by, share, sum};
 
 /// Values whose differences fit the ring, with many ties.
 fn values(width: Width, n: usize, seed: u128) -> Vec<u64> {
@@ -22,12 +22,14 @@ fn check(width: Width, groups: usize, group: usize, index: Width, seed: u128) {
         let p = cx.party.index();
         max(cx, &shares[p], group).await
     };
-    let best = sum(&run_pair(1, &max_cost(width, n, group), run).expect("runs"));
+    let method = METHODS[seed as usize % 3];
+    let best = sum(&run_pair_by(method, 1, &max_cost(method, width, n, group), run).expect("runs"));
     let place = async |cx: Ctx| {
         let p = cx.party.index();
         argmax(cx, &shares[p], group, index).await
     };
-    let places = sum(&run_pair(2, &argmax_cost(width, index, n, group), place).expect("runs"));
+    let cost = argmax_cost(method, width, index, n, group);
+    let places = sum(&run_pair_by(method, 2, &cost, place).expect("runs"));
     for (g, members) in x.chunks(group).enumerate() {
         let signed: Vec<i64> = members.iter().map(|&v| width.signed(v)).collect();
         let top = *signed.iter().max().expect("not empty");

@@ -1,19 +1,22 @@
 use super::*;
 use crate::crypto::{Block, Prg};
-use crate::ops::testing::{SIZES, WIDTHS, all_pairs, edge_pairs, edges, run_pair, share, sum};
+use crate::ops::testing::{
+    METHODS, SIZES, WIDTHS, all_pairs, all_shares, edge_pairs, edges, run_pair, run_pair_by, share, sum,
+};
 
-fn run_relu_trunc(shares: &[RingVec; 2], shift: u32, bits: u32, width: Width) -> RingVec {
+fn run_relu_trunc(method: Method, shares: &[RingVec; 2], shift: u32, bits: u32, width: Width) -> RingVec {
     let run = async |cx: Ctx| {
         let p = cx.party.index();
         relu_trunc(cx, &shares[p], shift, bits, width).await
     };
-    sum(&run_pair(1, &relu_trunc_cost(bits, width, shares[0].len()), run).expect("runs"))
+    let cost = relu_trunc_cost(method, bits, width, shares[0].len());
+    sum(&run_pair_by(method, 1, &cost, run).expect("runs"))
 }
 
 /// Errors of -1 or 0 for every promised input; returns how many inputs were promised.
-fn check_trunc(shares: &[RingVec; 2], shift: u32, bits: u32, width: Width) -> usize {
+fn check_trunc(method: Method, shares: &[RingVec; 2], shift: u32, bits: u32, width: Width) -> usize {
     let from = shares[0].width();
-    let result = run_relu_trunc(shares, shift, bits, width);
+    let result = run_relu_trunc(method, shares, shift, bits, width);
     let limit = 1_i128 << (bits - 1 + shift);
     let mut promised = 0;
     for (&x, &y) in sum(shares).lanes().iter().zip(result.lanes()) {
@@ -36,12 +39,17 @@ fn check_trunc(shares: &[RingVec; 2], shift: u32, bits: u32, width: Width) -> us
 }
 
 fn check_relu(shares: &[RingVec; 2], width: Width) {
+    METHODS.into_iter().for_each(|method| check_relu_by(method, shares, width));
+}
+
+fn check_relu_by(method: Method, shares: &[RingVec; 2], width: Width) {
     let from = shares[0].width();
     let run = async |cx: Ctx| {
         let p = cx.party.index();
         relu(cx, &shares[p], width).await
     };
-    let result = sum(&run_pair(2, &relu_cost(from, width, shares[0].len()), run).expect("runs"));
+    let cost = relu_cost(method, from, width, shares[0].len());
+    let result = sum(&run_pair_by(method, 2, &cost, run).expect("runs"));
     for (&x, &y) in sum(shares).lanes().iter().zip(result.lanes()) {
         assert_eq!(y, width.from_signed(from.signed(x).max(0)), "relu of {x:#x} of {from} in {width}");
     }
@@ -79,7 +87,9 @@ fn fused_errors_are_minus_one_or_zero_for_all_shares_of_small_rings() {
         for shift in 0..4 {
             for bits in 1..=ring.saturating_sub(shift) {
                 for to in [bits.max(2) - 1, bits, bits + 2] {
-                    check_trunc(&shares, shift, bits, Width::new(to));
+                    for method in METHODS {
+                        check_trunc(method, &shares, shift, bits, Width::new(to));
+                    }
                 }
             }
         }
@@ -87,19 +97,16 @@ fn fused_errors_are_minus_one_or_zero_for_all_shares_of_small_rings() {
 }
 
 #[test]
-fn all_shares_of_a_ring_of_ten_bits_are_right() {
-    let from = Width::new(10);
-    let all: Vec<u64> = (0..=from.mask()).collect();
-    for block in all.chunks(64) {
-        let pairs = block.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
-        let (x, y): (Vec<u64>, Vec<u64>) = pairs.unzip();
-        let shares = [x, y].map(|v| RingVec::new(from, v));
-        check_relu(&shares, Width::new(12));
-        check_trunc(&shares, 3, 6, Width::new(9));
+fn all_shares_of_rings_of_nine_and_ten_bits_are_right() {
+    for (method, ring) in [(Method::Chain, 10), (Method::Tree, 9), (Method::NarrowChain, 10)] {
+        for shares in all_shares(Width::new(ring)) {
+            check_relu_by(method, &shares, Width::new(12));
+            check_trunc(method, &shares, 3, 6, Width::new(9));
+        }
     }
 }
 
-/// A million promised inputs a setting, among them the ends of the promise.
+/// A million promised inputs a setting, compared in all ways, among them the ends of the promise.
 #[test]
 fn fused_errors_are_minus_one_or_zero_for_a_million_inputs() {
     for (ring, shift, bits, to) in [(32, 12, 20, 32), (37, 12, 21, 37), (64, 12, 21, 64), (41, 8, 13, 20)] {
@@ -109,7 +116,7 @@ fn fused_errors_are_minus_one_or_zero_for_a_million_inputs() {
         let ends =
             [-limit + (1 << shift), limit - 1, 0, -1, 1, (1 << shift) - 1, 1 << shift, limit - (1 << shift)];
         let mut promised = 0;
-        for chunk in 0..32_u64 {
+        for (chunk, method) in (0..32_u64).zip(METHODS.into_iter().cycle()) {
             let values: Vec<u64> = rng
                 .lanes(Width::new(bits + shift), 1 << 15)
                 .into_iter()
@@ -119,7 +126,7 @@ fn fused_errors_are_minus_one_or_zero_for_a_million_inputs() {
                     from.from_signed(if i < 64 { ends[i % 8] } else { random })
                 })
                 .collect();
-            promised += check_trunc(&share(chunk.into(), from, &values), shift, bits, to);
+            promised += check_trunc(method, &share(chunk.into(), from, &values), shift, bits, to);
         }
         assert_eq!(promised, 1 << 20);
     }
@@ -137,14 +144,19 @@ fn arguments_are_checked() {
     assert_eq!(narrow.expect_err("narrower").kind(), crate::error::ErrorKind::Usage);
 }
 
-/// nonlinear.md section 0.1.
+/// Bits sent and COTs of a fused ReLU, for b - 1 bits compared.
 #[test]
 fn costs_are_the_published_ones() {
     for (n, to, bits, cots) in [(20, 32, 429, 23), (36, 37, 1101, 38)] {
-        let cost = relu_trunc_cost(n + 1, Width::new(to), 1024);
+        let cost = relu_trunc_cost(Method::Chain, n + 1, Width::new(to), 1024);
         assert_eq!(cost.bytes(Party::Server) + cost.bytes(Party::Client), bits * 1024 / 8, "{n}");
         assert_eq!((cost.half_rounds(), cost.cots().iter().sum::<usize>()), (4, cots * 1024));
     }
+    let bits = |method| {
+        let cost = relu_trunc_cost(method, 21, Width::W32, 1024);
+        (8 * (cost.bytes(Party::Server) + cost.bytes(Party::Client)) / 1024, cost.half_rounds())
+    };
+    assert_eq!(METHODS.map(bits), [(429, 4), (373, 4), (223, 8)]);
 }
 
 /// Nanoseconds per element for both parties together, with the OTs' hashing, without making the OTs.
@@ -163,7 +175,7 @@ fn measure_fused_relu() {
                     let p = cx.party.index();
                     relu_trunc(cx, &shares[p], 32 - bits.max(20), bits.min(20), Width::W32).await
                 };
-                run_pair(1, &relu_trunc_cost(bits.min(20), Width::W32, n), run).expect("runs");
+                run_pair(1, &relu_trunc_cost(Method::Chain, bits.min(20), Width::W32, n), run).expect("runs");
                 let start = start.into_inner().expect("one thread").expect("ran");
                 start.elapsed().as_secs_f64()
             })

@@ -1,5 +1,7 @@
 use super::*;
-use crate::ops::testing::{SIZES, WIDTHS, all_pairs, edge_pairs, edges, run_pair, share, sum};
+use crate::ops::testing::{
+    METHODS, SIZES, WIDTHS, all_pairs, all_shares, edge_pairs, edges, run_pair, run_pair_by, share, sum,
+};
 
 const KINDS: [Trunc; 5] = [Trunc::Floor, Trunc::Logical, Trunc::Near, Trunc::NearPositive, Trunc::NearWide];
 
@@ -9,8 +11,9 @@ fn check(shares: &[RingVec; 2], shift: u32, kind: Trunc) {
         let p = cx.party.index();
         trunc(cx, &shares[p], shift, kind).await
     };
-    let cost = trunc_cost(width, shift, kind, shares[0].len());
-    let result = sum(&run_pair(1, &cost, run).expect("runs"));
+    let method = METHODS[(width.bits() + shift) as usize % 2];
+    let cost = trunc_cost(method, width, shift, kind, shares[0].len());
+    let result = sum(&run_pair_by(method, 1, &cost, run).expect("runs"));
     for (&x, &y) in sum(shares).lanes().iter().zip(result.lanes()) {
         let (value, floor) = (width.signed(x), width.signed(x) >> shift);
         match kind {
@@ -54,7 +57,7 @@ fn local_truncation_fails_as_often_as_stated() {
             let p = cx.party.index();
             trunc(cx, &shares[p], shift, kind).await
         };
-        let cost = trunc_cost(width, shift, kind, values.len());
+        let cost = trunc_cost(Method::Chain, width, shift, kind, values.len());
         let result = sum(&run_pair(1, &cost, run).expect("runs")).to_signed();
         let (half, offset) = (1_i64 << (bits - 1), 1_i64 << shift.max(bits - 1));
         for x in -half..half {
@@ -84,14 +87,11 @@ fn all_kinds_are_right_at_edges_and_for_every_size() {
 }
 
 #[test]
-fn all_shares_of_a_ring_of_ten_bits_are_right() {
-    let width = Width::new(10);
-    let all: Vec<u64> = (0..=width.mask()).collect();
-    for block in all.chunks(64) {
-        let pairs = block.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
-        let (x, y): (Vec<u64>, Vec<u64>) = pairs.unzip();
-        let shares = [x, y].map(|v| RingVec::new(width, v));
-        KINDS.into_iter().for_each(|kind| check(&shares, 3, kind));
+fn all_shares_of_rings_of_eight_to_ten_bits_are_right() {
+    for (bits, shift) in [(8, 2), (9, 7), (10, 3)] {
+        for shares in all_shares(Width::new(bits)) {
+            KINDS.into_iter().for_each(|kind| check(&shares, shift, kind));
+        }
     }
 }
 
@@ -106,11 +106,11 @@ fn shifts_are_checked() {
 
 #[test]
 fn costs_are_the_published_ones() {
-    let cost = trunc_cost(Width::W32, 12, Trunc::Near, 1024);
+    let cost = trunc_cost(Method::Chain, Width::W32, 12, Trunc::Near, 1024);
     assert_eq!(cost.bytes(Party::Server) + cost.bytes(Party::Client), 13 * 1024 / 8);
     assert_eq!((cost.half_rounds(), cost.cots()), (2, [512, 512]));
-    assert_eq!(trunc_cost(Width::W32, 12, Trunc::NearPositive, 1024), cost);
-    assert_eq!(trunc_cost(Width::W32, 12, Trunc::Floor, 1024).half_rounds(), 3);
-    let wide = trunc_cost(Width::W32, 12, Trunc::NearWide, 1024);
+    assert_eq!(trunc_cost(Method::Chain, Width::W32, 12, Trunc::NearPositive, 1024), cost);
+    assert_eq!(trunc_cost(Method::Chain, Width::W32, 12, Trunc::Floor, 1024).half_rounds(), 3);
+    let wide = trunc_cost(Method::Chain, Width::W32, 12, Trunc::NearWide, 1024);
     assert_eq!((wide.half_rounds(), wide.cots()), (3, [21 * 512, 21 * 512]));
 }

@@ -3,6 +3,7 @@
 use super::Totals;
 use crate::protocol::two_party::schedule;
 use crate::protocol::{Op, Origins, ShareVec, Site};
+use crate::transport::Link;
 use crate::transport::cost::Cost;
 use core::fmt;
 use std::collections::BTreeMap;
@@ -35,12 +36,17 @@ impl Lines {
     }
 
     /// Adds operations that run side by side.
-    pub(super) fn add<A: ShareVec, B: ShareVec>(&mut self, ops: &[Op<A, B>], origins: &[Origins]) {
+    pub(super) fn add<A: ShareVec, B: ShareVec>(
+        &mut self,
+        ops: &[Op<A, B>],
+        origins: &[Origins],
+        link: Link,
+    ) {
         let mut rounds: BTreeMap<Site, u64> = BTreeMap::new();
         for (op, origins) in ops.iter().zip(origins) {
             let mut all = Totals::default();
             let mut half_rounds = 0;
-            for bundle in schedule::bundles(core::slice::from_ref(op)) {
+            for bundle in schedule::bundles(core::slice::from_ref(op), link) {
                 all.add(&bundle.cost, 0);
                 half_rounds = half_rounds.max(bundle.cost.half_rounds() as u64);
             }

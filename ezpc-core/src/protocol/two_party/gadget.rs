@@ -2,11 +2,12 @@
 
 use super::layer::{self, Resources};
 use crate::error::Result;
-use crate::ops::compare::thresholds;
+use crate::ops::compare::{Method, thresholds};
 use crate::ops::{Ctx, and, compare, convert, equal, extend, lut, maximum, mul, mux, relu, trunc};
 use crate::protocol::{Op, ShareVec, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec};
 use crate::sharing::Shared;
+use crate::transport::Link;
 use crate::transport::cost::Cost;
 
 type Arith = Shared<RingVec>;
@@ -21,32 +22,46 @@ pub(crate) fn exists<A: ShareVec, B>(op: &Op<A, B>) -> bool {
     }
 }
 
+/// How `op` compares over a link, as its whole size says.
+pub(crate) fn method<A: ShareVec, B: ShareVec>(op: &Op<A, B>, link: Link) -> Method {
+    let of = |x: &A, bits: u32, each: usize| Method::choose(link, bits, each * x.len());
+    match op {
+        Op::Msb(x) | Op::LessThanNear(x, _) | Op::Relu(x, _) | Op::Max(x, _) | Op::Argmax(x, ..) => {
+            of(x, x.width().bits() - 1, 1)
+        }
+        Op::LessThan(x, ..) => of(x, x.width().bits(), 3),
+        Op::ReluTrunc { x, bits, .. } => of(x, bits - 1, 1),
+        Op::Equal(x, _) | Op::Trunc(x, ..) | Op::Extend(x, ..) => of(x, x.width().bits(), 1),
+        _ => Method::Chain,
+    }
+}
+
 /// The cost of `op` on `units` of its units.
-pub(crate) fn cost<A: ShareVec, B: ShareVec>(op: &Op<A, B>, units: usize) -> Cost {
+pub(crate) fn cost<A: ShareVec, B: ShareVec>(op: &Op<A, B>, method: Method, units: usize) -> Cost {
     match op {
         Op::Mul(x, _) => mul::mul_cost(x.width(), units),
         Op::And(x, _) | Op::Or(x, _) | Op::MuxBool(_, x, _) => {
             and::and_cost(units * x.width().bits() as usize)
         }
-        Op::Msb(x) | Op::LessThanNear(x, _) => compare::msb_cost(x.width(), units),
+        Op::Msb(x) | Op::LessThanNear(x, _) => compare::msb_cost(method, x.width(), units),
         Op::BitToArith(_, width) => convert::bit_to_arith_cost(*width, units),
         Op::A2b(x) => convert::a2b_cost(x.width(), units),
         Op::B2a(x) => convert::b2a_cost(x.width(), units),
-        Op::LessThan(x, ..) => compare::less_than_cost(x.width(), units),
-        Op::Equal(x, _) => equal::equal_cost(x.width(), units),
+        Op::LessThan(x, ..) => compare::less_than_cost(method, x.width(), units),
+        Op::Equal(x, _) => equal::equal_cost(method, x.width(), units),
         Op::Below(x, limits, _) => thresholds::below_cost(x.width(), limits.len(), units),
         Op::Lookup(table, index) => lut::lookup_cost(index.width(), table.width(), units),
         Op::Read(array, index) => lut::read_cost(index.width(), array.width(), units),
         Op::Popcount(x, width) => convert::popcount_cost(x.width().bits(), *width, units),
         Op::Mux(_, x, _) => mux::mux_cost(x.width(), units),
         Op::Select(_, x) => mux::select_cost(x.width(), units),
-        Op::Trunc(x, shift, kind) => trunc::trunc_cost(x.width(), *shift, *kind, units),
-        Op::Extend(x, width, _) => extend::extend_cost(x.width(), *width, units),
+        Op::Trunc(x, shift, kind) => trunc::trunc_cost(method, x.width(), *shift, *kind, units),
+        Op::Extend(x, width, _) => extend::extend_cost(method, x.width(), *width, units),
         Op::ExtendNear(x, width, _) => extend::extend_near_cost(x.width(), *width, units),
-        Op::Relu(x, width) => relu::relu_cost(x.width(), *width, units),
-        Op::ReluTrunc { bits, width, .. } => relu::relu_trunc_cost(*bits, *width, units),
-        Op::Max(x, group) => maximum::max_cost(x.width(), units * group, *group),
-        Op::Argmax(x, group, width) => maximum::argmax_cost(x.width(), *width, units * group, *group),
+        Op::Relu(x, width) => relu::relu_cost(method, x.width(), *width, units),
+        Op::ReluTrunc { bits, width, .. } => relu::relu_trunc_cost(method, *bits, *width, units),
+        Op::Max(x, group) => maximum::max_cost(method, x.width(), units * group, *group),
+        Op::Argmax(x, group, width) => maximum::argmax_cost(method, x.width(), *width, units * group, *group),
         Op::Linear(layer, _) => layer::cost(layer),
         Op::AddBool(..) => Cost::none(),
     }

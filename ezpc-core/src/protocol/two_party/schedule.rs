@@ -3,7 +3,9 @@
 //! Everything here is a function of public shapes, so that both parties and the cost model cut alike.
 
 use super::gadget;
+use crate::ops::compare::Method;
 use crate::protocol::{Op, ShareVec};
+use crate::transport::Link;
 use crate::transport::cost::Cost;
 use core::ops::Range;
 
@@ -26,8 +28,8 @@ pub(crate) struct Demand([usize; 2]);
 
 impl Demand {
     /// The demand of all bundles of `ops`.
-    pub(crate) fn of<A: ShareVec, B: ShareVec>(ops: &[Op<A, B>]) -> Self {
-        Self(bundles(ops).fold([0; 2], |[a, b], bundle| {
+    pub(crate) fn of<A: ShareVec, B: ShareVec>(ops: &[Op<A, B>], link: Link) -> Self {
+        Self(bundles(ops, link).fold([0; 2], |[a, b], bundle| {
             let [x, y] = bundle.cost.cots();
             [a + x, b + y]
         }))
@@ -59,6 +61,8 @@ pub(crate) struct Part {
     pub(crate) op: usize,
     /// The units of the window.
     pub(crate) units: Range<usize>,
+    /// How it compares: the whole operation decides.
+    pub(crate) method: Method,
     /// What it costs.
     pub(crate) cost: Cost,
 }
@@ -73,9 +77,12 @@ pub(crate) struct Bundle {
     elements: usize,
 }
 
-/// The bundles of a batch of operations, in the order in which they run.
-pub(crate) fn bundles<A: ShareVec, B: ShareVec>(ops: &[Op<A, B>]) -> impl Iterator<Item = Bundle> {
-    let mut parts = ops.iter().enumerate().flat_map(|(op, of)| windows(op, of)).peekable();
+/// The bundles of a batch of operations over a link, in the order in which they run.
+pub(crate) fn bundles<A: ShareVec, B: ShareVec>(
+    ops: &[Op<A, B>],
+    link: Link,
+) -> impl Iterator<Item = Bundle> {
+    let mut parts = ops.iter().enumerate().flat_map(move |(op, of)| windows(op, of, link)).peekable();
     core::iter::from_fn(move || {
         let mut bundle = Bundle::default();
         while let Some((part, elements)) = parts.next_if(|(part, elements)| {
@@ -94,15 +101,20 @@ fn total(cost: &Cost) -> usize {
     cost.cots().iter().sum()
 }
 
-fn windows<A: ShareVec, B: ShareVec>(index: usize, op: &Op<A, B>) -> impl Iterator<Item = (Part, usize)> {
+fn windows<A: ShareVec, B: ShareVec>(
+    index: usize,
+    op: &Op<A, B>,
+    link: Link,
+) -> impl Iterator<Item = (Part, usize)> {
+    let method = gadget::method(op, link);
     let (units, unit_len) = (op.units(), op.unit_len().max(1));
     // As many units as fit both bounds: whole words of bits, or what fits of groups that are longer than that.
-    let by_cots = WINDOW_COTS * 64 / total(&gadget::cost(op, 64)).max(1);
+    let by_cots = WINDOW_COTS * 64 / total(&gadget::cost(op, method, 64)).max(1);
     let most = (WINDOW / unit_len).max(1);
     let step = if most >= 64 { by_cots.clamp(64, most) / 64 * 64 } else { most };
     (0..units).step_by(step).map(move |start| {
         let units = start..(start + step).min(units);
         let len = units.len();
-        (Part { op: index, units, cost: gadget::cost(op, len) }, len * unit_len)
+        (Part { op: index, units, method, cost: gadget::cost(op, method, len) }, len * unit_len)
     })
 }

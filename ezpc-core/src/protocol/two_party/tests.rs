@@ -1,6 +1,7 @@
 use super::*;
 use crate::protocol::{Cleartext, Tally};
-use crate::testing::{conformance, exhaustive, run_two};
+use crate::testing::{conformance, conformance_at, exhaustive, run_two, run_two_with};
+use core::time::Duration;
 
 fn same_counts(server: &Stats, client: &Stats, tally: &Tally) {
     for phase in Phase::ALL {
@@ -32,4 +33,45 @@ fn two_parties_conform_on_small_rings() {
         Ok(())
     })
     .expect("no error");
+}
+
+/// A thin link, on which a tree has the fewest bits to send, and one of long delay, on which narrow chains wait least.
+#[test]
+fn all_ways_to_compare_conform_and_cost_what_the_tally_says() {
+    fn program<P: Protocol>(p: &mut P) -> Result<()> {
+        for (bits, size) in [(1, 8), (2, 9), (13, 1023), (32, 65), (64, 8)] {
+            conformance_at(p, Width::new(bits), size)?;
+        }
+        Ok(())
+    }
+    for delay in [Duration::ZERO, Duration::from_secs(1)] {
+        let link = Link::new(1_000_000, delay);
+        let config = Config { link: Some(link), ..Config::default() };
+        let run = run_two_with(&config, |p| {
+            program(p)?;
+            assert_eq!(p.link(), link);
+            Ok(p.stats().clone())
+        });
+        let [server, client] = run.expect("no error");
+        let mut tally = Tally::with_config(Cleartext::new(), &config);
+        program(&mut tally).expect("no error");
+        same_counts(&server, &client, &tally);
+    }
+}
+
+#[test]
+fn a_link_is_measured_and_both_parties_go_by_it() {
+    let config = Config { link: None, ..Config::default() };
+    let run = run_two_with(&config, |p| {
+        let x = p.input(Party::Server, Width::W32, 3, Some(&RingVec::zeros(Width::W32, 3)))?;
+        p.msb(&x)?;
+        Ok((p.link(), p.stats().clone()))
+    });
+    let [(link, server), (other, client)] = run.expect("no error");
+    assert_eq!(link, other);
+    let mut tally = Tally::with_config(Cleartext::new(), &config).over(link);
+    let x =
+        tally.input(Party::Server, Width::W32, 3, Some(&RingVec::zeros(Width::W32, 3))).expect("no error");
+    tally.msb(&x).expect("no error");
+    same_counts(&server, &client, &tally);
 }

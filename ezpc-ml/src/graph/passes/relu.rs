@@ -23,7 +23,7 @@ pub(super) fn relu_after_maxpool(graph: &mut Graph) -> bool {
 }
 
 /// `ReLU(γx + β) = |γ| · ReLU(±x + β/|γ|)`: what is left in front is a sum, which is free, and changes of sign, which cost a
-/// selection; the next layer takes the factors into its weights. nonlinear.md 2.5, batch normalisation before ReLU.
+/// selection; the next layer takes the factors into its weights.
 ///
 /// The public shape tells whether there are negative factors, not where.
 pub(super) fn factor_after_relu(graph: &mut Graph) -> bool {

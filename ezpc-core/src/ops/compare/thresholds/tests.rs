@@ -1,5 +1,5 @@
 use super::*;
-use crate::ops::testing::{SIZES, WIDTHS, all_pairs, edge_pairs, edges, run_pair, share};
+use crate::ops::testing::{SIZES, WIDTHS, all_pairs, all_shares, edge_pairs, edges, run_pair, share};
 
 fn check(shares: &[RingVec; 2], thresholds: &[u64]) {
     let (width, n) = (shares[0].width(), shares[0].len());
@@ -31,6 +31,15 @@ fn all_thresholds_are_right_for_all_shares_of_small_rings() {
         let width = Width::new(bits);
         let all: Vec<u64> = (0..=width.mask()).collect();
         check(&all_pairs(width).map(|v| RingVec::new(width, v)), &all);
+    }
+}
+
+#[test]
+fn a_few_thresholds_are_right_for_all_shares_of_rings_of_six_to_ten_bits() {
+    for bits in 6..=10 {
+        let width = Width::new(bits);
+        let few = [0, 1, 1 << (bits - 1), width.mask()];
+        all_shares(width).for_each(|shares| check(&shares, &few));
     }
 }
 
