@@ -16,6 +16,12 @@ pub fn encode(value: f64, frac_bits: u32) -> i64 {
     (value * f64::from(frac_bits).exp2()).round() as i64
 }
 
+/// The largest integer that is not above `value · 2^frac_bits`.
+#[must_use]
+pub fn floor(value: f64, frac_bits: u32) -> i64 {
+    (value * f64::from(frac_bits).exp2()).floor() as i64
+}
+
 /// The real number that `value` stands for.
 #[must_use]
 pub fn decode(value: i64, frac_bits: u32) -> f64 {

@@ -1,8 +1,12 @@
 //! Is the model good enough? The vendor holds the model, the client the labelled data, and both learn one bit: whether
 //! the number of correct answers reaches the threshold. The number itself stays shared, unless both ask for it.
 
+mod auc;
+mod metrics;
 mod threshold;
 
+pub use auc::Auc;
+pub use metrics::{Figures, Metric, Opens};
 pub use threshold::Threshold;
 
 use crate::card::Card;
@@ -11,20 +15,13 @@ use crate::graph::Decision;
 use crate::graph::compile::Weights;
 use crate::graph::exec::{Executor, Watch, batch_size};
 use crate::kernels::pool;
+use crate::npy::Array;
 use crate::tensor::Tensor;
+use core::ops::Range;
 use ezpc_core::protocol::{Reveal, ShareVec};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
-use ezpc_core::{Error, Protocol, Result};
-
-/// What a validation opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Opens {
-    /// One bit: whether the threshold is reached.
-    Verdict,
-    /// That bit and the number of correct answers; only when both parties ask for it.
-    Accuracy,
-}
+use ezpc_core::{Error, Party, Protocol, Result};
+use metrics::{Batch, Predicted, Shared};
 
 /// What both parties agree on before a validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +33,9 @@ pub struct Request {
     pub threshold: Threshold,
     /// What is opened.
     pub opens: Opens,
+    /// For a model of one number, not of classes: how far a right answer may be from its label, in units of
+    /// 2^-`frac_bits` of the card.
+    pub tolerance: Option<u64>,
     /// How many verdicts one data set may answer: verdicts at many thresholds would locate the count.
     pub max_verdicts: u32,
     /// The samples that run together.
@@ -47,21 +47,28 @@ impl Request {
     #[must_use]
     pub fn new(card: &Card, samples: usize, threshold: Threshold, memory: usize) -> Self {
         let batch = batch_size(card, samples, memory);
-        Self { samples, threshold, opens: Opens::Verdict, max_verdicts: 1, batch }
+        Self { samples, threshold, opens: Opens::VERDICT, tolerance: None, max_verdicts: 1, batch }
+    }
+
+    /// For a model of one number: an answer is right when it is at most `tolerance` from its label.
+    pub fn within(mut self, card: &Card, tolerance: f64) -> Result<Self> {
+        if !(0.0..=f64::from(metrics::NUMBER_BITS).exp2()).contains(&tolerance) {
+            return Err(Error::usage(format!("a tolerance of {tolerance}, from 0 to 2^20 are supported")));
+        }
+        self.tolerance = Some(fixed::floor(tolerance, card.frac_bits).unsigned_abs());
+        Ok(self)
     }
 
     /// The public shape of the run, for both parties to compare.
     #[must_use]
     pub fn shape(&self, card: &Card) -> String {
         format!(
-            "validate card={} samples={} threshold={} opens={} verdicts={} batch={}",
+            "validate card={} samples={} threshold={} opens={} tolerance={} verdicts={} batch={}",
             card.sha256_hex(),
             self.samples,
             self.threshold,
-            match self.opens {
-                Opens::Verdict => "verdict",
-                Opens::Accuracy => "accuracy",
-            },
+            self.opens,
+            self.tolerance.map_or("none".to_owned(), |t| t.to_string()),
             self.max_verdicts,
             self.batch
         )
@@ -71,43 +78,78 @@ impl Request {
 /// The data owner's side: samples in fixed point and their labels, checked.
 pub struct Data {
     samples: Vec<i64>,
-    labels: Vec<u64>,
+    labels: Labels,
+}
+
+enum Labels {
+    Classes(Vec<u64>),
+    /// In fixed point.
+    Numbers(Vec<i64>),
 }
 
 impl core::fmt::Debug for Data {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Data({} samples)", self.labels.len())
+        write!(f, "Data({} samples)", self.len())
     }
 }
 
 impl Data {
-    /// Checks samples and labels against the card.
-    pub fn new(card: &Card, samples: &crate::npy::Array, labels: &crate::npy::Array) -> Result<Self> {
-        let samples_in_units = encode_samples(card, samples)?;
-        let count = samples.shape[0];
-        let flat = matches!(labels.shape.as_slice(), [n] | [n, 1] if *n == count);
-        if !flat {
-            return Err(Error::usage(format!("labels of shape {:?} for {count} samples", labels.shape)));
-        }
-        let labels = labels.to_labels(classes(card))?;
-        Ok(Self { samples: samples_in_units, labels })
+    /// Checks samples and labels, which are indices of classes, against the card.
+    pub fn new(card: &Card, samples: &Array, labels: &Array) -> Result<Self> {
+        let (samples, count) = (encode_samples(card, samples)?, samples.shape[0]);
+        one_each(labels, count)?;
+        Ok(Self { samples, labels: Labels::Classes(labels.to_labels(classes(card))?) })
+    }
+
+    /// Checks samples and labels, which are numbers, against the card.
+    pub fn with_numbers(card: &Card, samples: &Array, labels: &Array) -> Result<Self> {
+        let (samples, count) = (encode_samples(card, samples)?, samples.shape[0]);
+        one_each(labels, count)?;
+        let most = (1 << (metrics::NUMBER_BITS + card.frac_bits)) - 1;
+        let labels = fixed::encode_checked(&labels.to_f64(), &labels.shape, [-most, most], card.frac_bits)
+            .map_err(|e| e.context("labels"))?;
+        Ok(Self { samples, labels: Labels::Numbers(labels) })
     }
 
     /// The number of samples.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.labels.len()
+        match &self.labels {
+            Labels::Classes(labels) => labels.len(),
+            Labels::Numbers(labels) => labels.len(),
+        }
     }
 
     /// Whether there is no sample.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
+    }
+
+    fn classes(&self, range: Range<usize>) -> Option<&[u64]> {
+        match &self.labels {
+            Labels::Classes(labels) => labels.get(range),
+            Labels::Numbers(_) => None,
+        }
+    }
+
+    fn numbers(&self, range: Range<usize>) -> Option<&[i64]> {
+        match &self.labels {
+            Labels::Numbers(labels) => labels.get(range),
+            Labels::Classes(_) => None,
+        }
+    }
+}
+
+fn one_each(labels: &Array, count: usize) -> Result<()> {
+    match labels.shape.as_slice() {
+        [n] | [n, 1] if *n == count => Ok(()),
+        shape => Err(Error::usage(format!("labels of shape {shape:?} for {count} samples"))),
     }
 }
 
 /// Samples in fixed point, checked against the card's shape and range.
-pub fn encode_samples(card: &Card, samples: &crate::npy::Array) -> Result<Vec<i64>> {
+pub fn encode_samples(card: &Card, samples: &Array) -> Result<Vec<i64>> {
     let fits = samples.shape.split_first().is_some_and(|(&n, rest)| n > 0 && rest == card.input_shape());
     if !fits {
         return Err(Error::usage(format!(
@@ -137,17 +179,17 @@ fn index_width(classes: usize) -> Width {
 }
 
 /// What a validation opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Whether the model reaches the threshold.
     pub verdict: bool,
-    /// The number of correct answers, when it was asked for.
-    pub correct: Option<u64>,
+    /// The figures that both parties asked for.
+    pub figures: Figures,
 }
 
-/// The main job: what [`count_correct`] does, and the verdict. `weights` and `data` are `Some` exactly where they are
-/// known.
+/// The main job: the verdict, and the figures that the request opens. `weights` and `data` are `Some` exactly where
+/// they are known. Fails before the first sample unless both parties have the same card and request.
 pub fn validate<P: Protocol>(
     p: &mut P,
     card: &Card,
@@ -156,13 +198,14 @@ pub fn validate<P: Protocol>(
     request: &Request,
     watch: &mut Watch<'_>,
 ) -> Result<Outcome> {
-    let mut count = count_correct(p, card, weights, data, request, watch)?;
+    let (mut count, shared) = run(p, card, weights, data, request, watch)?;
     let verdict = count.verdict(p, &request.threshold)?;
-    let correct = match request.opens {
-        Opens::Verdict => None,
-        Opens::Accuracy => Some(count.open(p)?),
-    };
-    Ok(Outcome { verdict, correct })
+    p.scope("figures");
+    let mut figures = shared.open(p, card, request)?;
+    if request.opens.contains(Metric::Accuracy) {
+        figures.correct = Some(count.open(p)?);
+    }
+    Ok(Outcome { verdict, figures })
 }
 
 /// The number of correct answers, shared between the parties.
@@ -172,8 +215,8 @@ pub struct Correct<A> {
     verdicts_left: u32,
 }
 
-/// Runs all samples and counts the correct answers; nothing is opened. Fails before the first sample unless both
-/// parties have the same card and request.
+/// Runs all samples and counts the correct answers; nothing is opened, whatever the request says. Fails before the first
+/// sample unless both parties have the same card and request.
 pub fn count_correct<P: Protocol>(
     p: &mut P,
     card: &Card,
@@ -182,6 +225,17 @@ pub fn count_correct<P: Protocol>(
     request: &Request,
     watch: &mut Watch<'_>,
 ) -> Result<Correct<P::Arith>> {
+    run(p, card, weights, data, request, watch).map(|(count, _)| count)
+}
+
+fn run<P: Protocol>(
+    p: &mut P,
+    card: &Card,
+    weights: Option<&Weights>,
+    data: Option<&Data>,
+    request: &Request,
+    watch: &mut Watch<'_>,
+) -> Result<(Correct<P::Arith>, Shared<P::Arith>)> {
     let n = request.samples;
     if n == 0 || request.batch == 0 || n > 1 << 40 {
         return Err(Error::usage("a validation of no samples"));
@@ -192,23 +246,48 @@ pub fn count_correct<P: Protocol>(
     if card.decision != Decision::Values && card.labels()[0] != 1 {
         return Err(Error::usage("a model that gives a sample several labels has no single one to compare"));
     }
+    metrics::check(card, request)?;
     let width = count_width(n);
     let size = card.input_len();
     let mut executor = Executor::new(p, card, weights)?;
     p.agree("the validation's public shape", request.shape(card).as_bytes())?;
     executor.prepare(p, request.batch.min(n))?;
     let mut total = p.public(&RingVec::zeros(width, 1));
+    let mut shared = Shared::new();
     for start in (0..n).step_by(request.batch) {
         let batch = request.batch.min(n - start);
         let samples = data.map(|d| &d.samples[start * size..(start + batch) * size]);
         let logits = executor.run(p, batch, samples, watch, [start, n])?;
         p.scope("correct");
-        let labels = data.map(|d| &d.labels[start..start + batch]);
-        let hits = hits(p, card, &logits, labels)?;
+        let range = start..start + batch;
+        let hits = match request.tolerance {
+            None => {
+                let labels = data.map(|d| d.classes(range).ok_or_else(not_asked)).transpose()?;
+                let (hits, predicted) = hits(p, card, &logits, labels)?;
+                p.scope("figures");
+                let batch = Batch { outputs: &logits, predicted: &predicted, labels };
+                shared.add(p, card, request, &batch)?;
+                p.scope("correct");
+                hits
+            }
+            Some(tolerance) => {
+                let labels = data.map(|d| d.numbers(range).ok_or_else(not_asked)).transpose()?;
+                let sizes = [n as u64, tolerance];
+                let (distances, hits) = metrics::distances(p, card, logits.data(), labels, sizes)?;
+                if request.opens.contains(Metric::Mae) {
+                    shared.add_distances(p, distances);
+                }
+                hits
+            }
+        };
         let hits = p.bit_to_arith(&hits, width)?;
         total = p.add(&total, &sum(p, hits));
     }
-    Ok(Correct { shares: total, samples: n, verdicts_left: request.max_verdicts })
+    Ok((Correct { shares: total, samples: n, verdicts_left: request.max_verdicts }, shared))
+}
+
+fn not_asked() -> Error {
+    Error::usage("classes go without a tolerance, and numbers with one")
 }
 
 impl<A: ShareVec> Correct<A> {
@@ -239,30 +318,30 @@ fn count_width(samples: usize) -> Width {
     Width::new(usize::BITS - samples.leading_zeros() + 1)
 }
 
-/// One bit a sample: the prediction is the client's label.
+/// One bit a sample: the prediction is the client's label. And the prediction, as the index of a class.
 fn hits<P: Protocol>(
     p: &mut P,
     card: &Card,
     logits: &Tensor<P::Arith>,
     labels: Option<&[u64]>,
-) -> Result<P::Bool> {
-    let party = ezpc_core::Party::Client;
+) -> Result<(P::Bool, Predicted<P>)> {
+    let width = class_width(card);
     if card.output_len() == 1 {
         // The sign of -x tells whether the only logit is above zero.
         let negated = p.neg(logits.data());
         let predicted = p.msb(&negated)?;
         let labels = labels.map(|l| BitPlanes::from_lanes(1, l));
-        let labels = p.input_bool(party, Width::W1, logits.batch(), labels.as_ref())?;
-        return Ok(p.not(&p.xor(&predicted, &labels)));
+        let labels = p.input_bool(Party::Client, Width::W1, logits.batch(), labels.as_ref())?;
+        let hits = p.not(&p.xor(&predicted, &labels));
+        return Ok((hits, Predicted::Bit(predicted)));
     }
-    let width = class_width(card);
     let predicted = match card.decision {
         Decision::Values => pool::argmax(p, logits, width)?,
         decision => pool::decide(p, decision, logits, width)?,
     };
     let labels = labels.map(|l| RingVec::new(width, l.to_vec()));
-    let labels = p.input(party, width, logits.batch(), labels.as_ref())?;
-    p.equal(&predicted, &labels)
+    let labels = p.input(Party::Client, width, logits.batch(), labels.as_ref())?;
+    Ok((p.equal(&predicted, &labels)?, Predicted::Index(predicted)))
 }
 
 /// The sum of all elements, by halves.

@@ -13,7 +13,7 @@ use ezpc_ml::graph::compile::{Model, Options, calibrate, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
 use ezpc_ml::graph::{Graph, float, passes};
 use ezpc_ml::npy::Array;
-use ezpc_ml::validate::{Data, Opens, Request, count_correct, encode_samples, validate};
+use ezpc_ml::validate::{Data, Metric, Opens, Request, count_correct, encode_samples, validate};
 use ezpc_ml::{fixed, onnx};
 use std::path::PathBuf;
 
@@ -114,8 +114,10 @@ fn validation_opens_the_right_bit() {
         [("0.98", 1 << 28, true), ("0.99", 1 << 20, false), ("0.9865", 1 << 23, true)]
     {
         let threshold = threshold.parse().expect("a threshold");
-        let request =
-            Request { opens: Opens::Accuracy, ..Request::new(&model.card, data.len(), threshold, memory) };
+        let request = Request {
+            opens: Opens::VERDICT.with(Metric::Accuracy),
+            ..Request::new(&model.card, data.len(), threshold, memory)
+        };
         let mut steps = 0;
         let outcome = validate(
             &mut Cleartext::new(),
@@ -129,7 +131,7 @@ fn validation_opens_the_right_bit() {
             },
         )
         .expect("runs");
-        assert_eq!((outcome.verdict, outcome.correct), (verdict, Some(293)));
+        assert_eq!((outcome.verdict, outcome.figures.correct), (verdict, Some(293)));
         assert_eq!(steps, model.card.steps.len() * 297_usize.div_ceil(request.batch));
     }
 }

@@ -10,7 +10,7 @@ use ezpc_ml::graph::passes;
 use ezpc_ml::infer::{guard_bits, infer};
 use ezpc_ml::npy::Array;
 use ezpc_ml::onnx;
-use ezpc_ml::validate::{Data, Opens, Request, encode_samples, validate};
+use ezpc_ml::validate::{Data, Metric, Opens, Request, encode_samples, validate};
 use std::path::PathBuf;
 
 /// Notes every opening: how many bits of it, and to whom.
@@ -91,9 +91,9 @@ fn a_validation_opens_one_bit() {
         Data::new(&model.card, &array("cancer_features.npy"), &array("cancer_labels.npy")).expect("fits");
     // 166 of 169 are right, which is 0.98224…
     for (threshold, opens, verdict) in [
-        ("0.9822", Opens::Verdict, true),
-        ("0.9823", Opens::Verdict, false),
-        ("0.9822", Opens::Accuracy, true),
+        ("0.9822", Opens::VERDICT, true),
+        ("0.9823", Opens::VERDICT, false),
+        ("0.9822", Opens::VERDICT.with(Metric::Accuracy), true),
     ] {
         let mut request = Request::new(&model.card, data.len(), threshold.parse().expect("a share"), 1 << 20);
         request.opens = opens;
@@ -104,11 +104,11 @@ fn a_validation_opens_one_bit() {
         assert_eq!(p.agreed, [request.shape(&model.card)]);
         assert_eq!(p.prepared, 3, "one a layer");
         assert_eq!(outcome.verdict, verdict);
-        if opens == Opens::Verdict {
-            assert_eq!(outcome.correct, None);
+        if opens == Opens::VERDICT {
+            assert_eq!(outcome.figures.correct, None);
             assert_eq!(p.opened, [(1, Reveal::Both)]);
         } else {
-            assert_eq!(outcome.correct, Some(166));
+            assert_eq!(outcome.figures.correct, Some(166));
             // The count of 169 samples lives in 9 bits.
             assert_eq!(p.opened, [(1, Reveal::Both), (9, Reveal::Both)]);
         }

@@ -9,7 +9,7 @@ use ezpc_ml::graph::compile::{Model, Options, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
 use ezpc_ml::graph::passes;
 use ezpc_ml::npy::Array;
-use ezpc_ml::validate::{Data, Request, encode_samples, validate};
+use ezpc_ml::validate::{Data, Figures, Request, encode_samples, validate};
 use ezpc_ml::{fixed, onnx};
 use ezpc_tests::{root, sources};
 use std::path::PathBuf;
@@ -122,7 +122,7 @@ fn verdict<P: Protocol>(p: &mut P, model: &Model, data: &Data) -> Result<bool> {
     let request = Request::new(&model.card, data.len(), threshold, 1 << 28);
     let weights = vendor.then_some(&model.weights);
     let outcome = validate(p, &model.card, weights, hospital.then_some(data), &request, &mut unwatched)?;
-    assert_eq!(outcome.correct, None, "the count stays shared");
+    assert_eq!(outcome.figures, Figures::default(), "the count stays shared");
     Ok(outcome.verdict)
 }
 
