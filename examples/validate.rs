@@ -13,15 +13,17 @@
 //! validate --role client --connect 127.0.0.1:7000 --images images.npy --labels labels.npy
 //! ```
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use core::ops::ControlFlow;
+use ezpc_core::transport::Stats;
 use ezpc_core::{Error, Party, Result};
 use ezpc_examples::model::{ModelArgs, load_array, load_samples, parse_count};
 use ezpc_examples::{Common, Connection, Example, Report, Ui};
+use ezpc_ml::card::Card;
 use ezpc_ml::graph::compile::Model;
 use ezpc_ml::npy::Array;
-use ezpc_ml::validate::{Data, Opens, Request, Threshold, validate};
-use std::path::PathBuf;
+use ezpc_ml::validate::{Data, Opens, Outcome, Request, Threshold, validate};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Validates a private model on private data.
@@ -45,15 +47,19 @@ struct Validate {
     #[arg(long, default_value = "0.95")]
     threshold: Threshold,
 
-    /// What is opened; `accuracy` only when both parties say so.
-    #[arg(long, value_enum, default_value_t = Reveal::Verdict)]
-    reveal: Reveal,
-}
+    /// What is opened besides the verdict, only when both parties say the same: any of accuracy, top5, confusion, auc and
+    /// mae (mean absolute error, with `--tolerance`), separated by commas.
+    #[arg(long, value_name = "LIST", default_value = "verdict")]
+    reveal: Opens,
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Reveal {
-    Verdict,
-    Accuracy,
+    /// The model and the labels are numbers, not classes: an answer is right when it is off by no more than this; the same
+    /// at both parties.
+    #[arg(long, value_name = "NUMBER")]
+    tolerance: Option<f64>,
+
+    /// Write what was opened and what it cost as a page of HTML.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 /// What a party brings along.
@@ -67,6 +73,10 @@ impl Example for Validate {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn page(&self) -> Option<&Path> {
+        self.report.as_deref()
     }
 
     fn load(&self, party: Party) -> Result<Input> {
@@ -87,12 +97,11 @@ impl Example for Validate {
     }
 
     fn run(&self, input: Input, connection: Connection, ui: &Ui) -> Result<Report> {
-        let opens = match self.reveal {
-            Reveal::Verdict => Opens::Verdict,
-            Reveal::Accuracy => Opens::Accuracy,
-        };
         // The handshake compares it and names the difference.
-        let program = format!("validate threshold {}, opens {opens:?}", self.threshold);
+        let mut program = format!("validate threshold {}, opens {}", self.threshold, self.reveal);
+        if let Some(tolerance) = self.tolerance {
+            program += &format!(", tolerance {tolerance}");
+        }
         let mut p = connection.session(&program)?;
         let (model, public) = match &input {
             Input::Vendor(model) => (Some(&**model), String::new()),
@@ -101,11 +110,17 @@ impl Example for Validate {
         let (card, public) = self.model.exchange(&mut p, model, &public, ui)?;
         let data = match &input {
             Input::Vendor(_) => None,
+            Input::Hospital(samples, labels) if self.tolerance.is_some() => {
+                Some(Data::with_numbers(&card, samples, labels)?)
+            }
             Input::Hospital(samples, labels) => Some(Data::new(&card, samples, labels)?),
         };
         let mut request =
             Request::new(&card, parse_count(&public)?, self.threshold.clone(), self.model.memory_bytes());
-        request.opens = opens;
+        request.opens = self.reveal;
+        if let Some(tolerance) = self.tolerance {
+            request = request.within(&card, tolerance)?;
+        }
 
         let progress = ui.progress((card.steps.len() * request.samples.div_ceil(request.batch)) as u64);
         let weights = model.map(|m| &m.weights);
@@ -115,23 +130,77 @@ impl Example for Validate {
             ControlFlow::Continue(())
         })?;
 
-        let verdict = if outcome.verdict { "good enough" } else { "not good enough" };
-        let mut report = Report::new(p.stats())
-            .line(format!(
-                "the model is {verdict}: {} of {} samples right or more were asked for",
-                request.threshold.need(request.samples as u64),
-                request.samples
-            ))
-            .field("verdict", outcome.verdict)
-            .field("samples", request.samples)
-            .field("threshold", request.threshold.to_string())
-            .field("card_sha256", card.sha256_hex());
-        if let Some(correct) = outcome.correct {
-            report =
-                report.line(format!("{correct} of {} are right", request.samples)).field("correct", correct);
-        }
+        let report = self.tell(p.stats(), &card, &request, &outcome);
         p.close()?;
         Ok(report)
+    }
+}
+
+impl Validate {
+    fn tell(&self, stats: &Stats, card: &Card, request: &Request, outcome: &Outcome) -> Report {
+        let (n, need) = (request.samples, request.threshold.need(request.samples as u64));
+        let verdict = if outcome.verdict { "good enough" } else { "not good enough" };
+        let mut report = Report::new(stats)
+            .line(format!("the model is {verdict}: {need} of {n} samples right or more were asked for"))
+            .field("verdict", outcome.verdict)
+            .field("samples", n)
+            .field("threshold", request.threshold.to_string())
+            .field("card_sha256", card.sha256_hex())
+            .opened("verdict", verdict, "one bit")
+            .fact("samples", n.to_string())
+            .fact("threshold", request.threshold.to_string())
+            .fact("model", card.name.clone())
+            .fact("model card, SHA-256", card.sha256_hex())
+            .fact("fractional bits", card.frac_bits.to_string());
+        if let Some(tolerance) = self.tolerance {
+            report = report.field("tolerance", tolerance).fact("tolerance", tolerance.to_string());
+        }
+        let figures = &outcome.figures;
+        let share = |count: u64| format!("{:.2} %", 100.0 * count as f64 / n as f64);
+        for (name, title, count) in
+            [("correct", "accuracy", figures.correct), ("top5", "top-5 accuracy", figures.top5)]
+        {
+            if let Some(count) = count {
+                report = report
+                    .line(format!("{title}: {count} of {n} are right, {}", share(count)))
+                    .field(name, count)
+                    .opened(title, share(count), format!("the count {count}"));
+            }
+        }
+        if let Some(auc) = figures.auc {
+            let value =
+                auc.value().map_or("undefined, all labels are equal".to_owned(), |v| format!("{v:.6}"));
+            let pairs = format!(
+                "{} of {} half pairs in order",
+                auc.twice_concordant,
+                2 * auc.positives * auc.negatives
+            );
+            report = report
+                .line(format!("area under the ROC curve: {value}, {pairs}"))
+                .field("auc", auc.value())
+                .field("auc_twice_concordant", auc.twice_concordant)
+                .field("positives", auc.positives)
+                .opened("area under the ROC curve", value, format!("{pairs}, {} positives", auc.positives));
+        }
+        if let (Some(mean), Some(sum)) = (figures.mean_error(n), figures.error) {
+            report = report.line(format!("mean absolute error: {mean:.6}")).field("mae", mean).opened(
+                "mean absolute error",
+                format!("{mean:.6}"),
+                format!("the sum {sum}/2^{}", figures.error_bits),
+            );
+        }
+        if let Some(confusion) = &figures.confusion {
+            let cells = format!("{} counts", confusion.len() * confusion.len());
+            report = report
+                .field("confusion", confusion.clone())
+                .opened("confusion matrix", "below", cells)
+                .matrix("Confusion matrix", confusion.clone());
+            for (label, row) in confusion.iter().enumerate() {
+                let counts: Vec<String> = row.iter().map(|count| format!("{count:>6}")).collect();
+                report = report.line(format!("label {label:>3}: {}", counts.join("")));
+            }
+        }
+        report
     }
 }
 

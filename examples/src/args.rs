@@ -75,6 +75,10 @@ pub struct Common {
     /// Show no progress.
     #[arg(long)]
     pub quiet: bool,
+
+    /// This process was started by `--role both`, which writes the report of the run.
+    #[arg(long, hide = true)]
+    pub second: bool,
 }
 
 /// Who this party is and whom it trusts. `keygen` makes the files.

@@ -25,7 +25,9 @@ pub use ui::Ui;
 use clap::Parser;
 use ezpc_core::transport::tcp;
 use ezpc_core::{Error, ErrorKind, Party, Result};
+use ezpc_ml::npy::write_whole;
 use peer::Peer;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,11 @@ pub trait Example: Parser {
     /// Reads and checks what `party` needs, before anybody connects.
     fn load(&self, party: Party) -> Result<Self::Input>;
 
+    /// Where the report goes as a page, if anywhere.
+    fn page(&self) -> Option<&Path> {
+        None
+    }
+
     /// Does the work of one party: `connection.party()` says which.
     fn run(&self, input: Self::Input, connection: Connection, ui: &Ui) -> Result<Report>;
 }
@@ -53,11 +60,17 @@ pub fn main<E: Example>() -> ExitCode {
     };
     let ui = Ui::new(example.common());
     stop::install(&ui);
-    let done = match example.common().role {
+    let page = example.page().filter(|_| !example.common().second);
+    let done = check_page(page).and_then(|()| match example.common().role {
         Role::Both => run_both(&example, &ui),
         Role::Server => run_one(&example, Party::Server, &ui),
         Role::Client => run_one(&example, Party::Client, &ui),
-    };
+    });
+    let done = done.and_then(|report| match page {
+        Some(path) => write_whole(path, report.to_html().as_bytes())
+            .map_or_else(|error| Err(Failure::after_connection(error)), |()| Ok(report)),
+        None => Ok(report),
+    });
     match done {
         Ok(report) => {
             report.print(example.common());
@@ -81,6 +94,17 @@ pub fn tool<T: Parser>(run: impl FnOnce(&T) -> Result<()>) -> ExitCode {
         }
         Err(code) => code,
     }
+}
+
+/// What can be wrong with the place of a page is said before anybody connects.
+fn check_page(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if folder.is_dir() && path.file_name().is_some() && !path.is_dir() {
+        return Ok(());
+    }
+    let message = format!("{}: not a file in a folder that exists", path.display());
+    Err(Failure::before_connection(Error::usage(message)))
 }
 
 /// How an example ends when it does not succeed.

@@ -23,7 +23,7 @@ impl Peer {
         let start = |error| Error::io("cannot start the client's process", error);
         let mut child = Command::new(env::current_exe().map_err(start)?)
             .args(env::args_os().skip(1))
-            .args(["--role", "client", "--json", "--quiet", "--connect", &address.to_string()])
+            .args(["--role", "client", "--json", "--quiet", "--second", "--connect", &address.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,5 +1,7 @@
 //! What an example found out and what it took.
 
+mod html;
+
 use crate::Common;
 use ezpc_core::Party;
 use ezpc_core::transport::{Counts, Phase, Stats};
@@ -15,6 +17,9 @@ pub struct Report {
     lines: Vec<String>,
     fields: Map<String, Value>,
     rows: Vec<Value>,
+    opened: Vec<[String; 3]>,
+    matrices: Vec<(String, Vec<Vec<u64>>)>,
+    facts: Vec<(String, String)>,
     scopes: bool,
     seconds: f64,
 }
@@ -28,6 +33,9 @@ impl Report {
             lines: Vec::new(),
             fields: Map::new(),
             rows: Vec::new(),
+            opened: Vec::new(),
+            matrices: Vec::new(),
+            facts: Vec::new(),
             scopes: true,
             seconds: 0.0,
         }
@@ -51,6 +59,27 @@ impl Report {
     #[must_use]
     pub fn row(mut self, row: Value) -> Self {
         self.rows.push(row);
+        self
+    }
+
+    /// For the page: a value that both parties learned, and what exactly was opened.
+    #[must_use]
+    pub fn opened(mut self, name: &str, value: impl Into<String>, form: impl Into<String>) -> Self {
+        self.opened.push([name.into(), value.into(), form.into()]);
+        self
+    }
+
+    /// For the page: a table of counts.
+    #[must_use]
+    pub fn matrix(mut self, name: &str, rows: Vec<Vec<u64>>) -> Self {
+        self.matrices.push((name.into(), rows));
+        self
+    }
+
+    /// For the page: what the run was about.
+    #[must_use]
+    pub fn fact(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.facts.push((name.into(), value.into()));
         self
     }
 
@@ -104,31 +133,33 @@ impl Report {
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
 
+    /// Where something was counted, in the order of first use.
+    fn named_scopes(&self) -> impl Iterator<Item = (&str, Counts)> {
+        self.stats.scopes().filter(|(_, counts)| *counts != Counts::default())
+    }
+
+    /// Seconds, bytes sent and received, half-rounds, and a bound of the chance of a failure.
+    fn cells(&self, scope: &str, counts: Counts) -> [String; 5] {
+        [
+            format!("{:.3}", counts.seconds),
+            human(counts.bytes_sent),
+            human(counts.bytes_received),
+            counts.half_rounds.to_string(),
+            self.stats.failure(scope).map_or_else(String::new, chance),
+        ]
+    }
+
     fn to_text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
             text += line;
             text.push('\n');
         }
-        let scopes =
-            self.stats.scopes().filter(|(_, counts)| *counts != Counts::default()).collect::<Vec<_>>();
-        if self.scopes && scopes.iter().any(|(name, _)| !name.is_empty()) {
+        if self.scopes && self.stats.scopes().any(|(name, _)| !name.is_empty()) {
             text += "\n";
             row(&mut text, "", ["seconds", "sent", "received", "half-rounds", "failure"].map(String::from));
-            for (name, counts) in scopes {
-                let failure = self.stats.failure(name).map_or_else(String::new, chance);
-                let name = if name.is_empty() { "(connection, keys)" } else { name };
-                row(
-                    &mut text,
-                    name,
-                    [
-                        format!("{:.3}", counts.seconds),
-                        human(counts.bytes_sent),
-                        human(counts.bytes_received),
-                        counts.half_rounds.to_string(),
-                        failure,
-                    ],
-                );
+            for (name, counts) in self.named_scopes() {
+                row(&mut text, scope_title(name), self.cells(name, counts));
             }
         }
         let total = self.stats.total();
@@ -144,6 +175,10 @@ impl Report {
         );
         text
     }
+}
+
+const fn scope_title(name: &str) -> &str {
+    if name.is_empty() { "(connection, keys)" } else { name }
 }
 
 /// A bound of the chance that a layer's result is further off than its contract says, given as log2.

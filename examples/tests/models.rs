@@ -174,3 +174,99 @@ fn bad_files_are_one_line_and_leave_nothing_behind() {
         assert!(!output.exists());
     }
 }
+
+/// A folder for one test, gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("ezpc-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn figures_are_opened_when_both_ask_and_stand_in_the_report() {
+    let folder = Folder::new("report");
+    let [model, images, labels] = cancer();
+    let page = folder.path("report.html");
+    let args = ["--json", "--model", &model, CANCER_RANGE, "--images", &images, "--labels", &labels];
+    let more = ["--reveal", "confusion,accuracy,auc", "--report", &page];
+    let json = json(&example("validate", &[&args[..], &more].concat()));
+    let confusion: Vec<Vec<u64>> = serde_json::from_value(json["confusion"].clone()).expect("counts");
+    assert_eq!(json["correct"], 166);
+    assert_eq!(confusion[0][0] + confusion[1][1], 166);
+    assert_eq!(confusion.iter().flatten().sum::<u64>(), 169);
+    let positives = confusion[1].iter().sum::<u64>();
+    assert_eq!(json["positives"], positives);
+    let pairs = 2 * positives * (169 - positives);
+    let auc = json["auc_twice_concordant"].as_u64().expect("a count") as f64 / pairs as f64;
+    assert!((json["auc"].as_f64().expect("a number") - auc).abs() < 1e-12 && auc > 0.98);
+    let html = std::fs::read_to_string(&page).expect("the report");
+    for part in
+        ["good enough", "98.22 %", "Confusion matrix", "area under the ROC curve", "<svg", "half-rounds"]
+    {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(
+        html.trim_end().ends_with("</html>") && !html.contains("http"),
+        "one page that needs nothing else"
+    );
+    assert_eq!(std::fs::read_dir(&folder.0).expect("a folder").count(), 1, "no partial file");
+}
+
+#[test]
+fn parties_that_ask_for_different_figures_open_nothing() {
+    let folder = Folder::new("asks");
+    let (address, page) = ("127.0.0.1:0", folder.path("report.html"));
+    let mut path = std::env::current_exe().expect("a test has a path");
+    path.pop();
+    path.pop();
+    let program = path.join("examples/validate");
+    let mut server = Command::new(&program)
+        .args(["--role", "server", "--listen", address, "--timeout", "30", "--reveal", "verdict"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let stderr = server.stderr.take().expect("it is piped");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr));
+    let line = lines.next().expect("a line").expect("text");
+    let address = line.rsplit(' ').next().expect("an address");
+    let client = Command::new(&program)
+        .args(["--role", "client", "--connect", address, "--reveal", "accuracy", "--report", &page])
+        .output()
+        .expect("it starts");
+    let text = String::from_utf8_lossy(&client.stderr);
+    assert_eq!(client.status.code(), Some(1), "{text}");
+    assert!(text.contains("accuracy") && text.trim_end().lines().count() == 1, "{text}");
+    assert_eq!(server.wait().expect("it ends").code(), Some(1));
+    assert!(!Path::new(&page).exists());
+}
+
+#[test]
+fn figures_that_mean_nothing_and_bad_places_are_one_line() {
+    for (args, code, part) in [
+        (vec!["--reveal", "auc"], 1, "two classes"),
+        (vec!["--reveal", "mae"], 1, "tolerance"),
+        (vec!["--reveal", "everything"], 2, "none of verdict, accuracy"),
+        (vec!["--tolerance", "0.5"], 1, "models of one number"),
+        (vec!["--report", "/no/such/folder/report.html"], 2, "folder that exists"),
+    ] {
+        let run = example("validate", &[&args[..], &["--timeout", "20"]].concat());
+        let text = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(code), "{args:?}: {text}");
+        assert!(text.starts_with("error: ") && text.trim_end().lines().count() == 1, "{text}");
+        assert!(text.contains(part), "{text}");
+    }
+}
