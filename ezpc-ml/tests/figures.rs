@@ -16,8 +16,14 @@ const FEATURES: usize = 3;
 
 /// A matrix of integers over three features.
 fn model(outputs: usize) -> Model {
+    scaled(outputs, 1.0)
+}
+
+/// The matrix of [`model`] times `scale`.
+fn scaled(outputs: usize, scale: f32) -> Model {
     let mut graph = Graph::new("figures", "x", vec![FEATURES]).expect("a graph");
-    let weights: Vec<f32> = (0..outputs * FEATURES).map(|i| ((i * 5 + 2) % 7) as f32 - 3.0).collect();
+    let weights: Vec<f32> =
+        (0..outputs * FEATURES).map(|i| (((i * 5 + 2) % 7) as f32 - 3.0) * scale).collect();
     let bias = (0..outputs).map(|i| (i % 2) as f32 * 0.25).collect();
     graph.output = graph.push("dense", Op::Dense { weights: weights.into(), bias }, &[0]).expect("fits");
     let options = Options { input_range: [-1.0, 1.0], ..Options::default() };
@@ -217,4 +223,20 @@ fn figures_without_a_meaning_are_refused_before_anything_runs() {
     let labels = array(vec![3], vec![0.5, f64::NAN, 0.0]);
     assert!(Data::with_numbers(&model.card, &samples(&x), &labels).is_err());
     assert!(request(&model, 3, &[]).within(&model.card, -1.0).is_err());
+}
+
+/// Sums of numbers that layers rounded are opened without the bits that tell how, which two parties insist on.
+#[test]
+fn rounded_distances_between_two_parties() {
+    let (model, n) = (scaled(1, 0.3), 37);
+    let x: Vec<i8> = (0..n * FEATURES).map(|i| ((i * i + 3 * i) % 9) as i8 - 4).collect();
+    let targets = vec![0.125; n];
+    let data = Data::with_numbers(&model.card, &samples(&x), &array(vec![n], targets.clone())).expect("fits");
+    let request = request(&model, n, &[Metric::Mae]).within(&model.card, 0.5).expect("a tolerance");
+    let [server, client] = run_two(|p| run(p, &model, &data, &request)).expect("runs");
+    assert_eq!(server, client);
+    let plain: f64 = outputs(&model, &samples(&x)).iter().map(|&y| (y as f64 / 4096.0 - 0.125).abs()).sum();
+    let mean = server.figures.mean_error(n).expect("asked for");
+    // Two units a sample, and the unit of the sum.
+    assert!((mean * n as f64 - plain).abs() <= 2.0 * n as f64 / 4096.0 + 1.0 / 64.0, "{mean} {plain}");
 }

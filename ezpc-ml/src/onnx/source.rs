@@ -39,12 +39,12 @@ impl<'a> Source<'a> {
     pub(super) fn file(path: &Path, limit: u64) -> Result<Self> {
         let name = path.display().to_string();
         let wrong = |e: std::io::Error| Error::usage(format!("{name}: {e}"));
-        let file = File::open(path).map_err(wrong)?;
-        let about = file.metadata().map_err(wrong)?;
-        if !about.is_file() {
+        // Before it is opened: a pipe would wait for a writer.
+        if !std::fs::metadata(path).map_err(wrong)?.is_file() {
             return Err(Error::usage(format!("{name}: not a regular file")));
         }
-        let len = about.len();
+        let file = File::open(path).map_err(wrong)?;
+        let len = file.metadata().map_err(wrong)?.len();
         if len > limit {
             return Err(Error::usage(format!("{name}: the file exceeds the limit of {limit} bytes")));
         }

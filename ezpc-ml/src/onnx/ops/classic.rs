@@ -69,7 +69,7 @@ pub(super) fn linear_regressor(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
 pub(super) fn normalizer(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
     let norm = c.text("norm", "MAX");
     let (x, before) = match c.value(0) {
-        Some(Value::Squashed(x, squash)) => (*x, Some(squash)),
+        Some(Value::Squashed(x, squash)) if squash.sigmoid || squash.axes.contains(&1) => (*x, Some(squash)),
         _ => (c.data(0)?, None),
     };
     if x.rank != 2 || b.sample(x).is_empty() {

@@ -1,6 +1,6 @@
 //! Operators that give the same elements other axes, on computed tensors and on constants.
 
-use super::super::builder::{Builder, Value};
+use super::super::builder::{Builder, Squash, Value};
 use super::super::call::{Call, axis};
 use super::super::constant::{Constant, Int};
 use super::super::tensor::Tensor;
@@ -21,7 +21,7 @@ pub(super) fn reshape(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
         Some(Value::Label(node, how)) => Value::Label(*node, *how),
         Some(Value::Constant(k)) => renamed(k, resolve(&target, &k.dims, k.len(), keep_zero)?),
         // A softmax over the classes of a vector is one whatever axes of one element are around it.
-        Some(Value::Squashed(x, squash)) if b.sample(*x).iter().filter(|&&d| d > 1).count() <= 1 => {
+        Some(Value::Squashed(x, squash)) if over_a_vector(b, *x, squash) => {
             let (x, mut squash) = (*x, squash.clone());
             let y = computed(b, c, x, &target, keep_zero)?;
             squash.axes = 0..y.rank;
@@ -33,6 +33,14 @@ pub(super) fn reshape(b: &mut Builder<'_>, c: &Call<'_, '_>) -> Out {
         }
     };
     Ok(vec![value])
+}
+
+/// Whether the only axis of several elements is one along which the order is kept.
+fn over_a_vector(b: &Builder<'_>, x: Tensor, squash: &Squash) -> bool {
+    let sample = b.sample(x);
+    let mut long = (0..x.rank).filter(|&d| x.within(d).is_some_and(|s| sample[s] > 1));
+    let first = long.next();
+    long.next().is_none() && first.is_none_or(|d| squash.sigmoid || squash.axes.contains(&d))
 }
 
 fn computed(
