@@ -13,6 +13,8 @@
 //! `--size` gives a row another number of elements: `--only relu_20 --size 16777216` shows that memory does not grow beyond
 //! inputs and outputs.
 
+#[path = "perf/programs.rs"]
+mod programs;
 #[path = "perf/rows.rs"]
 mod rows;
 

@@ -1,5 +1,6 @@
 //! The rows: what each prepares, and what of it is timed.
 
+use crate::programs;
 use ezpc_core::protocol::{
     ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Signedness, TwoParty,
 };
@@ -43,6 +44,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "relu_extend_20", size: 1 << 20, input: |p, n| pair(p, 20, n), run: relu_extend },
     Row { name: "mul_32", size: 1 << 20, input: |p, n| pair(p, 32, n), run: mul },
     Row { name: "mul_64", size: 1 << 20, input: |p, n| pair(p, 64, n), run: mul },
+    Row { name: "record", size: 1_000_000, input: count, run: record },
+    Row { name: "random_forest", size: 1, input: nothing, run: |p, _| programs::random_forest(p) },
     Row {
         name: "maxpool_2x2",
         size: 64 * 56 * 56,
@@ -97,6 +100,12 @@ fn cots(p: &mut TwoParty, input: &mut Input) -> Result<()> {
     use ezpc_core::protocol::ShareVec;
     let n = input.x[0].len();
     p.discard_cots([n / 2, n - n / 2])
+}
+
+/// A program's loop without a protocol.
+fn record(_: &mut TwoParty, input: &mut Input) -> Result<()> {
+    use ezpc_core::protocol::ShareVec;
+    programs::record(input.x[0].len())
 }
 
 fn less_than_near(p: &mut TwoParty, input: &mut Input) -> Result<()> {

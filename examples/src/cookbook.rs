@@ -51,6 +51,7 @@ impl<R: Recipe> Example for R {
             "predicted: {half_rounds} half-rounds, {}, {transfers} oblivious transfers",
             crate::report::human(bytes)
         ));
+        tally.lines().to_string().lines().for_each(|line| ui.note(line));
 
         let mut p = connection.session(R::NAME)?;
         let outputs = R::program(&mut p, &inputs)?;

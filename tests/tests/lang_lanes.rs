@@ -107,6 +107,33 @@ secure! {
         for i = [0:n - 1] { y[i] = (x[i] & x[i + 1]) * (x[i] >> 3); }
         for i = [0:n / 2] { y[n - 1] = y[n - 1] + (x[2 * i] ^ y[i]); }
     }
+    (* Counters that move with the loop; two loops count on. *)
+    def void counted(int32_pl n, int32_al[n] x, int32_al[n] y) {
+        uint64_pl up = 3uL;
+        int8_pl down = 100;
+        for i = [1:n] {
+            y[i] = x[i] * int32(up) + int32(down);
+            up = up + 5uL;
+            down = down - 7;
+            y[i] = y[i] ^ int32(up);
+        }
+        for i = [n:1] { y[0] = y[0] + 1; up = up + 1uL; }
+        for i = [0:2] { y[i] = y[i] + int32(up) * 3 + int32(down); up = up + 1uL; }
+    }
+    (* The largest and smallest of a chain, in order and with their places. *)
+    def void extremes(int32_pl n, int32_al[n] x, int32_al[4] out) {
+        int32_al most = x[0];
+        int32_al least = x[0];
+        int32_al place = 0;
+        int32_al second = x[0];
+        for i = [1:n] { most = x[i] > most ? x[i] : most; }
+        for i = [1:n] { if (x[i] < least) { least = x[i]; } }
+        for i = [1:n] { if (x[i] >= second) { second = x[i]; place = i; } }
+        out[0] = most;
+        out[1] = least;
+        out[2] = second;
+        out[3] = place;
+    }
     (* A chain of joins over vectors of different lengths. *)
     def void triangle(int32_pl n, int32_al[n] x, bool_bl[n] found) {
         for i = [0:n] { for j = [0:i] { found[j] = found[j] || x[i] == x[j]; } }
@@ -254,6 +281,30 @@ fn check(budget: usize, x: &[i32], y: &[i32]) {
         };
         assert_eq!(got[1], (0..n).map(step).collect::<Vec<_>>());
     }
+
+    let got = run(budget, &two, |p, a| {
+        counted(p, size, &a[0], &a[1]).expect("runs");
+        vec![]
+    });
+    let (mut c, mut up, mut down) = (y.to_vec(), 3i32, 100i8);
+    for i in 1..n {
+        c[i] = x[i].wrapping_mul(up).wrapping_add(i32::from(down));
+        (up, down) = (up + 5, down.wrapping_sub(7));
+        c[i] ^= up;
+    }
+    for v in &mut c[..2] {
+        *v = v.wrapping_add(up * 3).wrapping_add(i32::from(down));
+        up += 1;
+    }
+    assert_eq!(got[1], c);
+
+    let got = run(budget, &[x.to_vec(), vec![0; 4]], |p, a| {
+        extremes(p, size, &a[0], &a[1]).expect("runs");
+        vec![]
+    });
+    let (most, least) = (*x.iter().max().expect("some"), *x.iter().min().expect("some"));
+    let place = x.iter().rposition(|&v| v == most).expect("some");
+    assert_eq!(got[1], [most, least, most, at(place)]);
 
     let mut squares: Vec<i32> = x.iter().map(|v| v.wrapping_mul(*v)).collect();
     let mut c = vec![0i32; n];

@@ -1,6 +1,6 @@
 //! What programs cost: levels of their dataflow, whatever their loops look like; and memory stays bounded.
 
-use ezpc_core::program::{Array, Program, Shared};
+use ezpc_core::program::{Array, Label, Program, Shared};
 use ezpc_core::protocol::{Cleartext, Reveal};
 use ezpc_core::{Party, secure};
 
@@ -27,6 +27,29 @@ secure! {
         bool_bl odd = false;
         for i = [0:n] { odd = odd @ (x[i] < y[i]); }
         return odd;
+    }
+    def int32_al largest(int32_pl n, int32_al[n] x) {
+        int32_al most = x[0];
+        for i = [1:n] { most = x[i] > most ? x[i] : most; }
+        return most;
+    }
+    (* The squares are one vector; each is there for the last loop as soon as its root is. *)
+    def int32_al wavefront(int32_pl n, int32_al[n] x) {
+        for i = [1:n] { x[i] = (x[i - 1] ^ x[i]) * x[i]; }
+        for i = [0:n] { x[i] = x[i] * x[i]; }
+        for i = [1:n] { x[i] = (x[i - 1] ^ x[i]) * x[i]; }
+        return x[n - 1];
+    }
+    def int32_al branches(int32_al x, int32_al y) {
+        int32_al a = x < y ? x * 3 : y;
+        int32_al b = x * y;
+        bool_bl c = x == y;
+        return c ? a : b;
+    }
+    def int32_al repeated(int32_pl n, int32_al x, int32_al y) {
+        int32_al s = 0;
+        for i = [0:n] { int32_al t = x * y; s = s + t * i; }
+        return s + (y * x) * 7 + (x < y ? 2 : 1) + (x < y ? 5 : 4);
     }
     def int32_al converted_once(int32_al x) {
         int32_al a = (x & 255) * 3;
@@ -93,6 +116,68 @@ fn chains_become_trees() {
         assert_eq!(p.reveal(&product, Reveal::Both).expect("opens"), Some(0));
     });
     assert_eq!(run, 6);
+}
+
+/// Minima and maxima are chains as well: a level compares and one chooses.
+#[test]
+fn maxima_become_trees() {
+    for (n, depth) in [(2, 1), (3, 2), (8, 3), (100, 7)] {
+        let run = levels(n, |p, size, x, _| {
+            let most = largest(p, size, x).expect("runs");
+            assert_eq!(p.reveal(&most, Reveal::Both).expect("opens"), Some(size - 1));
+        });
+        assert_eq!(run, 2 * depth, "the largest of {n}");
+    }
+}
+
+/// Independent operations of different kinds share a level; the same operation is done once.
+#[test]
+fn levels_are_shared_and_operations_not_repeated() {
+    let run = levels(2, |p, _, x, y| {
+        let (x, y) = (x.get([1i32]).expect("in"), y.get([1i32]).expect("in"));
+        let r = branches(p, &x, &y).expect("runs");
+        assert_eq!(p.reveal(&r, Reveal::Both).expect("opens"), Some(-7));
+    });
+    // Compare, multiply, test; choose; choose.
+    assert_eq!(run, 3);
+    let mut protocol = ezpc_core::protocol::Tally::new(Cleartext::new());
+    let once = {
+        let p = Program::new(&mut protocol);
+        let [x, y] = [3, 4].map(|v| p.input(Party::Server, Some(v)).expect("input"));
+        let r = repeated(&p, 9, &x, &y).expect("runs");
+        assert_eq!(p.reveal(&r, Reveal::Both).expect("opens"), Some(12 * 36 + 12 * 7 + 2 + 5));
+        p.levels()
+    };
+    // One product and one comparison, and the one bit that both choices use.
+    assert_eq!(once, 2);
+    let lines = protocol.lines();
+    let all: u64 = lines.lines().map(|l| l.1.cots.iter().sum::<u64>()).sum();
+    let mut single = ezpc_core::protocol::Tally::new(Cleartext::new());
+    {
+        let p = Program::new(&mut single);
+        let [x, y] = [3i32, 4].map(|v| p.input(Party::Server, Some(v)).expect("input"));
+        let sum = p.add(Label::Arith, &p.mul(&x, &y), &p.cast(&p.lt(&x, &y)));
+        p.reveal(&sum, Reveal::Both).expect("opens");
+    }
+    let least: u64 = single.lines().lines().map(|l| l.1.cots.iter().sum::<u64>()).sum();
+    assert_eq!(all, least);
+}
+
+/// Vectors do not make an element wait for others.
+#[test]
+fn elements_are_computed_as_early_as_alone() {
+    let n = 20;
+    let mut v: Vec<i32> = (0..20).collect();
+    let chain = |v: &mut [i32]| (1..n).for_each(|i| v[i] = (v[i - 1] ^ v[i]).wrapping_mul(v[i]));
+    chain(&mut v);
+    v.iter_mut().for_each(|x| *x = x.wrapping_mul(*x));
+    chain(&mut v);
+    let run = levels(n, |p, size, x, _| {
+        let y = wavefront(p, size, x).expect("runs");
+        assert_eq!(p.reveal(&y, Reveal::Both).expect("opens"), Some(v[n - 1]));
+    });
+    // Each step of a chain takes three levels; the second chain runs behind the first, not after it.
+    assert!((3 * (n - 1)..3 * (n - 1) + 6).contains(&run), "{run} levels");
 }
 
 /// A prefix of a chain that somebody holds is not taken apart.

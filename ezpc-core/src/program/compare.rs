@@ -121,10 +121,41 @@ impl Graph {
                 let not = self.invert(c);
                 return self.push(Kind::Select, width, &[not, f], 0);
             }
+            if let Some(kind) = self.extremum(c, t, f) {
+                return self.push(kind, width, &[t, f, c], 0);
+            }
             return self.push(Kind::Mux, width, &[c, t, f], 0);
         }
         let (t, f) = (self.boolean(t), self.boolean(f));
         self.push(Kind::MuxBool, width, &[c, t, f], 0)
+    }
+
+    /// The maximum or minimum that `c ? t : f` is when `c` compares t and f.
+    fn extremum(&self, c: View, t: View, f: View) -> Option<Kind> {
+        let node = self.node(c.node);
+        let args = node.args.map(|arg| if arg.len > 0 { arg.compose(c) } else { arg });
+        let (node, args, inverted) = match node.kind {
+            Kind::Xor => {
+                let one = args[..2].iter().position(|&x| self.constant_value(x) == Some(1))?;
+                let inner = args[1 - one];
+                let node = self.node(inner.node);
+                (node, node.args.map(|arg| if arg.len > 0 { arg.compose(inner) } else { arg }), true)
+            }
+            _ => (node, args, false),
+        };
+        // Of a < b the larger is b; of its opposite a.
+        let larger = match (t == args[0] && f == args[1], t == args[1] && f == args[0]) {
+            (true, false) => inverted,
+            (false, true) => !inverted,
+            _ => return None,
+        };
+        match (node.kind, larger) {
+            (Kind::LessSigned, true) => Some(Kind::MaxSigned),
+            (Kind::LessUnsigned, true) => Some(Kind::MaxUnsigned),
+            (Kind::LessSigned, false) => Some(Kind::MinSigned),
+            (Kind::LessUnsigned, false) => Some(Kind::MinUnsigned),
+            _ => None,
+        }
     }
 
     fn choose_bit(&mut self, c: View, t: View, f: View) -> View {

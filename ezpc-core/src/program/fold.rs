@@ -28,12 +28,13 @@ impl Graph {
     pub(super) fn accumulate(&mut self, fold: Fold, label: Label, s: View, x: View, lanes: u32) -> View {
         match fold {
             Fold::Add | Fold::Sub => {
-                let x = if self.on_arith(label, s, x) {
+                // Many additions are local on arithmetic shares: cheaper than adders, even after a conversion and
+                // wherever the program asks for the result.
+                let (label, x) = if lanes > 1 {
                     let x = self.arith(x);
-                    self.all(Kind::SumAll, x, lanes)
+                    (Label::Arith, self.all(Kind::SumAll, x, lanes))
                 } else {
-                    let x = self.boolean(x);
-                    self.all(Kind::AddBoolAll, x, lanes)
+                    (label, x)
                 };
                 if fold == Fold::Add { self.sum(label, s, x) } else { self.difference(label, s, x) }
             }
@@ -74,7 +75,6 @@ impl Graph {
                 (Kind::SumAll, _) => return self.scale(x, u64::from(lanes)),
                 (Kind::XorAll, _) if lanes % 2 == 1 => return x,
                 (Kind::XorAll, _) => return self.constant(width, 0),
-                (Kind::AddBoolAll, Some(v)) => return self.constant(width, v.wrapping_mul(lanes.into())),
                 (Kind::MulAll, Some(v)) => return self.constant(width, v.wrapping_pow(lanes)),
                 _ => {}
             }
@@ -82,16 +82,13 @@ impl Graph {
         if self.kind(x) == Kind::Table {
             let values = self.table_values(x).into_iter();
             let value = match kind {
-                Kind::SumAll | Kind::AddBoolAll => values.fold(0, u64::wrapping_add),
+                Kind::SumAll => values.fold(0, u64::wrapping_add),
                 Kind::MulAll => values.fold(1, u64::wrapping_mul),
                 Kind::AndAll => values.fold(u64::MAX, |a, b| a & b),
                 Kind::OrAll => values.fold(0, |a, b| a | b),
                 _ => values.fold(0, |a, b| a ^ b),
             };
             return self.constant(width, value);
-        }
-        if width == 1 && kind == Kind::AddBoolAll {
-            return self.all(Kind::XorAll, x, lanes);
         }
         self.append(kind, width, 1, [x.spread(lanes), View::NONE, View::NONE], 0)
     }

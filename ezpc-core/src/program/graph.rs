@@ -6,7 +6,7 @@ use super::shared::Counts;
 use super::view::{Id, NONE, Slot, View};
 use crate::party::Party;
 use crate::protocol::Site;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use zeroize::Zeroizing;
 
@@ -54,6 +54,8 @@ pub(super) struct Graph {
     gathers: Slab<Rc<[View]>>,
     /// The latest public values by a hash of them.
     recent: Vec<Id>,
+    /// The latest tables.
+    tables: VecDeque<Id>,
     cons: super::cons::Cons,
     counts: Rc<Counts>,
     /// Where in the program's text what follows is.
@@ -75,6 +77,7 @@ impl Graph {
             values: Slab::default(),
             gathers: Slab::default(),
             recent: vec![NONE; RECENT],
+            tables: VecDeque::new(),
             cons: super::cons::Cons::default(),
             counts,
             site: None,
@@ -187,6 +190,11 @@ impl Graph {
         id
     }
 
+    /// Makes a new node one of bits.
+    pub(super) fn narrow(&mut self, id: Id) {
+        self.nodes[id as usize].width = 1;
+    }
+
     // ---- public values and inputs ------------------------------------------------------------------------
 
     /// A public value.
@@ -226,8 +234,25 @@ impl Graph {
         if let [value] = values[..] {
             return self.constant(width, value);
         }
+        // Loops over the same numbers are common: equal tables are one, so that operations on them are.
+        for &known in &self.tables {
+            let view = View::whole(known, len);
+            let node = self.node(known);
+            if node.len == len && self.width(view) == width && self.known(node).is_some_and(|v| **v == values)
+            {
+                return view;
+            }
+        }
         let param = self.values.put(Some(Rc::new(Zeroizing::new(values))));
-        self.source(Kind::Table, width, len, [View::NONE; 3], param)
+        let view = self.source(Kind::Table, width, len, [View::NONE; 3], param);
+        self.counts.retain(view.node);
+        if self.tables.len() == TABLES
+            && let Some(oldest) = self.tables.pop_front()
+        {
+            self.counts.release(oldest);
+        }
+        self.tables.push_back(view.node);
+        view
     }
 
     /// The values of a view of a public table.
@@ -519,3 +544,5 @@ pub(super) const ZERO: i8 = -1;
 pub(super) const LARGEST: Id = 1 << 31;
 
 const RECENT: usize = 64;
+
+const TABLES: usize = 16;

@@ -38,6 +38,11 @@ pub(super) enum Kind {
     B2a,
     Select,
     Mux,
+    /// The larger or smaller of two values; the third operand is the comparison it was recorded with.
+    MaxSigned,
+    MaxUnsigned,
+    MinSigned,
+    MinUnsigned,
     ExtendSigned,
     ExtendUnsigned,
     /// The floor of a division by 2^s.
@@ -56,7 +61,6 @@ pub(super) enum Kind {
     AddBool,
     AndAll,
     OrAll,
-    AddBoolAll,
     MuxBool,
     A2b,
     Msb,
@@ -95,6 +99,10 @@ impl Kind {
             | Self::B2a
             | Self::Select
             | Self::Mux
+            | Self::MaxSigned
+            | Self::MaxUnsigned
+            | Self::MinSigned
+            | Self::MinUnsigned
             | Self::ExtendSigned
             | Self::ExtendUnsigned
             | Self::Trunc => Domain::Arith,
@@ -157,7 +165,6 @@ impl Kind {
             | Self::XorAll
             | Self::AndAll
             | Self::OrAll
-            | Self::AddBoolAll
             | Self::BitToArith
             | Self::B2a
             | Self::ExtendSigned
@@ -167,7 +174,13 @@ impl Kind {
             | Self::AndConst
             | Self::A2b
             | Self::Msb => 1,
-            Self::Pick | Self::Mux | Self::MuxBool => 3,
+            Self::Pick
+            | Self::Mux
+            | Self::MuxBool
+            | Self::MaxSigned
+            | Self::MaxUnsigned
+            | Self::MinSigned
+            | Self::MinUnsigned => 3,
             _ => 2,
         }
     }
@@ -183,16 +196,27 @@ impl Kind {
         match self {
             Self::Add | Self::Sub | Self::Scale => Some(Self::Add),
             Self::Xor | Self::Mul | Self::And | Self::Or | Self::AddBool => Some(self),
+            kind if kind.extremum().is_some() => Some(self),
             Self::MulAll => Some(Self::Mul),
             Self::AndAll => Some(Self::And),
             Self::OrAll => Some(Self::Or),
-            Self::AddBoolAll => Some(Self::AddBool),
+            _ => None,
+        }
+    }
+
+    /// The comparison of a maximum or minimum, and whether it keeps the larger.
+    pub(super) fn extremum(self) -> Option<(Self, bool)> {
+        match self {
+            Self::MaxSigned => Some((Self::LessSigned, true)),
+            Self::MaxUnsigned => Some((Self::LessUnsigned, true)),
+            Self::MinSigned => Some((Self::LessSigned, false)),
+            Self::MinUnsigned => Some((Self::LessUnsigned, false)),
             _ => None,
         }
     }
 
     /// Whether the result is one element made of all elements of the operand by an interactive operation.
     pub(super) fn folds(self) -> bool {
-        matches!(self, Self::MulAll | Self::AndAll | Self::OrAll | Self::AddBoolAll)
+        matches!(self, Self::MulAll | Self::AndAll | Self::OrAll)
     }
 }

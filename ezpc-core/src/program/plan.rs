@@ -63,6 +63,8 @@ pub(super) struct Scratch {
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     live: bool,
+    /// Not wanted now, but held by somebody or needed by what is.
+    kept: bool,
     pub(super) absorbed: bool,
     uses: u32,
     user: Id,
@@ -72,7 +74,7 @@ pub(super) struct Mark {
 
 impl Default for Mark {
     fn default() -> Self {
-        Self { live: false, absorbed: false, uses: 0, user: NONE, level: 0, order: 0 }
+        Self { live: false, kept: false, absorbed: false, uses: 0, user: NONE, level: 0, order: 0 }
     }
 }
 
@@ -98,7 +100,7 @@ impl Graph {
                 if !mark.absorbed {
                     planner.place(id);
                 }
-            } else if matches!(wanted, Wanted::All) {
+            } else if !mark.kept {
                 planner.plan.done.push(id);
             } else {
                 later.push(id);
@@ -142,27 +144,26 @@ impl Planner<'_> {
                 self.touch(view, NONE);
             }
         }
+        let all = matches!(wanted, Wanted::All);
         for &id in pending.iter().rev() {
-            if matches!(wanted, Wanted::All) && self.graph.counts().of(id) > 0 {
-                self.scratch.marks[id as usize].live = true;
+            let mark = &mut self.scratch.marks[id as usize];
+            if self.graph.counts().of(id) > 0 {
+                (mark.live, mark.kept) = (mark.live || all, mark.kept || !all);
             }
-            if !self.scratch.marks[id as usize].live {
-                continue;
-            }
+            let (live, kept) = (mark.live, mark.kept);
             let node = *self.graph.node(id);
-            for &arg in node.operands() {
-                self.touch(arg, id);
-            }
-        }
-        if let Wanted::Only(_) = wanted {
-            // Operations that stay pending may need a value that looks used once.
-            for &id in pending {
-                if !self.scratch.marks[id as usize].live {
-                    let node = *self.graph.node(id);
-                    for &arg in node.operands() {
-                        let marks = &mut self.scratch.marks;
-                        self.graph.resolve(arg, &mut |part| marks[part.node as usize].uses += 2);
-                    }
+            if live {
+                // A maximum may be computed without the comparison it was recorded with.
+                let needs = if node.kind.extremum().is_some() { 2 } else { node.operands().len() };
+                node.args[..needs].iter().for_each(|&arg| self.touch(arg, id));
+            } else if kept {
+                // What stays pending may need a value that looks used once.
+                let marks = &mut self.scratch.marks;
+                for &arg in node.operands() {
+                    self.graph.resolve(arg, &mut |part| {
+                        let mark = &mut marks[part.node as usize];
+                        (mark.kept, mark.uses) = (true, mark.uses + 2);
+                    });
                 }
             }
         }
@@ -196,8 +197,22 @@ impl Planner<'_> {
         let node = *self.graph.node(id);
         match node.kind.chain() {
             Some(Kind::Add | Kind::Xor) => self.place_sum(id),
+            Some(kind) if kind.extremum().is_some() => self.place_extremum(id),
             Some(_) if node.kind.folds() || self.absorbs(node.operands()) => self.place_tree(id),
             _ => self.place_parts(id, node.kind, node.operands(), &[]),
+        }
+    }
+
+    fn place_extremum(&mut self, id: Id) {
+        let node = *self.graph.node(id);
+        let [t, f, c] = node.args;
+        let computed = !self.graph.kind(c).pending() || self.mark_of(c).live;
+        if self.absorbs(&[t, f]) {
+            self.place_tree(id);
+        } else if computed {
+            self.place_parts(id, Kind::Mux, &[c, t, f], &[]);
+        } else {
+            self.place_parts(id, node.kind, &[t, f], &[]);
         }
     }
 
@@ -297,6 +312,16 @@ impl Planner<'_> {
     /// Level, order and batch of an operation.
     pub(super) fn assign(&mut self, id: Id, kind: Kind, operands: &[View], by: &[u64]) {
         let node = *self.graph.node(id);
+        if let Some((less, larger)) = kind.extremum() {
+            let (a, b) = (operands[0], operands[1]);
+            let c = self.graph.part(id, less, node.len);
+            self.graph.narrow(c);
+            self.plan.done.push(c);
+            self.assign(c, less, &[a, b], &[]);
+            let c = View::whole(c, node.len);
+            let choice = if larger { [c, b, a] } else { [c, a, b] };
+            return self.assign(id, Kind::Mux, &choice, &[]);
+        }
         let (mut level, mut order) = self.after(operands);
         if kind.interactive() {
             (level, order) = (level + 1, 0);

@@ -74,9 +74,9 @@ impl Planner<'_> {
             let made = self.graph.part(id, kind, half);
             self.plan.done.push(made);
             self.assign(made, kind, &[left, right], &[]);
+            level = self.mark_of(View::whole(made, half)).level;
             let odd = (len % 2 == 1).then(|| self.part(all, len - 1, 1));
             ready = odd.into_iter().chain([View::whole(made, half)]).collect();
-            level += 1;
         }
         debug_assert!(false, "a chain of {} has at least two elements", count(leaves.len()));
     }

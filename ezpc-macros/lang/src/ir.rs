@@ -210,7 +210,60 @@ pub enum ExprKind {
     Reveal(Box<Expr>),
 }
 
+impl Stmt {
+    /// Hands every expression of the statement and of those inside of it to `each`.
+    pub fn each_expr(&mut self, each: &mut dyn FnMut(&mut Expr)) {
+        match self {
+            Self::Declare(_, list, value) => list.iter_mut().chain(value).for_each(each),
+            Self::Assign(_, index, value) | Self::Accumulate(_, index, _, _, value) => {
+                index.iter_mut().for_each(&mut *each);
+                each(value);
+            }
+            Self::AssignOblivious(_, x, y) | Self::Copy(x, y) => [x, y].into_iter().for_each(each),
+            Self::Call(_, args, _) => args.iter_mut().for_each(each),
+            Self::For(_, from, to, body) => {
+                [from, to].into_iter().for_each(&mut *each);
+                body.iter_mut().for_each(|s| s.each_expr(each));
+            }
+            Self::Lanes(lanes) => {
+                [&mut lanes.from, &mut lanes.to].into_iter().for_each(&mut *each);
+                lanes.body.iter_mut().for_each(|s| s.each_expr(each));
+            }
+            Self::While(guard, body) => {
+                each(guard);
+                body.iter_mut().for_each(|s| s.each_expr(each));
+            }
+            Self::If(guard, then, otherwise) => {
+                each(guard);
+                then.iter_mut().chain(otherwise).for_each(|s| s.each_expr(each));
+            }
+            Self::Return(value) => value.iter_mut().for_each(each),
+            Self::Input(_, sizes, _) => sizes.iter_mut().for_each(each),
+            Self::Output(value, _) => each(value),
+            Self::Block(body) => body.iter_mut().for_each(|s| s.each_expr(each)),
+        }
+    }
+}
+
 impl Expr {
+    /// Replaces a variable by another one.
+    pub fn rename(&mut self, from: VarId, to: VarId) {
+        match &mut self.kind {
+            ExprKind::Int { .. } | ExprKind::Bool(_) | ExprKind::Float(_) => {}
+            ExprKind::Var(var) if *var == from => *var = to,
+            ExprKind::Var(_) => {}
+            ExprKind::Index(_, list) | ExprKind::Call(_, list) => {
+                list.iter_mut().for_each(|e| e.rename(from, to));
+            }
+            ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(x) => x.rename(from, to),
+            ExprKind::Oblivious(x, y) | ExprKind::Binary(_, _, x, y) => {
+                x.rename(from, to);
+                y.rename(from, to);
+            }
+            ExprKind::Mux(_, c, t, e) => [c, t, e].into_iter().for_each(|x| x.rename(from, to)),
+        }
+    }
+
     /// Whether it or a part of it satisfies `test`.
     #[must_use]
     pub fn any(&self, test: &dyn Fn(&Self) -> bool) -> bool {

@@ -2,7 +2,7 @@
 
 mod lanes;
 
-use crate::ir::{Expr, ExprKind, Program, Stmt, Ty};
+use crate::ir::{Expr, ExprKind, Program, Ty};
 use crate::sema::wrap;
 use crate::syntax::ast::{Base, BinaryOp, UnaryOp};
 
@@ -23,51 +23,7 @@ pub fn optimise(program: &mut Program) {
 fn fold_all(program: &mut Program) {
     for function in &mut program.functions {
         function.param_sizes.iter_mut().flatten().for_each(fold_in_place);
-        stmts(&mut function.body);
-    }
-}
-
-fn stmts(all: &mut [Stmt]) {
-    for stmt in all {
-        match stmt {
-            Stmt::Declare(_, sizes, value) => sizes.iter_mut().chain(value).for_each(fold_in_place),
-            Stmt::Assign(_, index, value) => {
-                index.iter_mut().for_each(fold_in_place);
-                fold_in_place(value);
-            }
-            Stmt::AssignOblivious(_, x, y) | Stmt::Copy(x, y) => {
-                fold_in_place(x);
-                fold_in_place(y);
-            }
-            Stmt::Call(_, args, _) => args.iter_mut().for_each(fold_in_place),
-            Stmt::For(_, from, to, body) => {
-                fold_in_place(from);
-                fold_in_place(to);
-                stmts(body);
-            }
-            Stmt::While(guard, body) => {
-                fold_in_place(guard);
-                stmts(body);
-            }
-            Stmt::If(guard, then, otherwise) => {
-                fold_in_place(guard);
-                stmts(then);
-                stmts(otherwise);
-            }
-            Stmt::Return(value) => value.iter_mut().for_each(fold_in_place),
-            Stmt::Input(_, sizes, _) => sizes.iter_mut().for_each(fold_in_place),
-            Stmt::Output(value, _) => fold_in_place(value),
-            Stmt::Block(body) => stmts(body),
-            Stmt::Lanes(lanes) => {
-                fold_in_place(&mut lanes.from);
-                fold_in_place(&mut lanes.to);
-                stmts(&mut lanes.body);
-            }
-            Stmt::Accumulate(_, index, _, _, value) => {
-                index.iter_mut().for_each(fold_in_place);
-                fold_in_place(value);
-            }
-        }
+        function.body.iter_mut().for_each(|stmt| stmt.each_expr(&mut fold_in_place));
     }
 }
 

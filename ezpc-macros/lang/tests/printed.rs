@@ -128,13 +128,17 @@ fn loops_as_vectors() {
         ("z[i] = double(x[i]);", true),
         ("z[i] = looped(x[i]);", false),
         ("f = f * g;", false),
+        ("z[c] = x[c] + c; c = c + 1;", true),
+        ("c = c + 2; z[i] = x[c];", true),
+        ("z[i] = x[c]; c = c + c;", false),
+        ("z[i] = x[i]; if (c > i) { c = c + 1; }", false),
         ("f = f + g;", true),
     ];
     for (body, vector) in cases {
         let text = format!(
             "def int32_al double(int32_al a) {{ return a + a; }}
              def int32_al looped(int32_al a) {{ for i = [0:3] {{ a = a * a; }} return a; }}
-             def void test(int32_pl n, int32_al s, float_fl f, float_fl g, int32_al[n] x, int32_al[n] y, int32_al[n] z) {{
+             def void test(int32_pl n, int32_pl c, int32_al s, float_fl f, float_fl g, int32_al[n] x, int32_al[n] y, int32_al[n] z) {{
                  for i = [0:n] {{ {body} }}
              }}"
         );

@@ -7,6 +7,7 @@
 
 mod affine;
 mod fold;
+mod induction;
 
 use crate::ir::{Callee, Expr, ExprKind, Function, Lanes, Program, Stmt, Ty, VarId};
 use crate::syntax::ast::BinaryOp;
@@ -22,22 +23,33 @@ pub(super) fn vectorise(program: &mut Program) {
     }
 }
 
-fn stmts(function: &Function, safe: &[bool], body: Vec<Stmt>) -> Vec<Stmt> {
+fn stmts(function: &mut Function, safe: &[bool], body: Vec<Stmt>) -> Vec<Stmt> {
     body.into_iter().map(|stmt| within(function, safe, stmt)).collect()
 }
 
-fn within(function: &Function, safe: &[bool], stmt: Stmt) -> Stmt {
-    let inside = |body| stmts(function, safe, body);
+fn within(function: &mut Function, safe: &[bool], stmt: Stmt) -> Stmt {
+    let mut inside = |body| stmts(function, safe, body);
     match stmt {
         Stmt::For(var, from, to, body) => {
             let body = inside(body);
-            match Loop::new(function, safe, var).vector(&body) {
-                Some((body, apart, varying)) => Stmt::Lanes(Lanes { var, from, to, body, apart, varying }),
+            let head = induction::Head { var, from: &from, to: &to };
+            let (counted, after) = induction::replace(function, head, &body);
+            match Loop::new(function, safe, var).vector(&counted) {
+                Some((body, apart, varying)) => {
+                    let lanes = Stmt::Lanes(Lanes { var, from, to, body, apart, varying });
+                    if after.is_empty() {
+                        return lanes;
+                    }
+                    Stmt::Block([lanes].into_iter().chain(after).collect())
+                }
                 None => Stmt::For(var, from, to, body),
             }
         }
         Stmt::While(guard, body) => Stmt::While(guard, inside(body)),
-        Stmt::If(guard, then, otherwise) => Stmt::If(guard, inside(then), inside(otherwise)),
+        Stmt::If(guard, then, otherwise) => {
+            let then = inside(then);
+            Stmt::If(guard, then, inside(otherwise))
+        }
         Stmt::Block(body) => Stmt::Block(inside(body)),
         other => other,
     }
