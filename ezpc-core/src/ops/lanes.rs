@@ -41,6 +41,8 @@ pub(crate) trait Lane:
     fn high(self) -> u64;
     /// Bit 0 in every bit.
     fn spread(self) -> Self;
+    /// Bit 0 in every bit, for a `one` that the compiler does not know: it cannot make a branch of what follows.
+    fn spread_by(self, one: Self) -> Self;
     /// The low `bits` bits set, `bits` at most [`Lane::BITS`].
     fn mask(bits: u32) -> Self;
 }
@@ -66,6 +68,10 @@ macro_rules! lane {
             #[inline(always)]
             fn spread(self) -> Self {
                 (self & 1).wrapping_neg()
+            }
+            #[inline(always)]
+            fn spread_by(self, one: Self) -> Self {
+                (self & one).wrapping_neg()
             }
             #[inline(always)]
             fn mask(bits: u32) -> Self {

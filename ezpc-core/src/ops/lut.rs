@@ -173,7 +173,8 @@ impl Kernel for Rotate<'_> {
     fn run(self) {
         let slots = self.table.len();
         for k in 0..slots.trailing_zeros() {
-            let (step, mask) = (1 << k, (self.by >> k & 1).wrapping_neg());
+            // Opaque: a compiler that knows that the mask is all or nothing branches on it.
+            let (step, mask) = (1 << k, core::hint::black_box((self.by >> k & 1).wrapping_neg()));
             self.spare[..slots - step].copy_from_slice(&self.table[step..]);
             self.spare[slots - step..].copy_from_slice(&self.table[..step]);
             for (entry, moved) in self.table.iter_mut().zip(self.spare.iter()) {

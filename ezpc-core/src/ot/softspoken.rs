@@ -204,7 +204,9 @@ impl Sender {
                     corrections = later;
                     let mine = Block::vec_from_bytes(mine);
                     for (b, row) in digit.iter_mut().enumerate() {
+                        // Opaque: a compiler that knows that the mask is all or nothing branches on it.
                         let mask = Block::mask((self.delta.bits() >> (DEPTH * tree + b)) as u8 & 1);
+                        let mask = core::hint::black_box(mask);
                         for (block, &correction) in row.iter_mut().zip(&mine) {
                             *block ^= correction & mask;
                         }
