@@ -228,6 +228,9 @@ pub fn count_correct<P: Protocol>(
     run(p, card, weights, data, request, watch).map(|(count, _)| count)
 }
 
+/// What a run has counted, nothing of it opened.
+type Counts<A> = (Correct<A>, Shared<A>);
+
 fn run<P: Protocol>(
     p: &mut P,
     card: &Card,
@@ -235,7 +238,7 @@ fn run<P: Protocol>(
     data: Option<&Data>,
     request: &Request,
     watch: &mut Watch<'_>,
-) -> Result<(Correct<P::Arith>, Shared<P::Arith>)> {
+) -> Result<Counts<P::Arith>> {
     let n = request.samples;
     if n == 0 || request.batch == 0 || n > 1 << 40 {
         return Err(Error::usage("a validation of no samples"));
