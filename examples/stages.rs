@@ -5,6 +5,8 @@
 //! cargo run --example stages -- program.ezpc --only lanes
 //! ```
 
+#![allow(clippy::print_stdout, reason = "what a program prints is its result")]
+
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
