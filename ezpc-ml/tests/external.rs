@@ -1,5 +1,7 @@
 //! Weights in other files: read from the model's folder and nowhere else, and no more of them than a layer needs.
 
+#![allow(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+
 use ezpc_ml::graph::float;
 use ezpc_ml::onnx;
 use std::path::{Path, PathBuf};
