@@ -1,6 +1,8 @@
 //! The figures of a validation against plain arithmetic on the same outputs: in the clear, and between two parties, whose
 //! traffic is what the cost model predicts. The models have integer weights, so that outputs are exact and often equal.
 
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of known ranges")]
+
 use ezpc_core::protocol::{Cleartext, Protocol, Tally};
 use ezpc_core::testing::run_two;
 use ezpc_core::transport::Phase;
