@@ -3,6 +3,8 @@
 //! ```sh
 //! cargo run --release --example perf                       # every row
 //! cargo run --release --example perf -- --only relu_20,cot
+//! cargo run --release --example perf -- --only networks    # whole networks, one image each
+//! cargo run --release --example perf -- --only densenet121 --size 8
 //! ```
 //!
 //! Machines differ and are noisy, so each row also has its ratio to a yardstick measured in the same run: the
@@ -13,6 +15,8 @@
 //! `--size` gives a row another number of elements: `--only relu_20 --size 16777216` shows that memory does not grow beyond
 //! inputs and outputs.
 
+#[path = "perf/networks.rs"]
+mod networks;
 #[path = "perf/programs.rs"]
 mod programs;
 #[path = "perf/rows.rs"]
@@ -24,7 +28,7 @@ use ezpc_core::protocol::Protocol;
 use ezpc_core::transport::{Counts, Phase};
 use ezpc_core::{Error, Party, Result};
 use ezpc_examples::{Common, Connection, Example, Report, Ui, peak_rss_bytes, reset_peak_rss};
-use rows::{ROWS, Row};
+use rows::{NETWORKS, ROWS, Row};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -35,23 +39,26 @@ struct Perf {
     #[command(flatten)]
     common: Common,
 
-    /// Row names separated by commas, or `micro` for all rows that are not networks.
+    /// Row names separated by commas, `micro` for all rows that are not networks, or `networks` for those that are.
     #[arg(long, default_value = "micro")]
     only: String,
 
-    /// Elements a row works on, instead of its own number.
+    /// Elements or images a row works on, instead of its own number.
     #[arg(long)]
     size: Option<usize>,
 }
 
 impl Perf {
     fn rows(&self) -> Result<Vec<&'static Row>> {
-        if self.only == "micro" {
-            return Ok(ROWS.iter().collect());
+        match self.only.as_str() {
+            "micro" => return Ok(ROWS.iter().collect()),
+            "networks" => return Ok(NETWORKS.iter().collect()),
+            _ => {}
         }
+        let all = || ROWS.iter().chain(NETWORKS);
         let find = |name: &str| {
-            ROWS.iter().find(|row| row.name == name).ok_or_else(|| {
-                let known: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+            all().find(|row| row.name == name).ok_or_else(|| {
+                let known: Vec<_> = all().map(|row| row.name).collect();
                 Error::usage(format!("no row is called {name}; there are {}", known.join(", ")))
             })
         };
@@ -93,7 +100,10 @@ impl Example for Perf {
             let counts = if row.name == "setup" { setup } else { difference(after, before, online) };
             let seconds = if row.name == "setup" { setup.seconds } else { seconds };
             let memory = peak_rss_bytes().max(theirs);
-            table.add(row.name, size, seconds, input.cold, counts, memory);
+            let server = p.party() == Some(Party::Server);
+            let plain = input.job.as_ref().filter(|_| server).map(|job| job.onnxruntime_seconds());
+            let plain = plain.transpose()?.flatten();
+            table.add(row.name, size, seconds, input.cold, plain, counts, memory);
         }
         let server = p.party() == Some(Party::Server);
         let mut report = Report::new(p.stats()).without_scopes();
@@ -123,14 +133,25 @@ struct Table {
 }
 
 impl Table {
-    /// Adds a row; `cold` are the seconds of a first run where that does more.
-    fn add(&mut self, name: &str, size: usize, seconds: f64, cold: Option<f64>, counts: Counts, memory: u64) {
+    /// Adds a row; `cold` are the seconds of a first run where that does more, `plain` those of onnxruntime an image.
+    #[allow(clippy::too_many_arguments, reason = "the columns of a table")]
+    fn add(
+        &mut self,
+        name: &str,
+        size: usize,
+        seconds: f64,
+        cold: Option<f64>,
+        plain: Option<f64>,
+        counts: Counts,
+        memory: u64,
+    ) {
         let nanoseconds = 1e9 * seconds / size as f64;
         let (ratio, bytes) = (nanoseconds / self.aes, counts.bytes_sent + counts.bytes_received);
         self.rows.push(serde_json::json!({
             "name": name, "size": size, "seconds": seconds, "cold_seconds": cold, "bytes": bytes, "half_rounds": counts.half_rounds,
             "peak_rss_bytes": memory, "aes_ns": self.aes,
-            "aes_instructions": Mmo::instructions(), "ratio_aes": ratio, "threads": self.threads,
+            "aes_instructions": Mmo::instructions(), "ratio_aes": ratio,
+            "ratio_onnxruntime": plain.map(|plain| seconds / size as f64 / plain), "threads": self.threads,
         }));
         if self.lines.is_empty() {
             let instructions = Mmo::instructions();
@@ -147,6 +168,14 @@ impl Table {
             counts.half_rounds,
             memory >> 20,
         ));
+        if let Some(plain) = plain {
+            self.lines.push(format!(
+                "{:<24}{:>20.4}  seconds in onnxruntime, {:.0} times faster",
+                "",
+                plain,
+                seconds / size as f64 / plain
+            ));
+        }
     }
 }
 

@@ -20,9 +20,9 @@ use ezpc_core::{Error, Party, Result};
 use ezpc_examples::model::{ModelArgs, load_array, load_samples, parse_count};
 use ezpc_examples::{Common, Connection, Example, Report, Ui};
 use ezpc_ml::card::Card;
-use ezpc_ml::graph::compile::Model;
+use ezpc_ml::graph::compile::{Model, Weights};
 use ezpc_ml::npy::Array;
-use ezpc_ml::validate::{Data, Opens, Outcome, Request, Threshold, validate};
+use ezpc_ml::validate::{Data, Journal, Opens, Outcome, Request, Threshold, validate_resumably};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -56,6 +56,17 @@ struct Validate {
     /// at both parties.
     #[arg(long, value_name = "NUMBER")]
     tolerance: Option<f64>,
+
+    /// How many samples run together; as many as the memory allows by default, and at most 8 with a journal. The same at
+    /// both parties.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+
+    /// This party's journal, to whose name the party's is appended: when both parties start again with theirs, the run goes
+    /// on after the last finished batch. The two files together are the number of right answers: keep each with its
+    /// party.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 
     /// Write what was opened and what it cost as a page of HTML.
     #[arg(long, value_name = "FILE")]
@@ -97,6 +108,7 @@ impl Example for Validate {
     }
 
     fn run(&self, input: Input, connection: Connection, ui: &Ui) -> Result<Report> {
+        let party = connection.party();
         // The handshake compares it and names the difference.
         let mut program = format!("validate threshold {}, opens {}", self.threshold, self.reveal);
         if let Some(tolerance) = self.tolerance {
@@ -121,16 +133,44 @@ impl Example for Validate {
         if let Some(tolerance) = self.tolerance {
             request = request.within(&card, tolerance)?;
         }
+        let most = if self.journal.is_some() { request.batch.min(8) } else { request.batch };
+        request.batch = self.batch.map_or(most, |b| (b as usize).min(request.samples));
 
         let progress = ui.progress((card.steps.len() * request.samples.div_ceil(request.batch)) as u64);
         let weights = model.map(|m| &m.weights);
-        let outcome = validate(&mut p, &card, weights, data.as_ref(), &request, &mut |at| {
-            progress.set_message(at.name.to_owned());
-            progress.inc(1);
-            ControlFlow::Continue(())
-        })?;
+        let random = &mut || getrandom::u64().map_err(|e| Error::usage(format!("no randomness: {e}")));
+        let input = data.as_ref().map(Data::sha256).or(weights.map(Weights::sha256)).unwrap_or_default();
+        let journal = self.journal.as_ref().map(|path| {
+            let mut path = path.clone().into_os_string();
+            path.push(format!(".{party}"));
+            Journal::open(Path::new(&path), party, &request.shape(&card), input, random)
+        });
+        let mut journal = journal.transpose()?;
+        let mut first = None;
+        let outcome = validate_resumably(
+            &mut p,
+            &card,
+            weights,
+            data.as_ref(),
+            &request,
+            &mut |at| {
+                let start = *first.get_or_insert(at.samples);
+                if at.step[0] == 0 && at.samples == start && start > 0 {
+                    progress.set_position((card.steps.len() * start.div_ceil(request.batch)) as u64);
+                    progress.reset_eta();
+                    ui.note(&format!("going on after {start} of {} samples", at.total));
+                }
+                progress.set_message(at.name.to_owned());
+                progress.inc(1);
+                ControlFlow::Continue(())
+            },
+            journal.as_mut(),
+        )?;
 
-        let report = self.tell(p.stats(), &card, &request, &outcome);
+        let mut report = self.tell(p.stats(), &card, &request, &outcome);
+        if self.journal.is_some() {
+            report = report.field("resumed_at", first.unwrap_or(request.samples));
+        }
         p.close()?;
         Ok(report)
     }

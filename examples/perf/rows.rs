@@ -1,11 +1,13 @@
 //! The rows: what each prepares, and what of it is timed.
 
+use crate::networks::Job;
 use crate::programs;
 use ezpc_core::protocol::{
     ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Signedness, TwoParty,
 };
 use ezpc_core::ring::{RingVec, Width};
-use ezpc_core::{Party, Result};
+use ezpc_core::{Error, Party, Result};
+use ezpc_ml::networks::Network;
 use std::time::Instant;
 
 type Arith = <TwoParty as Protocol>::Arith;
@@ -16,11 +18,13 @@ pub(crate) struct Input {
     layer: Option<Linear<Arith>>,
     /// Seconds of a first run that also prepares what later ones reuse.
     pub(crate) cold: Option<f64>,
+    /// For rows of networks.
+    pub(crate) job: Option<Job>,
 }
 
 impl Input {
     fn of(x: Vec<Arith>) -> Self {
-        Self { x, layer: None, cold: None }
+        Self { x, layer: None, cold: None, job: None }
     }
 }
 
@@ -64,6 +68,23 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "dense_2048_1001", size: 1, input: |p, _| dense(p, 1001, 2048, 1), run: linear },
     Row { name: "matmul_128_768_768", size: 1, input: |p, _| dense(p, 768, 768, 128), run: linear },
 ];
+
+/// Rows of networks: whole inferences, of one image or of a batch.
+pub(crate) const NETWORKS: &[Row] = &[
+    Row { name: "minionn_cifar", size: 1, input: |p, n| network(p, Network::MiniOnnCifar, n), run: whole },
+    Row { name: "squeezenet", size: 1, input: |p, n| network(p, Network::SqueezeNet, n), run: whole },
+    Row { name: "mobilenetv2", size: 1, input: |p, n| network(p, Network::MobileNetV2, n), run: whole },
+    Row { name: "resnet50", size: 1, input: |p, n| network(p, Network::ResNet50, n), run: whole },
+    Row { name: "densenet121", size: 1, input: |p, n| network(p, Network::DenseNet121, n), run: whole },
+];
+
+fn network(p: &mut TwoParty, network: Network, count: usize) -> Result<Input> {
+    Ok(Input { job: Some(Job::new(p, network, count, count)?), ..Input::of(Vec::new()) })
+}
+
+fn whole(p: &mut TwoParty, input: &mut Input) -> Result<()> {
+    input.job.as_mut().ok_or_else(|| Error::usage("rows of networks have one"))?.run(p)
+}
 
 fn nothing(_: &mut TwoParty, _: usize) -> Result<Input> {
     Ok(Input::of(Vec::new()))
@@ -175,7 +196,7 @@ fn layer(p: &mut TwoParty, kind: LinearKind) -> Result<Input> {
     let start = Instant::now();
     p.linear(&layer, &x)?;
     let cold = Some(start.elapsed().as_secs_f64());
-    Ok(Input { x: vec![x], layer: Some(layer), cold })
+    Ok(Input { x: vec![x], layer: Some(layer), cold, job: None })
 }
 
 /// A layer with weights of the server, and an input.

@@ -20,7 +20,7 @@ impl Ui {
     #[must_use]
     pub fn progress(&self, steps: u64) -> ProgressBar {
         let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}")
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed}, {eta} left {msg}")
             .expect("the template is well-formed")
             .progress_chars("=> ");
         let bar = ProgressBar::with_draw_target(Some(steps), target).with_style(style);

@@ -180,12 +180,26 @@ impl Array {
 
 /// Writes a file under another name and renames it: a reader sees all of it or none.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes, &mut std::fs::File::options())
+}
+
+/// As [`write_whole`], a file that its owner alone may read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut options = std::fs::File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    replace(path, bytes, &mut options)
+}
+
+fn replace(path: &Path, bytes: &[u8], options: &mut std::fs::OpenOptions) -> Result<()> {
     let name = path.file_name().ok_or_else(|| Error::usage(format!("{} is no file name", path.display())))?;
     let mut temporary = name.to_os_string();
     temporary.push(format!(".{}.part", std::process::id()));
     let temporary: PathBuf = path.with_file_name(temporary);
-    let write = || {
-        let mut file = std::fs::File::create(&temporary)?;
+    let mut write = || {
+        // What a process of the same number has left is not written into: it may have other rights.
+        let _ = std::fs::remove_file(&temporary);
+        let mut file = options.write(true).create_new(true).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)

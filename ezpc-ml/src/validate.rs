@@ -2,10 +2,12 @@
 //! the number of correct answers reaches the threshold. The number itself stays shared, unless both ask for it.
 
 mod auc;
+mod journal;
 mod metrics;
 mod threshold;
 
 pub use auc::Auc;
+pub use journal::Journal;
 pub use metrics::{Figures, Metric, Opens};
 pub use threshold::Threshold;
 
@@ -22,6 +24,7 @@ use ezpc_core::protocol::{Reveal, ShareVec};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::{Error, Party, Protocol, Result};
 use metrics::{Batch, Predicted, Shared};
+use sha2::{Digest, Sha256};
 
 /// What both parties agree on before a validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +123,20 @@ impl Data {
         }
     }
 
+    /// SHA-256 of samples and labels: for the owner's own journal, since a guess of the data could be checked with it.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for sample in &self.samples {
+            hash.update(sample.to_le_bytes());
+        }
+        match &self.labels {
+            Labels::Classes(labels) => labels.iter().for_each(|l| hash.update(l.to_le_bytes())),
+            Labels::Numbers(labels) => labels.iter().for_each(|l| hash.update(l.to_le_bytes())),
+        }
+        hash.finalize().into()
+    }
+
     /// Whether there is no sample.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -198,7 +215,22 @@ pub fn validate<P: Protocol>(
     request: &Request,
     watch: &mut Watch<'_>,
 ) -> Result<Outcome> {
-    let (mut count, shared) = run(p, card, weights, data, request, watch)?;
+    validate_resumably(p, card, weights, data, request, watch, None)
+}
+
+/// As [`validate`]; with a journal the run goes on where an earlier one of the same journal has stopped, and can be stopped
+/// after every batch. Both parties have a journal or none. Each mark costs one opening of a masked number. A journal keeps
+/// the number of right answers and no other figure.
+pub fn validate_resumably<P: Protocol>(
+    p: &mut P,
+    card: &Card,
+    weights: Option<&Weights>,
+    data: Option<&Data>,
+    request: &Request,
+    watch: &mut Watch<'_>,
+    journal: Option<&mut Journal<'_>>,
+) -> Result<Outcome> {
+    let (mut count, shared) = run(p, card, weights, data, request, watch, journal)?;
     let verdict = count.verdict(p, &request.threshold)?;
     p.scope("figures");
     let mut figures = shared.open(p, card, request)?;
@@ -225,7 +257,7 @@ pub fn count_correct<P: Protocol>(
     request: &Request,
     watch: &mut Watch<'_>,
 ) -> Result<Correct<P::Arith>> {
-    run(p, card, weights, data, request, watch).map(|(count, _)| count)
+    run(p, card, weights, data, request, watch, None).map(|(count, _)| count)
 }
 
 /// What a run has counted, nothing of it opened.
@@ -238,6 +270,7 @@ fn run<P: Protocol>(
     data: Option<&Data>,
     request: &Request,
     watch: &mut Watch<'_>,
+    mut journal: Option<&mut Journal<'_>>,
 ) -> Result<Counts<P::Arith>> {
     let n = request.samples;
     if n == 0 || request.batch == 0 || n > 1 << 40 {
@@ -253,11 +286,25 @@ fn run<P: Protocol>(
     let width = count_width(n);
     let size = card.input_len();
     let mut executor = Executor::new(p, card, weights)?;
-    p.agree("the validation's public shape", request.shape(card).as_bytes())?;
+    let others = Metric::ALL.into_iter().find(|m| *m != Metric::Accuracy && request.opens.contains(*m));
+    if let (Some(_), Some(metric)) = (&journal, others) {
+        let name = metric.name();
+        return Err(Error::usage(format!(
+            "a journal keeps the number of right answers, {name} needs a run without"
+        )));
+    }
+    let kept = if journal.is_some() { " with a journal" } else { "" };
+    p.agree("the validation's public shape", format!("{}{kept}", request.shape(card)).as_bytes())?;
+    let (first, mut total) = match &mut journal {
+        Some(journal) => journal.begin(p, width)?,
+        None => (0, p.public(&RingVec::zeros(width, 1))),
+    };
+    if first > n {
+        return Err(Error::usage(format!("a journal of {first} samples for a run of {n}")));
+    }
     executor.prepare(p, request.batch.min(n))?;
-    let mut total = p.public(&RingVec::zeros(width, 1));
     let mut shared = Shared::new();
-    for start in (0..n).step_by(request.batch) {
+    for start in (first..n).step_by(request.batch) {
         let batch = request.batch.min(n - start);
         let samples = data.map(|d| &d.samples[start * size..(start + batch) * size]);
         let logits = executor.run(p, batch, samples, watch, [start, n])?;
@@ -285,6 +332,9 @@ fn run<P: Protocol>(
         };
         let hits = p.bit_to_arith(&hits, width)?;
         total = p.add(&total, &sum(p, hits));
+        if let Some(journal) = &mut journal {
+            journal.mark(p, &total, start + batch)?;
+        }
     }
     Ok((Correct { shares: total, samples: n, verdicts_left: request.max_verdicts }, shared))
 }

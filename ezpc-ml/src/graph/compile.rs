@@ -14,6 +14,7 @@ use super::ranges::Span;
 use crate::card::{Card, Limits};
 use crate::{fixed, graph};
 use ezpc_core::{Error, Result};
+use sha2::{Digest, Sha256};
 
 /// How to compile.
 #[derive(Clone, Debug)]
@@ -137,6 +138,23 @@ impl Weights {
 pub(super) struct Constants {
     pub(super) weights: Vec<i64>,
     pub(super) bias: Vec<i64>,
+}
+
+impl Weights {
+    /// SHA-256 of all constants: for their owner's own records, since a guess of the weights could be checked with it.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for constants in self.steps.iter().flatten() {
+            for list in [&constants.weights, &constants.bias] {
+                hash.update((list.len() as u64).to_le_bytes());
+                for value in list {
+                    hash.update(value.to_le_bytes());
+                }
+            }
+        }
+        hash.finalize().into()
+    }
 }
 
 impl core::fmt::Debug for Weights {

@@ -27,7 +27,7 @@ impl fmt::Debug for Pass {
 }
 
 /// The passes in their order.
-pub const PASSES: [Pass; 6] = [
+pub const PASSES: [Pass; 7] = [
     Pass {
         name: "merge-reshapes",
         about: "changes of shape in a row become one, or none",
@@ -37,6 +37,11 @@ pub const PASSES: [Pass; 6] = [
         name: "fold-affine",
         about: "batch normalisation moves into the weights of the layer before or after it",
         run: affine::fold_affine,
+    },
+    Pass {
+        name: "relu-after-concat",
+        about: "ReLUs of concatenated values become one in front of a pool",
+        run: relu::relu_after_concat,
     },
     Pass {
         name: "relu-after-maxpool",

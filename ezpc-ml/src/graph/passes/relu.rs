@@ -22,6 +22,28 @@ pub(super) fn relu_after_maxpool(graph: &mut Graph) -> bool {
     changed
 }
 
+/// `MaxPool(Concat(ReLU(x), ReLU(y))) = MaxPool(ReLU(Concat(x, y)))`, whose ReLU then moves behind the pool.
+pub(super) fn relu_after_concat(graph: &mut Graph) -> bool {
+    let uses = graph.uses();
+    for i in 0..graph.nodes.len() {
+        let (Op::MaxPool(_), Some(&j)) = (&graph.nodes[i].op, graph.nodes[i].inputs.first()) else {
+            continue;
+        };
+        let concat = &graph.nodes[j];
+        let alone = |&k: &usize| matches!(graph.nodes[k].op, Op::Relu) && uses[k] == 1;
+        if !matches!(concat.op, Op::Concat { .. }) || uses[j] != 1 || !concat.inputs.iter().all(alone) {
+            continue;
+        }
+        let relu = concat.inputs[0];
+        graph.nodes[j].inputs = concat.inputs.iter().map(|&k| graph.nodes[k].inputs[0]).collect();
+        insert_after(graph, j, Op::Relu);
+        // The names of layers stay distinct.
+        graph.nodes[j + 1].name = graph.nodes[relu].name.clone();
+        return true;
+    }
+    false
+}
+
 /// `ReLU(γx + β) = |γ| · ReLU(±x + β/|γ|)`: what is left in front is a sum, which is free, and changes of sign, which cost a
 /// selection; the next layer takes the factors into its weights.
 ///

@@ -69,6 +69,20 @@ fn relu_moves_behind_the_pool_and_a_factor_behind_the_flattening() {
 }
 
 #[test]
+fn relus_of_concatenated_values_move_behind_the_pool() {
+    let mut g = Graph::new("g", "x", vec![4, 5, 5]).expect("graph");
+    let mut parts = Vec::new();
+    for seed in [3, 5] {
+        let c = g.push("c", conv(seed, [1; 4]), &[0]).expect("c");
+        parts.push(g.push("r", Op::Relu, &[c]).expect("r"));
+    }
+    let both = g.push("both", Op::Concat { axis: 0 }, &parts).expect("both");
+    let window = Window { stride: [2, 2], ..Window::whole([3, 3]) };
+    g.output = g.push("p", Op::MaxPool(window), &[both]).expect("p");
+    agrees(&g, &["input", "conv", "conv", "concat", "maxpool", "relu"]);
+}
+
+#[test]
 fn batch_norm_before_relu_leaves_a_sum() {
     let positive = |n: usize, seed: u64| sample(n, seed).into_iter().map(|v| v + 0.75).collect::<Vec<f32>>();
     let mut g = Graph::new("g", "x", vec![4, 6, 6]).expect("graph");
