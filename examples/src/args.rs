@@ -197,7 +197,8 @@ impl Common {
         match (self.link, self.listen.as_ref().or(self.connect.as_ref())) {
             (Some(LinkArg::Given(link)), _) => Some(link),
             (Some(LinkArg::Measured), _) => None,
-            (None, Some(address)) if !is_loopback(address).unwrap_or(false) => None,
+            // Both ends know that they speak TLS; what either calls the other may differ.
+            (None, Some(address)) if self.is_secure() || !is_loopback(address).unwrap_or(false) => None,
             (None, _) => Some(Link::default()),
         }
     }
