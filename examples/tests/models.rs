@@ -270,3 +270,29 @@ fn figures_that_mean_nothing_and_bad_places_are_one_line() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+/// Samples far beyond those of the calibration: the oracle and the check name the layer, the clip goes on.
+#[test]
+#[allow(clippy::cast_possible_truncation, reason = "features are in single precision")]
+fn values_beyond_calibrated_bounds_are_caught() {
+    let [model, input, _] = cancer();
+    let mut seen = ezpc_ml::npy::Array::load(Path::new(&input)).expect("features");
+    let values = seen.to_f64().iter().map(|v| (v / 1000.0) as f32).collect();
+    seen.data = ezpc_ml::npy::Elements::Float32(values);
+    let folder = Folder::new("ranges");
+    let calibration = folder.path("seen.npy");
+    seen.save(Path::new(&calibration)).expect("writes");
+    let run = |flags: &[&str]| {
+        let wide = "--input-range=-16384,16384";
+        let args = ["--json", "--model", &model, wide, "--input", &input, "--headroom", "1"];
+        example("infer", &[&args[..], &["--calibrate", &calibration], flags].concat())
+    };
+    let (oracle, check) = (run(&["--backend", "cleartext"]), run(&["--check-ranges"]));
+    let clip = run(&["--clip"]);
+    for (output, code) in [(oracle, 2), (check, 1)] {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains("layer `") && text.contains("exceeds the bound of"), "{text}");
+    }
+    assert_eq!(json(&clip)["samples"], 169);
+}
