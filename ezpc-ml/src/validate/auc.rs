@@ -88,9 +88,18 @@ pub(super) fn area<P: Protocol>(
     let count = super::sum(p, labels.slice(0..n));
     let values = opened(p, &P::Arith::concat(&[&count, &ranked]))?;
     let (positives, ranked) = (values[0], values[1]);
-    // Both halves count the pairs of positives.
-    let twice_concordant = ranked - positives * positives.saturating_sub(1);
-    Ok(Auc { twice_concordant, positives, negatives: n as u64 - positives })
+    // Both halves count the pairs of positives. The peer's share is in what was opened.
+    let negatives = (n as u64).checked_sub(positives);
+    let twice_concordant =
+        positives.checked_mul(positives.saturating_sub(1)).and_then(|pairs| ranked.checked_sub(pairs));
+    match (twice_concordant, negatives) {
+        (Some(twice_concordant), Some(negatives))
+            if u128::from(twice_concordant) <= 2 * u128::from(positives) * u128::from(negatives) =>
+        {
+            Ok(Auc { twice_concordant, positives, negatives })
+        }
+        _ => Err(Error::peer("the opened area under the curve is none that these many samples can have")),
+    }
 }
 
 /// Sorts each run of `n` elements in ascending order, all runs at once.

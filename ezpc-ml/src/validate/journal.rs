@@ -6,7 +6,8 @@
 //!
 //! A mark holds one party's share of the count, a uniform number as long as the other file is elsewhere: **both files
 //! together are the count**, so each stays with its party, readable by its owner alone. Going on tells the peer how many
-//! samples this party has marked, and with the same files it can only lead to the same verdict.
+//! samples this party has marked, and with the same files it leads to the same verdict, up to the roundings of
+//! layers.
 
 use crate::npy::write_private;
 use ezpc_core::protocol::{Reveal, ShareVec};
@@ -118,7 +119,8 @@ impl<'r> Journal<'r> {
         let [a, b] = self.run.unwrap_or_default();
         let told = exchange(p, [a, b, last])?;
         let common = told.map(|t| t[2]).into_iter().min().unwrap_or(0);
-        if common == 0 {
+        let named = self.run.is_some() && told[0][..2] == told[1][..2];
+        if common == 0 && !named {
             if last > 0 && told[party.peer() as usize][2] == 0 {
                 return Err(self.unknown(party));
             }
@@ -135,7 +137,10 @@ impl<'r> Journal<'r> {
         }
         let mark = self.marks.iter().find(|m| m.samples == common).copied();
         let mark = mark.ok_or_else(|| self.unknown(party))?;
+        // A later mark of this party was made under another mask than the one that the peer will note at the same place:
+        // it has to be gone from the file before either goes on.
         self.marks = vec![mark];
+        self.write()?;
         let own = RingVec::new(width, vec![mark.share]);
         let mut part = |from| p.input(from, width, 1, (from == party).then_some(&own));
         let (server, client) = (part(Party::Server)?, part(Party::Client)?);

@@ -181,10 +181,10 @@ fn precision(spec: &LinearSpec) -> Result<Precision> {
 fn prices(precision: &Precision, link: Link) -> Prices {
     let n = precision.set.degree() as f64;
     let limbs = precision.set.limbs() as f64;
-    let transform = n * n.log2() * 120.0;
+    let transform = n * f64::from(precision.set.degree().ilog2()) * 120.0;
     let needed = f64::from(precision.kept1) * n;
     Prices {
-        bit: 1e12 / link.bits_per_second as f64,
+        bit: 1e12 / link.bits_per_second.max(1) as f64,
         upload: n * limbs * 26.0,
         download: needed,
         input: limbs * (2.0 * transform + n * 10_000.0),
