@@ -189,7 +189,10 @@ fn exchange<P: Protocol>(p: &mut P, own: [u64; 3]) -> Result<[[u64; 3]; 2]> {
 mod tests {
     use super::*;
 
-    fn about(path: &Path, input: u8) -> Result<(Option<[u64; 2]>, Vec<(u64, u64)>)> {
+    /// The name of a run and its marks.
+    type About = (Option<[u64; 2]>, Vec<(u64, u64)>);
+
+    fn about(path: &Path, input: u8) -> Result<About> {
         let mut random = || Ok(7);
         let journal = Journal::open(path, Party::Client, "validate x", [input; 32], &mut random)?;
         Ok((journal.run, journal.marks.iter().map(|m| (m.samples, m.share)).collect()))
