@@ -113,9 +113,10 @@ fn check_numbers(model: &Model, quarters: &[i8], targets: &[f64], tolerance: f64
     assert_eq!(outcome.verdict, 2 * right >= targets.len());
     assert!(outcome.figures.correct.is_none_or(|c| c == right as u64));
     if let Some(error) = outcome.figures.error {
-        // Six of twelve fractional bits are opened, after an exact floor.
-        assert_eq!(error as i64, distances.iter().sum::<i64>() >> 6);
-        assert_eq!(outcome.figures.error_bits, 6);
+        // Of twelve fractional bits an exact floor drops half, and half of the bits of the number of samples.
+        let guard = 6 + (usize::BITS - (targets.len() - 1).leading_zeros()).div_ceil(2);
+        assert_eq!(error as i64, distances.iter().sum::<i64>() >> guard);
+        assert_eq!(outcome.figures.error_bits, 12 - guard);
     }
 }
 

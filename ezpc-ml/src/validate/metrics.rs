@@ -138,6 +138,13 @@ pub(super) fn check(card: &Card, request: &Request) -> Result<()> {
         if let Some(m) = other {
             return no(format!("{} is for models of classes, not of numbers with a tolerance", m.name()));
         }
+        let needed = guard(card.frac_bits, request.samples);
+        if opens.contains(Metric::Mae) && needed > card.frac_bits {
+            return no(format!(
+                "mae of {} samples hides the {needed} low bits of the sum, the model has {} fractional bits: give it more",
+                request.samples, card.frac_bits
+            ));
+        }
         return Ok(());
     }
     if opens.contains(Metric::Mae) {
@@ -238,14 +245,20 @@ impl<A: ShareVec> Shared<A> {
             figures.auc = Some(auc::area(p, &join(&self.scores), &join(&self.positives), request.samples)?);
         }
         if let Some(x) = &self.error {
-            // The lower half of the fraction tells how layers rounded: an exact floor drops it, as in an inference.
-            let guard = card.frac_bits.div_ceil(2).max(4).min(card.frac_bits);
+            // The lower bits tell how layers rounded: an exact floor drops them.
+            let guard = guard(card.frac_bits, request.samples);
             figures.error_bits = card.frac_bits - guard;
             let x = p.trunc(x, guard, Trunc::Floor)?;
             figures.error = Some(opened(p, &x)?[0]);
         }
         Ok(figures)
     }
+}
+
+/// The low bits of a sum over `samples` outputs in which the roundings of layers are: half of the fraction, as in an
+/// inference, and as far as that many independent roundings spread.
+fn guard(frac_bits: u32, samples: usize) -> u32 {
+    frac_bits.div_ceil(2).max(4) + samples.next_power_of_two().ilog2().div_ceil(2)
 }
 
 fn added<P: Protocol>(p: &P, total: Option<P::Arith>, x: P::Arith) -> P::Arith {
