@@ -202,7 +202,14 @@ fn replace(path: &Path, bytes: &[u8], options: &mut std::fs::OpenOptions) -> Res
         let mut file = options.write(true).create_new(true).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        std::fs::rename(&temporary, path)
+        std::fs::rename(&temporary, path)?;
+        // The name has to survive a power cut as well as the bytes.
+        #[cfg(unix)]
+        {
+            let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            std::fs::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
     };
     write().map_err(|e| {
         let _ = std::fs::remove_file(&temporary);
