@@ -1,7 +1,7 @@
 //! Programs in files, run in the clear and between two parties, whatever their inputs are called.
 //!
 //! `secure_file!` works when a crate is compiled, so a crate is written for the programs, built and run; what it
-//! prints is compared with what is [known], and the parties with the oracle.
+//! prints is compared with what is known, and the parties with the oracle.
 
 mod known;
 mod program;

@@ -3,7 +3,7 @@
 //! All figures are sums of integers: computed exactly, and nothing but the sum is opened. What each costs per sample
 //! of C classes, in a ring of k bits for the outputs: accuracy nothing more than the verdict; top-5 C products with a
 //! bit and C comparisons; the confusion matrix C equalities of an index, and a product with the client's labels; the
-//! area under the ROC curve two sorts of all samples (see [`auc`](super::auc)); the mean absolute error two ReLUs.
+//! area under the ROC curve two sorts of all samples (see [`auc`]); the mean absolute error two ReLUs.
 
 use super::auc::{self, Auc};
 use super::{Request, class_width, count_width, index_width, sum};
@@ -275,7 +275,7 @@ pub(super) fn opened<P: Protocol>(p: &mut P, x: &P::Arith) -> Result<Vec<u64>> {
 
 /// The number of samples whose label has fewer than five classes ahead of it.
 ///
-/// Class j is ahead of label l when its value is larger, or equal and j < l: when v_l < v_j + [j < l], which needs one
+/// Class j is ahead of label l when its value is larger, or equal and j < l: when `v_l < v_j + [j < l]`, which needs one
 /// unit of room. The ring of the outputs has it: it was chosen for differences of -m to m, and holds -m - 1.
 fn top5<P: Protocol>(p: &mut P, batch: &Batch<'_, P>, width: Width) -> Result<P::Arith> {
     let (x, n) = (batch.outputs, batch.outputs.batch());
