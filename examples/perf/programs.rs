@@ -19,8 +19,8 @@ pub(crate) fn record(n: usize) -> Result<()> {
     let program = Program::new(&mut clear);
     let size = i32::try_from(n).map_err(|_| ezpc_core::Error::usage("too many elements"))?;
     let values: Vec<i32> = (0..size).collect();
-    let x = Array::from_vec([n], program.input_vec(Party::Server, n, Some(&values))?)?;
-    let y = Array::from_vec([n], program.input_vec(Party::Client, n, Some(&values))?)?;
+    let x = program.input_array(Party::Server, [n], Some(&values))?;
+    let y = program.input_array(Party::Client, [n], Some(&values))?;
     let z = Array::filled([n], program.constant(0i32))?;
     elementwise::each(&program, size, &x, &y, &z)?;
     // All that is held, now.

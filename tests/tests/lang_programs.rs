@@ -1,7 +1,8 @@
 //! Programs in the language, run in the clear.
 
 use ezpc_core::program::{Program, Shared};
-use ezpc_core::protocol::{Cleartext, Reveal};
+use ezpc_core::protocol::{Cleartext, Protocol, Reveal};
+use ezpc_core::testing::run_two;
 use ezpc_core::{ErrorKind, Party, secure};
 
 secure! {
@@ -383,4 +384,53 @@ fn fractions_are_fixed_point() {
     close(out.output_3, 27.5);
     close(out.output_4, -55.0 / 3.0);
     assert_eq!(out.output_5, 20);
+}
+
+/// What one party is told is its input from there on; the other does not learn it.
+#[test]
+fn revealed_to_one_party() {
+    secure! {
+        mod told;
+        def void main() {
+            input(SERVER, a, int32_al);
+            input(CLIENT, b, int32_al);
+            int32_al product = reveal(CLIENT, a * b);
+            bool_bl larger = reveal(SERVER, a > b);
+            output(ALL, larger ? product + 1 : product);
+            output(CLIENT, reveal(CLIENT, 5));
+        }
+    }
+    let inputs = told::Inputs { a: Some(7), b: Some(-6) };
+    let clear = told::main(&mut Cleartext::new(), &inputs).expect("runs");
+    assert_eq!((clear.output, clear.output_2), (-41, Some(5)));
+    let both = run_two(|p| {
+        let own = match p.party() {
+            Some(Party::Server) => told::Inputs { b: None, ..inputs.clone() },
+            _ => told::Inputs { a: None, ..inputs.clone() },
+        };
+        told::main(p, &own).map(|o| (o.output, o.output_2))
+    });
+    assert_eq!(both.expect("runs"), [(-41, None), (-41, Some(5))]);
+}
+
+/// A recursion whose public condition never holds is an error that names the function.
+#[test]
+fn recursion_has_an_end() {
+    secure! {
+        def int32_al down(int32_pl n, int32_al x) {
+            if (n == 0) { return x; }
+            int32_al y = x * 3;
+            if (y > 4) { y = y - x; }
+            return down(n - 1, y) + 1;
+        }
+    }
+    let mut protocol = Cleartext::new();
+    let program = Program::new(&mut protocol);
+    let x = program.constant(1);
+    let fine = down(&program, 200, &x).expect("ends");
+    assert!(program.reveal(&fine, Reveal::Both).expect("opens").is_some());
+    let error = down(&program, -1, &x).expect_err("does not end").to_string();
+    assert!(error.contains("`down` calls itself more than 500 times"), "{error}");
+    // What was counted goes with the calls.
+    down(&program, 499, &x).expect("ends");
 }

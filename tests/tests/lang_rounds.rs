@@ -1,7 +1,8 @@
 //! What programs cost: levels of their dataflow, whatever their loops look like; and memory stays bounded.
 
 use ezpc_core::program::{Array, Label, Program, Shared};
-use ezpc_core::protocol::{Cleartext, Reveal};
+use ezpc_core::protocol::{Cleartext, Reveal, Tally};
+use ezpc_core::transport::stats::Phase;
 use ezpc_core::{Party, secure};
 
 secure! {
@@ -32,6 +33,16 @@ secure! {
         int32_al most = x[0];
         for i = [1:n] { most = x[i] > most ? x[i] : most; }
         return most;
+    }
+    def void search(int32_pl n, int32_al[n] x, int32_al[4] found) {
+        int32_al most = x[0]; int32_al first = 0; int32_al last = 0; int32_al least = x[0]; int32_al at = 0;
+        for i = [1:n] {
+            if (x[i] > most) { most = x[i]; first = i; }
+            if (least >= x[i]) { at = i; least = x[i]; }
+        }
+        int32_al again = x[0];
+        for i = [1:n] { last = x[i] >= again ? i : last; again = x[i] >= again ? x[i] : again; }
+        found[0] = most; found[1] = first; found[2] = last; found[3] = at;
     }
     (* The squares are one vector; each is there for the last loop as soon as its root is. *)
     def int32_al wavefront(int32_pl n, int32_al[n] x) {
@@ -130,6 +141,95 @@ fn maxima_become_trees() {
     }
 }
 
+/// Searches for the place of a maximum are trees as well, and keep the first or last of equal values as the loop does.
+#[test]
+fn searches_become_trees() {
+    for size in 1..=33i32 {
+        for seed in 0..4 {
+            let values: Vec<i32> = (0..size).map(|i| (i * 7919 + seed * 31) % 5 - 2).collect();
+            let n = values.len();
+            let mut protocol = Cleartext::new();
+            let p = Program::new(&mut protocol);
+            let x = p.input_array(Party::Server, [n], Some(&values)).expect("inputs");
+            let found = Array::filled([4], p.constant(0i32)).expect("sizes");
+            search(&p, size, &x, &found).expect("runs");
+            let got = p.reveal_vec(&found.to_vec(), Reveal::Both).expect("opens").expect("both");
+            let (most, least) = (values.iter().max().expect("some"), values.iter().min().expect("some"));
+            let first = values.iter().position(|v| v == most).expect("there");
+            let last = values.iter().rposition(|v| v == most).expect("there");
+            let at = values.iter().rposition(|v| v == least).expect("there");
+            let expected = [first, last, at].map(|i| i32::try_from(i).expect("small"));
+            assert_eq!((got[0], &got[1..]), (*most, &expected[..]), "{values:?}");
+            let depth = usize::try_from(n.next_power_of_two().trailing_zeros()).expect("small");
+            assert!(p.levels() <= 2 * depth + 1, "{} levels for {n}", p.levels());
+        }
+    }
+}
+
+/// A label says where a sum is done: on Boolean shares it is a tree of adders.
+#[test]
+fn a_label_on_a_sum_is_obeyed() {
+    secure! {
+        def int32_al sum_bool(int32_pl n, int32_al[n] x) {
+            int32_al s = 1;
+            for i = [0:n] { s = s +_bl (x[i] ^ 5); }
+            return s;
+        }
+    }
+    let run = levels(8, |p, n, x, _| {
+        let s = sum_bool(p, n, x).expect("runs");
+        let expected = 1 + (0..n).map(|i| i ^ 5).sum::<i32>();
+        assert_eq!(p.reveal(&s, Reveal::Both).expect("opens"), Some(expected));
+    });
+    assert_eq!(run, 4, "three levels of adders, and the first value");
+}
+
+/// Half-rounds between two parties, as predicted to be: n comparisons take those of one, a sum takes none, a chain one
+/// level of an `or` for each doubling.
+#[test]
+fn half_rounds_are_those_of_the_dataflow() {
+    let cost = |n: usize, f: &dyn Fn(&Program<'_, Tally<Cleartext>>, i32)| {
+        let mut tally = Tally::new(Cleartext::new());
+        f(&Program::new(&mut tally), i32::try_from(n).expect("small"));
+        tally.phase(Phase::Online).half_rounds
+    };
+    type Values = Array<Shared<i32>, 1>;
+    fn inputs(p: &Program<'_, Tally<Cleartext>>, n: i32) -> [Values; 2] {
+        let len = usize::try_from(n).expect("not negative");
+        let values = |by: i32| (0..n).map(|i| by * i - 9).collect::<Vec<i32>>();
+        let input = |from, by| p.input_array(from, [len], Some(&values(by))).expect("inputs");
+        [input(Party::Server, 1), input(Party::Client, 2)]
+    }
+    let opening = 1;
+    let comparisons = |n| {
+        cost(n, &|p, n| {
+            let [x, y] = inputs(p, n);
+            let z = Array::filled([x.len()], p.constant(false)).expect("sizes");
+            compare(p, n, &x, &y, &z).expect("runs");
+            p.reveal_vec(&z.to_vec(), Reveal::Both).expect("opens");
+        })
+    };
+    let one = comparisons(1);
+    assert!(one > opening);
+    assert_eq!(comparisons(1000), one);
+    let sums = cost(1000, &|p, n| {
+        let [x, _] = inputs(p, n);
+        p.reveal(&sum(p, n, &x).expect("runs"), Reveal::Both).expect("opens");
+    });
+    assert_eq!(sums, opening);
+    let or = cost(1, &|p, _| {
+        let bit = |from| p.input(from, Some(true)).expect("input");
+        p.reveal(&p.or(&bit(Party::Server), &bit(Party::Client)), Reveal::Both).expect("opens");
+    }) - opening;
+    for (n, depth) in [(2, 1), (3, 2), (8, 3), (100, 7), (1000, 10)] {
+        let chain = cost(n, &|p, n| {
+            let [x, y] = inputs(p, n);
+            p.reveal(&any(p, n, &x, &y).expect("runs"), Reveal::Both).expect("opens");
+        });
+        assert_eq!(chain, one + depth * or, "a chain of {n}");
+    }
+}
+
 /// Independent operations of different kinds share a level; the same operation is done once.
 #[test]
 fn levels_are_shared_and_operations_not_repeated() {
@@ -140,7 +240,7 @@ fn levels_are_shared_and_operations_not_repeated() {
     });
     // Compare, multiply, test; choose; choose.
     assert_eq!(run, 3);
-    let mut protocol = ezpc_core::protocol::Tally::new(Cleartext::new());
+    let mut protocol = Tally::new(Cleartext::new());
     let once = {
         let p = Program::new(&mut protocol);
         let [x, y] = [3, 4].map(|v| p.input(Party::Server, Some(v)).expect("input"));
@@ -152,7 +252,7 @@ fn levels_are_shared_and_operations_not_repeated() {
     assert_eq!(once, 2);
     let lines = protocol.lines();
     let all: u64 = lines.lines().map(|l| l.1.cots.iter().sum::<u64>()).sum();
-    let mut single = ezpc_core::protocol::Tally::new(Cleartext::new());
+    let mut single = Tally::new(Cleartext::new());
     {
         let p = Program::new(&mut single);
         let [x, y] = [3i32, 4].map(|v| p.input(Party::Server, Some(v)).expect("input"));

@@ -18,8 +18,7 @@ pub struct Array<T: Element, const R: usize> {
 impl<T: Element, const R: usize> Array<T, R> {
     /// An array of the given sizes with every element `value`.
     pub fn filled(sizes: [usize; R], value: T) -> Result<Self> {
-        let cells = T::Cells::filled(value, count(&sizes)?);
-        Ok(Self { cells: Rc::new(RefCell::new(cells)), start: 0, sizes })
+        Ok(Self::new(sizes, T::Cells::filled(value, count(&sizes)?)))
     }
 
     /// The row-major `values` as an array of the given sizes.
@@ -29,7 +28,12 @@ impl<T: Element, const R: usize> Array<T, R> {
             let given = values.len();
             return Err(Error::usage(format!("{given} values for an array of {expected} ({sizes:?})")));
         }
-        Ok(Self { cells: Rc::new(RefCell::new(T::Cells::from_vec(values))), start: 0, sizes })
+        Ok(Self::new(sizes, T::Cells::from_vec(values)))
+    }
+
+    /// An array of as many cells as the sizes say.
+    pub(super) fn new(sizes: [usize; R], cells: T::Cells) -> Self {
+        Self { cells: Rc::new(RefCell::new(cells)), start: 0, sizes }
     }
 
     /// The sizes.
@@ -149,7 +153,8 @@ fn bounded<I: Index>(index: I, size: usize) -> Result<usize> {
     }
 }
 
-fn count(sizes: &[usize]) -> Result<usize> {
+/// The number of elements of an array.
+pub(super) fn count(sizes: &[usize]) -> Result<usize> {
     let all = sizes.iter().try_fold(1usize, |n, &s| n.checked_mul(s)).filter(|&n| n <= LARGEST);
     all.ok_or_else(|| Error::usage(format!("an array of sizes {sizes:?} is too large")))
 }

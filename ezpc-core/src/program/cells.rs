@@ -1,5 +1,6 @@
 //! What arrays store: public values as they are, secret ones as names of elements.
 
+use super::graph::{Graph, count};
 use super::shared::{Counts, Shared};
 use super::view::{NONE, Slot, View};
 use core::ops::Range;
@@ -58,71 +59,162 @@ impl<T> Element for Shared<T> {
 
 /// Elements of nodes, each of which counts as a handle.
 pub struct Slots {
-    slots: Vec<Slot>,
+    elements: Elements,
     counts: Option<Rc<Counts>>,
+}
+
+/// One view where it names all elements, as of an input or what a loop has written; else each by its name.
+enum Elements {
+    View(View),
+    Each(Vec<Slot>),
 }
 
 impl<T> Cells<Shared<T>> for Slots {
     fn filled(value: Shared<T>, len: usize) -> Self {
-        let slots = vec![value.view().at(0); len];
-        Self::new(slots, Rc::clone(value.counts()))
+        if len == 0 {
+            return Self::empty();
+        }
+        Self::viewed(value.view().first().spread(count(len)), Rc::clone(value.counts()))
     }
     fn from_vec(values: Vec<Shared<T>>) -> Self {
-        let counts = values.first().map(|value| Rc::clone(value.counts()));
-        let slots = values.iter().map(|value| value.view().at(0)).collect();
-        counts.map_or_else(|| Self { slots: Vec::new(), counts: None }, |counts| Self::new(slots, counts))
+        let Some(counts) = values.first().map(|value| Rc::clone(value.counts())) else {
+            return Self::empty();
+        };
+        Self::new(Elements::Each(values.iter().map(|value| value.view().at(0)).collect()), counts)
     }
     fn read(&self, at: usize) -> Shared<T> {
         let counts = self.counts.as_ref().expect("an array with elements belongs to a program");
-        Shared::new(View::element(self.slots[at]), counts)
+        Shared::new(View::element(self.at(at)), counts)
     }
     fn write(&mut self, at: usize, value: Shared<T>) {
         let slot = value.view().at(0);
         value.counts().retain(slot.node);
-        let old = core::mem::replace(&mut self.slots[at], slot);
+        let old = core::mem::replace(&mut self.each()[at], slot);
         value.counts().release(old.node);
     }
     fn part(&self, range: Range<usize>) -> Self {
-        let slots = self.slots[range].to_vec();
-        self.counts.as_ref().map_or_else(
-            || Self { slots: Vec::new(), counts: None },
-            |counts| Self::new(slots.clone(), Rc::clone(counts)),
-        )
+        let Some(counts) = self.counts.as_ref().filter(|_| !range.is_empty()) else {
+            return Self::empty();
+        };
+        let elements = match &self.elements {
+            Elements::View(view) => Elements::View(view.slice(count(range.start), count(range.len()))),
+            Elements::Each(slots) => Elements::Each(slots[range].to_vec()),
+        };
+        Self::new(elements, Rc::clone(counts))
     }
     fn copy(&mut self, at: usize, from: &Self, range: Range<usize>) {
-        let to = at..at + range.len();
-        if let Some(counts) = &self.counts {
-            runs(&from.slots[range.clone()], |node, handles| counts.retain_many(node, handles));
-            runs(&self.slots[to.clone()], |node, handles| counts.release_many(node, handles));
+        if range.is_empty() {
+            return;
         }
-        self.slots[to].copy_from_slice(&from.slots[range]);
+        let from = Cells::<Shared<T>>::part(from, range);
+        if let (true, Elements::View(view)) = (at == 0 && from.len() == self.len(), &from.elements) {
+            return self.become_view(*view);
+        }
+        let to = at..at + from.len();
+        if let Some(counts) = &self.counts {
+            from.elements.runs(|node, handles| counts.retain_many(node, handles));
+        }
+        let before = self.each()[to.clone()].to_vec();
+        self.each()[to].iter_mut().zip(from.slots()).for_each(|(to, from)| *to = from);
+        if let Some(counts) = &self.counts {
+            runs(before.into_iter(), |node, handles| counts.release_many(node, handles));
+        }
+    }
+}
+
+impl Elements {
+    fn runs(&self, count: impl Fn(super::view::Id, u32)) {
+        match self {
+            Self::View(view) => count(view.node, view.len),
+            Self::Each(slots) => runs(slots.iter().copied(), count),
+        }
     }
 }
 
 impl Slots {
-    fn new(slots: Vec<Slot>, counts: Rc<Counts>) -> Self {
-        runs(&slots, |node, handles| counts.retain_many(node, handles));
-        Self { slots, counts: Some(counts) }
+    const fn empty() -> Self {
+        Self { elements: Elements::Each(Vec::new()), counts: None }
     }
 
+    /// The elements of a view of at least one.
+    pub(super) fn viewed(view: View, counts: Rc<Counts>) -> Self {
+        Self::new(Elements::View(view), counts)
+    }
+
+    fn new(elements: Elements, counts: Rc<Counts>) -> Self {
+        elements.runs(|node, handles| counts.retain_many(node, handles));
+        Self { elements, counts: Some(counts) }
+    }
+
+    fn len(&self) -> usize {
+        match &self.elements {
+            Elements::View(view) => view.len as usize,
+            Elements::Each(slots) => slots.len(),
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        (0..self.len()).map(|at| self.at(at))
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "an array has at most 2^31 elements")]
     pub(super) fn at(&self, at: usize) -> Slot {
-        self.slots[at]
+        match &self.elements {
+            Elements::View(view) => {
+                assert!(at < view.len as usize, "an index of the array");
+                view.at(at as u32)
+            }
+            Elements::Each(slots) => slots[at],
+        }
     }
 
-    /// Replaces the elements `at` by `slots`, as many.
-    pub(super) fn replace(&mut self, at: &[usize], slots: impl Iterator<Item = Slot>) {
+    /// The elements at `inner`, positions in the array, where one view names all of it.
+    pub(super) fn view(&self, inner: View) -> Option<View> {
+        match &self.elements {
+            Elements::View(view) => Some(view.compose(inner)),
+            Elements::Each(_) => None,
+        }
+    }
+
+    /// Each element by its name.
+    fn each(&mut self) -> &mut Vec<Slot> {
+        if let Elements::View(view) = self.elements {
+            self.elements = Elements::Each(view.slots().collect());
+        }
+        match &mut self.elements {
+            Elements::Each(slots) => slots,
+            Elements::View(_) => unreachable!("the elements were just named"),
+        }
+    }
+
+    /// Replaces all elements by those of a view, as many.
+    fn become_view(&mut self, view: View) {
         let Some(counts) = &self.counts else { return };
-        let (mut old, mut new) = (Run::default(), Run::default());
-        for (&at, slot) in at.iter().zip(slots) {
-            let before = core::mem::replace(&mut self.slots[at], slot);
-            // New handles first: what is replaced may be what replaces it.
-            new.push(slot.node, |node, handles| counts.retain_many(node, handles));
-            if old.node != before.node {
-                new.flush(|node, handles| counts.retain_many(node, handles));
-            }
+        counts.retain_many(view.node, view.len);
+        let before = core::mem::replace(&mut self.elements, Elements::View(view));
+        before.runs(|node, handles| counts.release_many(node, handles));
+    }
+
+    /// Replaces all elements by those of a view, when `at` is all of them, in order; tells whether it is.
+    pub(super) fn overwrite(&mut self, at: View, view: View, graph: &Graph) -> bool {
+        let all = at == View::whole(NONE, count(self.len())) && !graph.kind(view).gathers();
+        if all {
+            self.become_view(view);
+        }
+        all
+    }
+
+    /// Replaces the elements `at` by those of a view, as many.
+    pub(super) fn replace(&mut self, at: &[usize], view: View) {
+        let Some(counts) = self.counts.clone() else { return };
+        let each = self.each();
+        let mut old = Run::default();
+        // New handles first: what is replaced may be what replaces it.
+        counts.retain_many(view.node, view.len);
+        for (&at, slot) in at.iter().zip(view.slots()) {
+            let before = core::mem::replace(&mut each[at], slot);
             old.push(before.node, |node, handles| counts.release_many(node, handles));
         }
-        new.flush(|node, handles| counts.retain_many(node, handles));
         old.flush(|node, handles| counts.release_many(node, handles));
     }
 }
@@ -130,7 +222,7 @@ impl Slots {
 impl Drop for Slots {
     fn drop(&mut self) {
         if let Some(counts) = &self.counts {
-            runs(&self.slots, |node, handles| counts.release_many(node, handles));
+            self.elements.runs(|node, handles| counts.release_many(node, handles));
         }
     }
 }
@@ -164,7 +256,7 @@ impl Run {
     }
 }
 
-fn runs(slots: &[Slot], count: impl Fn(super::view::Id, u32)) {
+fn runs(slots: impl Iterator<Item = Slot>, count: impl Fn(super::view::Id, u32)) {
     let mut run = Run::default();
     for slot in slots {
         run.push(slot.node, &count);

@@ -8,6 +8,8 @@ use crate::error::Result;
 use crate::party::Party;
 use crate::protocol::{Op, Origins, Protocol, Reveal, ShareVec, Signedness, Site, Trunc, Val};
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
+use core::ops::Range;
+use std::borrow::Cow;
 
 /// Computed share vectors; nodes point into them.
 pub(super) struct Store<P: Protocol> {
@@ -59,9 +61,9 @@ impl<P: Protocol> Store<P> {
             let node = *graph.node(id);
             let (width, view) = (Width::new(node.width.into()), View::whole(id, node.len));
             let value = if node.kind.domain() == Domain::Arith {
-                Val::Arith(self.arith(graph, protocol, width, [view].into_iter()))
+                Val::Arith(self.arith(graph, protocol, width, [view].into_iter()).into_owned())
             } else {
-                Val::Bool(self.boolean(graph, protocol, width, [view].into_iter()))
+                Val::Bool(self.boolean(graph, protocol, width, [view].into_iter()).into_owned())
             };
             self.settle(graph, &[id], value);
         }
@@ -125,8 +127,8 @@ impl<P: Protocol> Store<P> {
     fn op(&self, graph: &Graph, protocol: &P, group: &Group) -> Op<P::Arith, P::Bool> {
         let Key { kind, width, parameter, .. } = group.key;
         let own = Width::new(width);
-        let arith = |i: usize, width: Width| self.arith(graph, protocol, width, group.operand(i));
-        let boolean = |i: usize, width: Width| self.boolean(graph, protocol, width, group.operand(i));
+        let arith = |i: usize, width| self.arith(graph, protocol, width, group.operand(i)).into_owned();
+        let boolean = |i: usize, width| self.boolean(graph, protocol, width, group.operand(i)).into_owned();
         let operand = || Width::new(u32::try_from(parameter).expect("a width"));
         match kind {
             Kind::Mul => Op::Mul(arith(0, own), arith(1, own)),
@@ -199,13 +201,12 @@ impl<P: Protocol> Store<P> {
                 Val::Bool(protocol.and_public(&x, &BitPlanes::from_lanes(width, &table(graph, group))))
             }
             Kind::InputArith => {
-                let (owner, known) = inputs(graph, group);
-                let values = known.map(|lanes| RingVec::new(own, lanes));
-                Val::Arith(protocol.input(owner, own, group.len, values.as_ref())?)
+                let (owner, values) = inputs(graph, group);
+                Val::Arith(protocol.input(owner, own, group.len, values.as_deref())?)
             }
             Kind::InputBool => {
                 let (owner, known) = inputs(graph, group);
-                let values = known.map(|lanes| BitPlanes::from_lanes(width, &lanes));
+                let values = known.map(|known| BitPlanes::from_lanes(width, known.lanes()));
                 Val::Bool(protocol.input_bool(owner, own, group.len, values.as_ref())?)
             }
             _ => unreachable!("{kind:?} is no local operation"),
@@ -224,23 +225,73 @@ impl<P: Protocol> Store<P> {
         if group.len < SHORT && terms > 2 || (0..terms).any(|t| same(t).is_none()) {
             let x = self.arith(graph, protocol, own, group.terms());
             let by: Vec<u64> = group.coefficients(graph).collect();
-            let x = if by.iter().all(|&b| b & own.mask() == 1) { x } else { protocol.scale(&x, &by) };
+            let ones = by.iter().all(|&b| b & own.mask() == 1);
+            let x = if ones { x } else { Cow::Owned(protocol.scale(&x, &by)) };
             return fold(x, group.len, |a, b| protocol.add(a, b));
         }
-        let mut sum: Option<P::Arith> = None;
-        for t in 0..terms {
-            let x = self.arith(graph, protocol, own, group.operand(t));
-            let by = same(t).expect("checked above");
-            sum = Some(match (sum, by) {
-                (None, 1) => x,
-                (None, by) => protocol.scale(&x, &[by]),
-                (Some(sum), 1) => protocol.add(&sum, &x),
-                (Some(sum), by) if by == own.mask() => protocol.sub(&sum, &x),
-                (Some(sum), by) => protocol.add(&sum, &protocol.scale(&x, &[by])),
-            });
+        let by: Vec<u64> = (0..terms).map(|t| same(t).expect("checked above")).collect();
+        let operands: Vec<Term<'_, P>> = (0..terms).map(|t| self.term(graph, protocol, group, t)).collect();
+        let parts = (0..group.len).step_by(PART).map(|from| {
+            let range = from..group.len.min(from + PART);
+            let terms = operands.iter().map(|term| term.part(protocol, group.len, &range));
+            combination(protocol, terms.zip(by.iter().copied()), own)
+        });
+        let parts: Vec<P::Arith> = parts.collect();
+        match <[P::Arith; 1]>::try_from(parts) {
+            Ok([only]) => only,
+            Err(parts) => P::Arith::concat(&parts.iter().collect::<Vec<_>>()),
         }
-        sum.expect("a sum has a term")
     }
+
+    /// Operand `t` of the sums of a group.
+    fn term<'a>(&'a self, graph: &'a Graph, protocol: &P, group: &Group, t: usize) -> Term<'a, P> {
+        let own = Width::new(group.key.width);
+        let table = if group.ids.len() == 1 { graph.whole_table(group.operands[t]) } else { None };
+        if let Some(table) = table {
+            return Term::Public(table);
+        }
+        Term::Shares(self.arith(graph, protocol, own, group.operand(t)))
+    }
+}
+
+/// A vector of a sum.
+enum Term<'a, P: Protocol> {
+    Shares(Cow<'a, P::Arith>),
+    Public(&'a RingVec),
+}
+
+impl<P: Protocol> Term<'_, P> {
+    /// The elements of `range`, of `len`.
+    fn part(&self, protocol: &P, len: usize, range: &Range<usize>) -> Cow<'_, P::Arith> {
+        match self {
+            Self::Shares(x) if range.len() == len => Cow::Borrowed(x),
+            Self::Shares(x) => Cow::Owned(x.slice(range.clone())),
+            Self::Public(x) if range.len() == len => Cow::Owned(protocol.public(x)),
+            Self::Public(x) => Cow::Owned(protocol.public(&x.slice(range.clone()))),
+        }
+    }
+}
+
+/// A linear combination.
+fn combination<'a, P: Protocol>(
+    protocol: &P,
+    terms: impl Iterator<Item = (Cow<'a, P::Arith>, u64)>,
+    own: Width,
+) -> P::Arith
+where
+    P::Arith: 'a,
+{
+    let mut sum: Option<Cow<'_, P::Arith>> = None;
+    for (x, by) in terms {
+        sum = Some(match (sum, by) {
+            (None, 1) => x,
+            (None, by) => Cow::Owned(protocol.scale(&x, &[by])),
+            (Some(sum), 1) => Cow::Owned(protocol.add(&sum, &x)),
+            (Some(sum), by) if by == own.mask() => Cow::Owned(protocol.sub(&sum, &x)),
+            (Some(sum), by) => Cow::Owned(protocol.add(&sum, &protocol.scale(&x, &[by]))),
+        });
+    }
+    sum.expect("a sum has a term").into_owned()
 }
 
 impl Group {
@@ -268,14 +319,14 @@ impl Group {
     }
 
     /// The lanes of the only operand of each node, one after the other: first of all nodes the first.
-    fn by_lane<V: ShareVec>(&self, x: V) -> V {
+    fn by_lane<'v, V: ShareVec>(&self, x: Cow<'v, V>) -> Cow<'v, V> {
         let nodes = self.ids.len();
         let lanes = x.len() / nodes;
         if nodes == 1 {
             return x;
         }
         let order = (0..lanes).flat_map(|lane| (0..nodes).map(move |node| node * lanes + lane));
-        x.gather(&order.collect::<Vec<_>>())
+        Cow::Owned(x.gather(&order.collect::<Vec<_>>()))
     }
 
     /// The coefficients of [`Group::terms`].
@@ -290,33 +341,34 @@ impl Group {
 
 /// The elements of the tables that are the second operands of a group.
 fn table(graph: &Graph, group: &Group) -> Vec<u64> {
-    group.operand(1).flat_map(|x| graph.table_values(x)).collect()
+    let mut values = Vec::with_capacity(group.len);
+    group.operand(1).for_each(|x| graph.table_values(x, &mut values));
+    values
 }
 
 /// The owner of a group of inputs and, where they are known, the values.
-fn inputs(graph: &Graph, group: &Group) -> (Party, Option<Vec<u64>>) {
-    let mut all = Some(Vec::with_capacity(group.len));
-    let mut from = Party::Server;
-    for &id in &group.ids {
-        let (owner, values) = graph.input_values(id);
-        from = owner;
-        match (&mut all, values) {
-            (Some(all), Some(values)) => all.extend_from_slice(values),
-            _ => all = None,
-        }
+fn inputs<'g>(graph: &'g Graph, group: &Group) -> (Party, Option<Cow<'g, RingVec>>) {
+    let (owner, first) = graph.input_values(group.ids[0]);
+    if group.ids.len() == 1 {
+        return (owner, first.map(Cow::Borrowed));
     }
-    (from, all)
+    let all = group.ids.iter().map(|&id| graph.input_values(id).1).collect::<Option<Vec<_>>>();
+    (owner, all.map(|all| Cow::Owned(RingVec::concat(&all))))
 }
 
 /// Combines the consecutive parts of `len` elements.
-fn fold<V: ShareVec>(mut x: V, len: usize, combine: impl Fn(&V, &V) -> V) -> V {
+fn fold<V: ShareVec>(mut x: Cow<'_, V>, len: usize, combine: impl Fn(&V, &V) -> V) -> V {
     while x.len() > len {
         let parts = x.len() / len;
         let half = parts / 2 * len;
         let both = combine(&x.slice(0..half), &x.slice(half..2 * half));
-        x = if parts.is_multiple_of(2) { both } else { V::concat(&[&both, &x.slice(2 * half..x.len())]) };
+        let odd = (parts % 2 == 1).then(|| x.slice(2 * half..x.len()));
+        x = Cow::Owned(match odd {
+            Some(odd) => V::concat(&[&both, &odd]),
+            None => both,
+        });
     }
-    x
+    x.into_owned()
 }
 
 fn rewire<P: Protocol>(protocol: &P, x: &P::Bool, pattern: &[i8]) -> P::Bool {
@@ -336,6 +388,9 @@ fn index(plane: i8) -> usize {
 
 /// Below this number of elements the terms of sums are collected first.
 const SHORT: usize = 64;
+
+/// Sums are computed in parts that stay in the second-level cache.
+const PART: usize = 1 << 13;
 
 /// Where operations come from that Rust code records.
 const NOWHERE: Site = Site { function: "", line: 0 };

@@ -3,12 +3,13 @@
 
 use super::kind::{Domain, Kind};
 use super::shared::Counts;
-use super::view::{Id, NONE, Slot, View};
+use super::slab::{Slab, Values};
+use super::view::{Id, NONE, View};
 use crate::party::Party;
 use crate::protocol::Site;
+use crate::ring::{RingVec, Width};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use zeroize::Zeroizing;
 
 /// One node. `args` holds as many operands as the kind's arity, `param` what else the operation is told: the value of a
 /// constant, a factor, a shift, the names of a wiring, of a table, of a list of views.
@@ -34,9 +35,6 @@ pub(super) struct Place {
     pub(super) offset: u32,
 }
 
-/// Values of a table or an input, `None` at the party that does not know them.
-type Values = Option<Rc<Zeroizing<Vec<u64>>>>;
-
 /// The graph of recorded operations.
 pub(super) struct Graph {
     nodes: Vec<Node>,
@@ -51,7 +49,7 @@ pub(super) struct Graph {
     patterns: Vec<Rc<[i8]>>,
     pattern_ids: HashMap<Rc<[i8]>, u32>,
     values: Slab<Values>,
-    gathers: Slab<Rc<[View]>>,
+    pub(super) gathers: Slab<Rc<[View]>>,
     /// The latest public values by a hash of them.
     recent: Vec<Id>,
     /// The latest tables.
@@ -94,6 +92,10 @@ impl Graph {
 
     pub(super) fn node(&self, id: Id) -> &Node {
         &self.nodes[id as usize]
+    }
+
+    pub(super) fn node_mut(&mut self, id: Id) -> &mut Node {
+        &mut self.nodes[id as usize]
     }
 
     pub(super) fn kind(&self, x: View) -> Kind {
@@ -172,7 +174,7 @@ impl Graph {
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "widths are at most 64")]
-    fn source(&mut self, kind: Kind, width: u32, len: u32, args: [View; 3], param: u64) -> View {
+    pub(super) fn source(&mut self, kind: Kind, width: u32, len: u32, args: [View; 3], param: u64) -> View {
         View::whole(self.insert(Node { kind, width: width as u8, len, args, param }), len)
     }
 
@@ -223,7 +225,7 @@ impl Graph {
         let node = self.node(x.node);
         match node.kind {
             Kind::Const => Some(node.param),
-            Kind::Table if x.is_one() => Some(self.known(node)?[x.start as usize]),
+            Kind::Table if x.is_one() => Some(self.known(node)?.lanes()[x.start as usize]),
             _ => None,
         }
     }
@@ -238,12 +240,14 @@ impl Graph {
         for &known in &self.tables {
             let view = View::whole(known, len);
             let node = self.node(known);
-            if node.len == len && self.width(view) == width && self.known(node).is_some_and(|v| **v == values)
+            if node.len == len
+                && self.width(view) == width
+                && self.known(node).is_some_and(|known| known.lanes() == values)
             {
                 return view;
             }
         }
-        let param = self.values.put(Some(Rc::new(Zeroizing::new(values))));
+        let param = self.values.put(Some(Rc::new(RingVec::new(Width::new(width), values))));
         let view = self.source(Kind::Table, width, len, [View::NONE; 3], param);
         self.counts.retain(view.node);
         if self.tables.len() == TABLES
@@ -255,27 +259,39 @@ impl Graph {
         view
     }
 
-    /// The values of a view of a public table.
-    pub(super) fn table_values(&self, x: View) -> Vec<u64> {
-        let values = self.known(self.node(x.node)).expect("a table has values");
-        x.slots().map(|slot| values[slot.index as usize]).collect()
+    /// Appends the values of a view of a public table.
+    pub(super) fn table_values(&self, x: View, to: &mut Vec<u64>) {
+        let values = self.known(self.node(x.node)).expect("a table has values").lanes();
+        if x.stride == 1 {
+            to.extend_from_slice(&values[x.start as usize..][..x.len as usize]);
+        } else {
+            to.extend(x.slots().map(|slot| values[slot.index as usize]));
+        }
     }
 
-    fn known(&self, node: &Node) -> Option<&Zeroizing<Vec<u64>>> {
+    /// The table that a view is all of.
+    pub(super) fn whole_table(&self, x: View) -> Option<&RingVec> {
+        let node = self.node(x.node);
+        let whole = node.kind == Kind::Table && x == View::whole(x.node, node.len);
+        if whole { self.known(node) } else { None }
+    }
+
+    fn known(&self, node: &Node) -> Option<&RingVec> {
         self.values.get(node.param).as_deref()
     }
 
     /// `len` private values of `owner`, known here or not.
     pub(super) fn input(&mut self, owner: Party, width: u32, len: usize, values: Option<Vec<u64>>) -> View {
-        let param = self.values.put(values.map(|v| Rc::new(Zeroizing::new(v))));
+        let values = values.map(|v| Rc::new(RingVec::new(Width::new(width), v)));
+        let param = self.values.put(values);
         let owner = View { start: u32::from(owner == Party::Client), ..View::NONE };
         self.source(Kind::Input, width, count(len), [owner, View::NONE, View::NONE], param)
     }
 
     /// An input node's owner, and its values where they are known.
-    pub(super) fn input_values(&self, id: Id) -> (Party, Option<&[u64]>) {
+    pub(super) fn input_values(&self, id: Id) -> (Party, Option<&RingVec>) {
         let node = self.node(id);
-        (Party::BOTH[node.args[0].start as usize], self.known(node).map(|v| v.as_slice()))
+        (Party::BOTH[node.args[0].start as usize], self.known(node))
     }
 
     /// Records that a whole input is shared in a domain.
@@ -295,7 +311,7 @@ impl Graph {
             return None;
         }
         let (owner, values) = self.input_values(x.node);
-        Some((owner, values.map(|v| v[x.start as usize])))
+        Some((owner, values.map(|v| v.lanes()[x.start as usize])))
     }
 
     /// `c ? t : f` of public values.
@@ -316,87 +332,6 @@ impl Graph {
         self.patterns.push(Rc::clone(&shared));
         self.pattern_ids.insert(shared, id);
         u64::from(id)
-    }
-
-    // ---- gathered views ----------------------------------------------------------------------------------
-
-    /// The views one after the other as one view. All have one width.
-    pub(super) fn gather(&mut self, parts: impl IntoIterator<Item = View>) -> View {
-        let mut all = Gathered::default();
-        for part in parts {
-            self.resolve(part, &mut |view| all.push(view));
-        }
-        if all.rest.is_empty() {
-            return all.last.expect("at least one part");
-        }
-        all.rest.extend(all.last);
-        self.gather_parts(all.rest)
-    }
-
-    fn gather_parts(&mut self, parts: Vec<View>) -> View {
-        let (kind, width, len) = self.gathered(&parts);
-        parts.iter().for_each(|part| self.counts.retain(part.node));
-        let param = self.gathers.put(parts.into());
-        self.source(kind, width, len, [View::NONE; 3], param)
-    }
-
-    fn gathered(&self, parts: &[View]) -> (Kind, u32, u32) {
-        let mut kind = None;
-        let mut len = 0;
-        for part in parts {
-            len += part.len;
-            let own = match self.kind(*part) {
-                Kind::Const | Kind::Table => continue,
-                other => match other.domain() {
-                    Domain::Arith => Kind::GatherArith,
-                    Domain::Bool => Kind::GatherBool,
-                    Domain::Either => Kind::Gather,
-                },
-            };
-            kind = if kind.is_none_or(|k| k == own) { Some(own) } else { Some(Kind::Gather) };
-        }
-        (kind.unwrap_or(Kind::Gather), self.width(parts[0]), len)
-    }
-
-    /// Makes a pending node the views that compute its parts.
-    pub(super) fn split(&mut self, id: Id, parts: Vec<View>) {
-        let (kind, ..) = self.gathered(&parts);
-        parts.iter().for_each(|part| self.counts.retain(part.node));
-        let param = self.gathers.put(parts.into());
-        let node = &mut self.nodes[id as usize];
-        (node.kind, node.param, node.args) = (kind, param, [View::NONE; 3]);
-    }
-
-    /// Hands the views of nodes that are not gathered themselves to `each`, in order.
-    pub(super) fn resolve(&self, x: View, each: &mut dyn FnMut(View)) {
-        let node = self.node(x.node);
-        if !node.kind.gathers() {
-            return each(x);
-        }
-        let parts = self.gathers.get(node.param);
-        if x == View::whole(x.node, node.len) {
-            return parts.iter().for_each(|&part| self.resolve(part, each));
-        }
-        let mut ends = Vec::with_capacity(parts.len());
-        let mut end = 0;
-        for part in parts.iter() {
-            end += part.len;
-            ends.push(end);
-        }
-        let mut i = 0;
-        while i < x.len {
-            let index = x.at(i).index;
-            let part = ends.partition_point(|&end| end <= index);
-            let first = ends[part] - parts[part].len;
-            // As many of the following as lie in the same part.
-            let mut len = 1;
-            while i + len < x.len && (first..ends[part]).contains(&x.at(i + len).index) {
-                len += 1;
-            }
-            let inner = View { node: NONE, start: index - first, ..x.slice(i, len) };
-            self.resolve(parts[part].compose(inner), each);
-            i += len;
-        }
     }
 
     // ---- life --------------------------------------------------------------------------------------------
@@ -445,90 +380,10 @@ impl Graph {
         self.free.push(id);
         matches!(kind, Kind::DoneArith | Kind::DoneBool).then(|| self.places[id as usize])
     }
-
-    /// The element of each slot as one view.
-    pub(super) fn collect_slots(&mut self, slots: impl Iterator<Item = Slot>) -> View {
-        let mut all = Gathered::default();
-        slots.for_each(|slot| all.push(View::element(slot)));
-        match (all.rest.is_empty(), all.last) {
-            (true, last) => last.expect("at least one slot"),
-            _ => {
-                all.rest.extend(all.last);
-                self.gather_parts(all.rest)
-            }
-        }
-    }
-}
-
-/// Views joined where they continue each other.
-#[derive(Default)]
-struct Gathered {
-    rest: Vec<View>,
-    last: Option<View>,
-}
-
-impl Gathered {
-    fn push(&mut self, next: View) {
-        self.last = match self.last {
-            None => Some(next),
-            Some(last) => last.joined(next).or_else(|| {
-                self.rest.push(last);
-                Some(next)
-            }),
-        };
-    }
-}
-
-/// Values with stable names that are used again.
-struct Slab<T> {
-    all: Vec<T>,
-    free: Vec<u64>,
-}
-
-impl<T> Default for Slab<T> {
-    fn default() -> Self {
-        Self { all: Vec::new(), free: Vec::new() }
-    }
-}
-
-trait Empty {
-    fn empty() -> Self;
-}
-
-impl Empty for Values {
-    fn empty() -> Self {
-        None
-    }
-}
-
-impl Empty for Rc<[View]> {
-    fn empty() -> Self {
-        Self::from([])
-    }
-}
-
-impl<T: Empty> Slab<T> {
-    fn put(&mut self, value: T) -> u64 {
-        if let Some(id) = self.free.pop() {
-            self.all[at(id)] = value;
-            return id;
-        }
-        self.all.push(value);
-        self.all.len() as u64 - 1
-    }
-
-    fn get(&self, id: u64) -> &T {
-        &self.all[at(id)]
-    }
-
-    fn take(&mut self, id: u64) {
-        self.all[at(id)] = T::empty();
-        self.free.push(id);
-    }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "names and hashes are below the length of a vector")]
-fn at(id: u64) -> usize {
+pub(super) fn at(id: u64) -> usize {
     id as usize
 }
 

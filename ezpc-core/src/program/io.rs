@@ -1,6 +1,6 @@
 //! Inputs and outputs of generated programs: nested vectors in Rust, flat and row-major inside.
 
-use super::{Opening, Program, Scalar, Shared};
+use super::{Array, Opening, Program, Scalar, Shared};
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::protocol::{Protocol, Reveal};
@@ -45,19 +45,28 @@ pub fn next_of<'v, F>(values: Option<&'v Vec<F>>, taken: &mut usize) -> Option<&
 }
 
 /// A private input.
-pub fn input<P: Protocol, T: Scalar, F: Nested<T>>(
+pub fn input<P: Protocol, T: Scalar>(
+    program: &Program<'_, P>,
+    name: &str,
+    from: Party,
+    value: Option<&T>,
+) -> Result<Shared<T>> {
+    program.input(from, value.copied()).map_err(|e| e.context(&format!("input `{name}`")))
+}
+
+/// A private input with elements.
+pub fn input_array<P: Protocol, T: Scalar, F: Nested<T>, const R: usize>(
     program: &Program<'_, P>,
     name: &str,
     from: Party,
     value: Option<&F>,
-    sizes: &[usize],
-) -> Result<Vec<Shared<T>>> {
-    let len = sizes.iter().product();
+    sizes: [usize; R],
+) -> Result<Array<Shared<T>, R>> {
     let flat = match value {
-        Some(value) if program.party().is_none_or(|me| me == from) => Some(flat(name, value, sizes)?),
+        Some(value) if program.party().is_none_or(|me| me == from) => Some(flat(name, value, &sizes)?),
         _ => None,
     };
-    program.input_vec(from, len, flat.as_deref()).map_err(|e| e.context(&format!("input `{name}`")))
+    program.input_array(from, sizes, flat.as_deref()).map_err(|e| e.context(&format!("input `{name}`")))
 }
 
 /// A public input: both parties give the same value.
@@ -143,6 +152,15 @@ pub fn known<F>(value: Option<F>) -> F {
 /// Reveals a value to both parties.
 pub fn reveal_now<P: Protocol, T: Scalar>(program: &Program<'_, P>, x: &Shared<T>) -> Result<T> {
     program.reveal(x, Reveal::Both).map(known)
+}
+
+/// Reveals a value to one party, whose input it is from there on.
+pub fn reveal_to<P: Protocol, T: Scalar>(
+    program: &Program<'_, P>,
+    x: &Shared<T>,
+    to: Party,
+) -> Result<Shared<T>> {
+    program.input(to, program.reveal(x, Reveal::To(to))?)
 }
 
 /// The result, with the line of the program in its error.

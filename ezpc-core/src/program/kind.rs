@@ -59,6 +59,8 @@ pub(super) enum Kind {
     And,
     Or,
     AddBool,
+    /// The sum of the elements.
+    AddAllBool,
     AndAll,
     OrAll,
     MuxBool,
@@ -163,6 +165,7 @@ impl Kind {
             | Self::SumAll
             | Self::MulAll
             | Self::XorAll
+            | Self::AddAllBool
             | Self::AndAll
             | Self::OrAll
             | Self::BitToArith
@@ -198,6 +201,7 @@ impl Kind {
             Self::Xor | Self::Mul | Self::And | Self::Or | Self::AddBool => Some(self),
             kind if kind.extremum().is_some() => Some(self),
             Self::MulAll => Some(Self::Mul),
+            Self::AddAllBool => Some(Self::AddBool),
             Self::AndAll => Some(Self::And),
             Self::OrAll => Some(Self::Or),
             _ => None,
@@ -217,6 +221,6 @@ impl Kind {
 
     /// Whether the result is one element made of all elements of the operand by an interactive operation.
     pub(super) fn folds(self) -> bool {
-        matches!(self, Self::MulAll | Self::AndAll | Self::OrAll)
+        matches!(self, Self::MulAll | Self::AddAllBool | Self::AndAll | Self::OrAll)
     }
 }

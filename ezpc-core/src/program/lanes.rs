@@ -6,6 +6,7 @@ use super::fold::Fold;
 use super::graph::count;
 use super::public::Index;
 use super::record::Label;
+use super::view::{NONE, View};
 use super::{Program, Scalar, Shared};
 use crate::error::{Error, Result};
 use crate::protocol::Protocol;
@@ -26,13 +27,19 @@ impl<P: Protocol> Program<'_, P> {
         &self,
         array: &Array<Shared<T>, R>,
         lanes: &Range<L>,
-        mut index: impl FnMut(L) -> Result<[i128; R]>,
+        index: impl Fn(L) -> Result<[i128; R]>,
     ) -> Result<Shared<T>>
     where
         Range<L>: Iterator<Item = L>,
     {
-        let mut failed = None;
         let cells = array.cells().borrow();
+        let offsets = lanes.clone().map(|lane| index(lane).and_then(|i| array.offset(i)));
+        if let Some(inner) = progression(offsets)?
+            && let Some(view) = cells.view(inner)
+        {
+            return Ok(Shared::new(view, &self.counts));
+        }
+        let mut failed = None;
         let slots = lanes.clone().map_while(|lane| {
             let slot = index(lane).and_then(|i| array.offset(i)).map(|at| cells.at(at));
             slot.map_err(|error| failed = Some(error)).ok()
@@ -55,21 +62,26 @@ impl<P: Protocol> Program<'_, P> {
         &self,
         array: &Array<Shared<T>, R>,
         lanes: &Range<L>,
-        mut index: impl FnMut(L) -> Result<[i128; R]>,
+        index: impl Fn(L) -> Result<[i128; R]>,
         value: &Shared<T>,
     ) -> Result<()>
     where
         Range<L>: Iterator<Item = L>,
     {
-        let at = lanes.clone().map(|lane| index(lane).and_then(|i| array.offset(i)));
-        let at = at.collect::<Result<Vec<usize>>>()?;
+        let offsets = || lanes.clone().map(|lane| index(lane).and_then(|i| array.offset(i)));
+        let all = progression(offsets())?;
         let graph = self.graph.borrow();
         let mut cells = array.cells().borrow_mut();
-        let value = value.view().spread(count(at.len()));
+        let value = value.view();
+        if all.is_some_and(|all| cells.overwrite(all, value.spread(all.len), &graph)) {
+            return Ok(());
+        }
+        let at = collected(len_of(lanes), offsets())?;
+        let value = value.spread(count(at.len()));
         let mut from = 0;
         graph.resolve(value, &mut |part| {
             let to = from + part.len as usize;
-            cells.replace(&at[from..to], part.slots());
+            cells.replace(&at[from..to], part);
             from = to;
         });
         Ok(())
@@ -84,7 +96,8 @@ impl<P: Protocol> Program<'_, P> {
     where
         Range<L>: Iterator<Item = L>,
     {
-        let values = lanes.clone().map(value).map(|v| v.map(T::to_lane)).collect::<Result<Vec<u64>>>()?;
+        let values = lanes.clone().map(value).map(|v| v.map(T::to_lane));
+        let values = collected(len_of(lanes), values)?;
         Ok(self.record(|g| g.table(T::BITS, values)))
     }
 
@@ -97,7 +110,44 @@ impl<P: Protocol> Program<'_, P> {
         variable: &Shared<T>,
         value: &Shared<T>,
     ) -> Shared<T> {
-        let lanes = u32::try_from(lanes.end.wide() - lanes.start.wide()).expect("a block fits the budget");
+        let lanes = count(len_of(lanes));
         self.record(|g| g.accumulate(fold, label, variable.view(), value.view(), lanes))
     }
+}
+
+/// The number of iterations of a block.
+pub(super) fn len_of<L: Index>(lanes: &Range<L>) -> usize {
+    usize::try_from(lanes.end.wide() - lanes.start.wide()).expect("a block fits the budget")
+}
+
+/// As many results, or the first error.
+fn collected<T>(len: usize, results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let mut all = Vec::with_capacity(len);
+    for result in results {
+        all.push(result?);
+    }
+    Ok(all)
+}
+
+/// Positions with one distance, as a view of no node; `None` when they are not so.
+fn progression(mut offsets: impl Iterator<Item = Result<usize>>) -> Result<Option<View>> {
+    let Some(first) = offsets.next().transpose()? else { return Ok(None) };
+    let (mut last, mut step, mut len) = (first, None, 1);
+    for next in offsets {
+        let next = next?;
+        let own = next.wrapping_sub(last);
+        if *step.get_or_insert(own) != own {
+            return Ok(None);
+        }
+        (last, len) = (next, len + 1);
+    }
+    let stride = match step {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "views wrap, and arrays have at most 2^31 elements"
+        )]
+        Some(step) => step as u32,
+        None => 0,
+    };
+    Ok(Some(View { node: NONE, start: count(first), stride, len }))
 }

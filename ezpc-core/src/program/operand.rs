@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::view::View;
 use crate::protocol::{Protocol, ShareVec, Val};
 use crate::ring::{BitPlanes, RingVec, Width};
+use std::borrow::Cow;
 
 /// Elements `start`, `start + stride`, … of a batch, or of the public values.
 #[derive(Clone, Copy)]
@@ -48,7 +49,7 @@ impl Runs {
                 let start = self.public.len() as u32;
                 match graph.constant_value(view) {
                     Some(value) => self.public.extend(core::iter::repeat_n(value, len as usize)),
-                    None => self.public.extend(graph.table_values(view)),
+                    None => graph.table_values(view, &mut self.public),
                 }
                 self.push(Run { batch: PUBLIC, start, stride: u32::from(len > 1), len });
             }
@@ -78,12 +79,12 @@ impl Run {
         (0..self.len).map(move |i| self.start.wrapping_add(self.stride.wrapping_mul(i)) as usize)
     }
 
-    fn take<V: ShareVec>(self, from: &V) -> V {
+    fn take<V: ShareVec>(self, from: &V) -> Cow<'_, V> {
         let (start, len) = (self.start as usize, self.len as usize);
         if self.stride != 1 && len > 1 {
-            return from.gather(&self.indices().collect::<Vec<_>>());
+            return Cow::Owned(from.gather(&self.indices().collect::<Vec<_>>()));
         }
-        if len == from.len() { from.clone() } else { from.slice(start..start + len) }
+        if len == from.len() { Cow::Borrowed(from) } else { Cow::Owned(from.slice(start..start + len)) }
     }
 }
 
@@ -94,8 +95,13 @@ impl<P: Protocol> Store<P> {
         graph: &Graph,
         protocol: &P,
         width: Width,
-        views: impl Iterator<Item = View>,
-    ) -> P::Arith {
+        mut views: impl Iterator<Item = View>,
+    ) -> Cow<'_, P::Arith> {
+        let (first, second) = (views.next(), views.next());
+        if let (Some(table), None) = (first.and_then(|x| graph.whole_table(x)), second) {
+            return Cow::Owned(protocol.public(table));
+        }
+        let views = first.into_iter().chain(second).chain(views);
         let public = |lanes: Vec<u64>| protocol.public(&RingVec::new(width, lanes));
         self.collect(Runs::of(graph, views), public, |value| match value {
             Val::Arith(x) => x,
@@ -110,7 +116,7 @@ impl<P: Protocol> Store<P> {
         protocol: &P,
         width: Width,
         views: impl Iterator<Item = View>,
-    ) -> P::Bool {
+    ) -> Cow<'_, P::Bool> {
         let public = |lanes: Vec<u64>| protocol.public_bool(&BitPlanes::from_lanes(width.bits(), &lanes));
         self.collect(Runs::of(graph, views), public, |value| match value {
             Val::Bool(x) => x,
@@ -123,22 +129,23 @@ impl<P: Protocol> Store<P> {
         all: Runs,
         public: impl Fn(Vec<u64>) -> V,
         vector: impl Fn(&Val<P::Arith, P::Bool>) -> &V,
-    ) -> V {
+    ) -> Cow<'_, V> {
         let Runs { runs, public: values, len } = all;
         let own = (!values.is_empty() || runs.is_empty()).then(|| public(values));
+        match runs[..] {
+            // Public values are collected in their order.
+            [] | [Run { batch: PUBLIC, .. }] => return Cow::Owned(own.expect("made for these")),
+            [only] => return only.take(vector(self.value(only.batch))),
+            _ => {}
+        }
         let source = |batch: u32| match &own {
             Some(own) if batch == PUBLIC => own,
             _ => vector(self.value(batch)),
         };
-        match runs[..] {
-            [] => return own.expect("made for no elements"),
-            [only] => return only.take(source(only.batch)),
-            _ => {}
-        }
         // Few long runs are joined; many short ones are picked, source by source, and put in order.
         if runs.len() * LONG <= len {
-            let parts: Vec<V> = runs.iter().map(|run| run.take(source(run.batch))).collect();
-            return V::concat(&parts.iter().collect::<Vec<_>>());
+            let parts: Vec<Cow<'_, V>> = runs.iter().map(|run| run.take(source(run.batch))).collect();
+            return Cow::Owned(V::concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()));
         }
         let mut batches: Vec<u32> = runs.iter().map(|run| run.batch).collect();
         batches.sort_unstable();
@@ -150,7 +157,7 @@ impl<P: Protocol> Store<P> {
         }
         let parts: Vec<V> = batches.iter().zip(&indices).map(|(&b, i)| source(b).gather(i)).collect();
         let [_, _, ..] = parts[..] else {
-            return parts.into_iter().next().expect("one source");
+            return Cow::Owned(parts.into_iter().next().expect("one source"));
         };
         let all = V::concat(&parts.iter().collect::<Vec<_>>());
         let mut next: Vec<usize> = parts
@@ -166,7 +173,7 @@ impl<P: Protocol> Store<P> {
             order.extend(*next..*next + run.len as usize);
             *next += run.len as usize;
         }
-        all.gather(&order)
+        Cow::Owned(all.gather(&order))
     }
 }
 

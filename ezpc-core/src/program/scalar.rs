@@ -2,7 +2,7 @@
 
 use crate::ring::Width;
 
-/// A type of scalars that programs compute on: the integers of 8 to 64 bits, and `bool`.
+/// A type of scalars that programs compute on: the integers of 8 to 64 bits, `bool`, `f64` and [`Fix`](super::Fix).
 pub trait Scalar: Copy + sealed::Sealed + 'static {
     /// The number of bits.
     const BITS: u32;
@@ -24,7 +24,7 @@ pub trait Scalar: Copy + sealed::Sealed + 'static {
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     #[allow(unnameable_types, reason = "sealed: nobody outside implements it")]
     pub trait Sealed {}
 }

@@ -121,6 +121,10 @@ impl Codegen<'_> {
                 own.extend(quote!(let mut #name = ::core::clone::Clone::clone(#name);));
             }
         }
+        if function.recursive {
+            let (program, depth, text) = (program_ident(), hidden("depth"), &function.name);
+            own.extend(quote!(let #depth = #program.enter(#text)?;));
+        }
         let body = self.stmts(&scope, &function.body);
         let end = function.result.is_none().then(|| quote!(::core::result::Result::Ok(())));
         quote! { #own #body #end }
@@ -129,10 +133,19 @@ impl Codegen<'_> {
     /// The Rust type of values of a type.
     fn value_type(&self, ty: Ty) -> TokenStream {
         let k = &self.k;
-        let scalar = scalar_type(ty.base);
+        let scalar = self.scalar_type(ty.base);
         let element = if ty.public() { scalar } else { quote!(#k::Shared<#scalar>) };
         let rank = ty.rank;
         if rank == 0 { element } else { quote!(#k::Array<#element, #rank>) }
+    }
+
+    /// The Rust type of a scalar.
+    fn scalar_type(&self, base: Base) -> TokenStream {
+        let k = &self.k;
+        match base {
+            Base::Fix { bits, fraction } => quote!(#k::Fix::<#bits, #fraction>),
+            _ => primitive(base),
+        }
     }
 
     fn label(&self, written: Option<Label>, fallback: Label) -> TokenStream {
@@ -146,12 +159,12 @@ impl Codegen<'_> {
     }
 }
 
-/// The Rust type of a scalar.
-fn scalar_type(base: Base) -> TokenStream {
+/// The Rust type of an integer or of `bool`.
+fn primitive(base: Base) -> TokenStream {
     let name = match base {
         Base::Int { signed, bits } => format!("{}{bits}", if signed { 'i' } else { 'u' }),
         Base::Bool => "bool".to_owned(),
-        Base::Float => "f64".to_owned(),
+        Base::Float | Base::Fix { .. } => "f64".to_owned(),
     };
     let name = Ident::new(&name, Span::call_site());
     quote!(::core::primitive::#name)

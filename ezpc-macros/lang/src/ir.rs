@@ -54,6 +54,8 @@ pub struct Function {
     pub body: Vec<Stmt>,
     /// Whether it has inputs or outputs, itself or in what it calls.
     pub talks: bool,
+    /// Whether it may call itself, through others or not.
+    pub recursive: bool,
     /// Errors were found inside: a stub is generated.
     pub broken: bool,
 }
@@ -135,6 +137,25 @@ pub enum Stmt {
     /// Within such a loop: a variable or an element outside is combined with a value of each iteration, in any order;
     /// `Some` when the program says where.
     Accumulate(VarId, Vec<Expr>, BinaryOp, Option<Label>, Expr),
+    /// Within such a loop: a variable outside becomes the largest or smallest of itself and a value of each iteration.
+    Contest(Contest),
+}
+
+/// `if (value > var) { var = value; with = …; }` over all iterations of a loop.
+#[derive(Clone, Debug)]
+pub struct Contest {
+    /// The variable outside.
+    pub var: VarId,
+    /// What each iteration has to compare with it.
+    pub value: Expr,
+    /// Whether the larger one is kept.
+    pub larger: bool,
+    /// Whether of equal ones the first is kept.
+    pub first: bool,
+    /// The label that is written at the choice.
+    pub label: Option<Label>,
+    /// Variables that become what they are given where the value is found.
+    pub with: Vec<(VarId, Option<Label>, Expr)>,
 }
 
 /// An innermost loop whose iterations are independent.
@@ -206,8 +227,8 @@ pub enum ExprKind {
     Call(Callee, Vec<Expr>),
     /// The value as the type of the expression: another base type, another label.
     Convert(Box<Expr>),
-    /// A secret value made public.
-    Reveal(Box<Expr>),
+    /// A secret value made public; or told to one party, whose input it then is.
+    Reveal(Role, Box<Expr>),
 }
 
 impl Stmt {
@@ -220,6 +241,10 @@ impl Stmt {
                 each(value);
             }
             Self::AssignOblivious(_, x, y) | Self::Copy(x, y) => [x, y].into_iter().for_each(each),
+            Self::Contest(contest) => {
+                each(&mut contest.value);
+                contest.with.iter_mut().for_each(|w| each(&mut w.2));
+            }
             Self::Call(_, args, _) => args.iter_mut().for_each(each),
             Self::For(_, from, to, body) => {
                 [from, to].into_iter().for_each(&mut *each);
@@ -255,7 +280,7 @@ impl Expr {
             ExprKind::Index(_, list) | ExprKind::Call(_, list) => {
                 list.iter_mut().for_each(|e| e.rename(from, to));
             }
-            ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(x) => x.rename(from, to),
+            ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(_, x) => x.rename(from, to),
             ExprKind::Oblivious(x, y) | ExprKind::Binary(_, _, x, y) => {
                 x.rename(from, to);
                 y.rename(from, to);
@@ -272,7 +297,7 @@ impl Expr {
             || match &self.kind {
                 ExprKind::Int { .. } | ExprKind::Bool(_) | ExprKind::Float(_) | ExprKind::Var(_) => false,
                 ExprKind::Index(_, list) | ExprKind::Call(_, list) => all(list),
-                ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(x) => x.any(test),
+                ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(_, x) => x.any(test),
                 ExprKind::Oblivious(x, y) | ExprKind::Binary(_, _, x, y) => x.any(test) || y.any(test),
                 ExprKind::Mux(_, c, t, e) => c.any(test) || t.any(test) || e.any(test),
             }

@@ -42,7 +42,7 @@ pub fn fold(expr: Expr) -> Expr {
         ExprKind::Index(var, index) => ExprKind::Index(var, list(index)),
         ExprKind::Oblivious(x, y) => ExprKind::Oblivious(boxed(x), boxed(y)),
         ExprKind::Call(callee, args) => ExprKind::Call(callee, list(args)),
-        ExprKind::Reveal(x) => ExprKind::Reveal(boxed(x)),
+        ExprKind::Reveal(role, x) => ExprKind::Reveal(role, boxed(x)),
         ExprKind::Unary(op, x) => {
             let x = boxed(x);
             constant_unary(op, &x, ty).unwrap_or(ExprKind::Unary(op, x))

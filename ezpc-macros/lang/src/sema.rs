@@ -5,6 +5,7 @@ mod effects;
 mod expr;
 mod fields;
 mod operator;
+mod recursion;
 mod stmt;
 
 pub(crate) use expr::wrap;
@@ -33,6 +34,7 @@ pub fn check(program: &ast::Program, diagnostics: &mut Diagnostics) -> ir::Progr
         }
     }
     effects::check(&mut sema.out, sema.diagnostics);
+    recursion::check(&mut sema.out, sema.diagnostics);
     fields::name(&mut sema.out, sema.diagnostics);
     sema.out
 }
@@ -117,7 +119,7 @@ impl Sema<'_> {
         let fits = match ty.base {
             Base::Int { .. } => label != Label::Fl,
             Base::Bool => matches!(label, Label::Pl | Label::Bl),
-            Base::Float => matches!(label, Label::Pl | Label::Fl),
+            Base::Float | Base::Fix { .. } => matches!(label, Label::Pl | Label::Fl),
         };
         if !fits {
             self.diagnostics.report(Code::BadLabel, ty.span, format!("`{}` cannot be `{label}`", ty.base));
@@ -237,6 +239,7 @@ impl<'s, 'd> Body<'s, 'd> {
             vars,
             body: stmts,
             talks: false,
+            recursive: false,
             broken: sema.diagnostics.all().len() > before || count != params.len(),
         }
     }
@@ -357,14 +360,14 @@ fn default_label(base: Base) -> Label {
     match base {
         Base::Int { .. } => Label::Al,
         Base::Bool => Label::Bl,
-        Base::Float => Label::Fl,
+        Base::Float | Base::Fix { .. } => Label::Fl,
     }
 }
 
 fn zero(ty: Ty, span: Place) -> ir::Expr {
     let kind = match ty.base {
         Base::Bool => ir::ExprKind::Bool(false),
-        Base::Float => ir::ExprKind::Float(0.0),
+        Base::Float | Base::Fix { .. } => ir::ExprKind::Float(0.0),
         Base::Int { .. } => ir::ExprKind::Int { value: 0, flexible: false },
     };
     ir::Expr { kind, ty, span }

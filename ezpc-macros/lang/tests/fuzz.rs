@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use proptest::prelude::*;
 
-const WORDS: [&str; 78] = [
+const WORDS: [&str; 80] = [
     "def",
     "void",
     "main",
@@ -32,6 +32,8 @@ const WORDS: [&str; 78] = [
     "else",
     "return",
     "reveal",
+    "fix",
+    "fix<32, 12>",
     "extern",
     "const",
     "unroll",

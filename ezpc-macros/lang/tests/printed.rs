@@ -210,7 +210,7 @@ fn files() {
     let broken = ezpc_lang::compile_file("def void main() {\n  int32_al a = 1.5 + 2uL;\n  b = 3 }", span);
     let expected = "\
 2:20: bad-operand: `+` on `float` and `uint64`
-  help: both sides are numbers of one type; `float` has `+ - * /` and comparisons
+  help: both sides are numbers of one type; `float` and `fix` have `+ - * /` and comparisons
 3:3: unknown-name: nothing is called `b` here
   help: declare it before its use
 ";

@@ -41,6 +41,9 @@ fn what_ezpc_accepts() {
         "int32_al[2][2] a; int32_al i = 1; int32_al b = a[i][0]; a[i][i] = b; a[i] = a[0];",
         "int32_pl n = 3; int32_al[n] a; int32_al[n] b = -a + a; if (a[0] > 1) { a = b; }",
         "float_pl p = 3.5; float a = p * -2.0; bool_bl c = a < 1.5 / a; float_fl d = c ? a : p; output(ALL, d);",
+        "fix<32, 12> a = 1.5; fix<32, 12>_pl p = 1.0 / 3.0; fix<32, 12>_fl[2] b = {0.5, p}; a = b[0] * -2.0 / a;",
+        "int32_al fix = 1; bool_bl c = fix < 32; int64_al d = int64(fix<64, 24>(fix)); bool_pl e = fix<8, 4>(0.5) == fix<8, 4>(1);",
+        "int32_al a = 1; int32_al b = reveal(CLIENT, a * a); bool_bl c = reveal(SERVER, b > a);",
     ];
     for text in accepted {
         assert_eq!(body(text), Vec::<&str>::new(), "{text}");

@@ -8,6 +8,9 @@ ezpc_core::secure! {
         d = a ? 1 : 2;
         float h = c ? 1.0 : 2;
         d = int32(1.5);
+        fix<32, 12> k = h;
+        fix<32, 12> l = a;
+        k = k + h;
         d = p[c];
         g(p);
         int32_al[-1] i;

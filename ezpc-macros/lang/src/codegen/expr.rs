@@ -1,8 +1,8 @@
 //! Expressions.
 
-use super::{Codegen, Scope, hidden, ident, program_ident, scalar_type};
+use super::{Codegen, Scope, hidden, ident, program_ident};
 use crate::ir::{Callee, Expr, ExprKind, Ty};
-use crate::syntax::ast::{Base, BinaryOp, Label, UnaryOp};
+use crate::syntax::ast::{Base, BinaryOp, Label, Role, UnaryOp};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
@@ -16,8 +16,16 @@ impl Codegen<'_> {
             ExprKind::Int { value, .. } => integer(*value, expr.ty),
             ExprKind::Bool(value) => quote_spanned!(span=> #value),
             ExprKind::Float(value) => {
-                let value = Literal::f64_suffixed(*value);
-                quote_spanned!(span=> #value)
+                let negative = value.is_sign_negative();
+                let value = Literal::f64_suffixed(value.abs());
+                let value = if negative { quote!((-#value)) } else { quote!(#value) };
+                match expr.ty.base {
+                    Base::Fix { .. } => {
+                        let ty = self.scalar_type(expr.ty.base);
+                        quote_spanned!(span=> #ty::nearest(#value))
+                    }
+                    _ => quote_spanned!(span=> #value),
+                }
             }
             ExprKind::Var(var) => {
                 let name = self.var(scope, *var);
@@ -75,9 +83,14 @@ impl Codegen<'_> {
                 self.table(scope, x, expr)
             }
             ExprKind::Convert(x) => self.convert(scope, x, expr),
-            ExprKind::Reveal(x) => {
+            ExprKind::Reveal(role, x) => {
                 let x = self.reference(scope, x);
-                quote_spanned!(span=> #k::reveal_now(#program, #x)?)
+                let to = match role {
+                    Role::All => return quote_spanned!(span=> #k::reveal_now(#program, #x)?),
+                    Role::Server => quote!(#k::Party::Server),
+                    Role::Client => quote!(#k::Party::Client),
+                };
+                quote_spanned!(span=> #k::reveal_to(#program, #x, #to)?)
             }
         }
     }
@@ -152,7 +165,7 @@ impl Codegen<'_> {
         let span = expr.span.token();
         let program = program_ident();
         if x.ty.public() {
-            let float = x.ty.base == Base::Float;
+            let float = x.ty.base.real();
             let x = self.value(scope, x);
             return match op {
                 UnaryOp::Neg if float => quote_spanned!(span=> (-(#x))),
@@ -236,12 +249,13 @@ impl Codegen<'_> {
     fn public_binary(&self, scope: &Scope<'_>, op: BinaryOp, x: &Expr, y: &Expr, expr: &Expr) -> TokenStream {
         let k = &self.k;
         let span = expr.span.token();
-        let float = x.ty.base == Base::Float;
+        let (float, fixed) = (x.ty.base.real(), matches!(x.ty.base, Base::Fix { .. }));
         let (x, y) = (self.value(scope, x), self.value(scope, y));
         match op {
             BinaryOp::Add if float => quote_spanned!(span=> ((#x) + (#y))),
             BinaryOp::Sub if float => quote_spanned!(span=> ((#x) - (#y))),
             BinaryOp::Mul if float => quote_spanned!(span=> ((#x) * (#y))),
+            BinaryOp::Div if fixed => self.checked(expr, quote!((#x).quotient(#y))),
             BinaryOp::Div if float => quote_spanned!(span=> ((#x) / (#y))),
             BinaryOp::Or => quote_spanned!(span=> ((#x) || (#y))),
             BinaryOp::And => quote_spanned!(span=> ((#x) && (#y))),
@@ -269,7 +283,7 @@ impl Codegen<'_> {
     pub(super) fn convert(&self, scope: &Scope<'_>, x: &Expr, expr: &Expr) -> TokenStream {
         let span = expr.span.token();
         let program = program_ident();
-        let (from, to) = (scalar_type(x.ty.base), scalar_type(expr.ty.base));
+        let (from, to) = (self.scalar_type(x.ty.base), self.scalar_type(expr.ty.base));
         if !x.ty.public() {
             if x.ty.base == expr.ty.base {
                 return self.value(scope, x);
@@ -280,6 +294,12 @@ impl Codegen<'_> {
         let value = self.value(scope, x);
         let value = match (x.ty.base, expr.ty.base) {
             (a, b) if a == b => value,
+            (Base::Fix { .. }, Base::Fix { .. }) => quote_spanned!(span=> #to::resized(#value)),
+            (Base::Float, Base::Fix { .. }) => quote_spanned!(span=> #to::nearest(#value)),
+            (Base::Fix { .. }, Base::Float) => quote_spanned!(span=> (#value).to_f64()),
+            (Base::Fix { .. }, Base::Bool) => quote_spanned!(span=> ((#value).raw() != 0)),
+            (Base::Fix { .. }, _) => quote_spanned!(span=> ((#value).floor() as #to)),
+            (_, Base::Fix { .. }) => quote_spanned!(span=> #to::integer((#value) as ::core::primitive::i128)),
             (Base::Bool, _) => quote_spanned!(span=> #to::from(#value)),
             (_, Base::Bool) => quote_spanned!(span=> ((#value) != 0)),
             _ => quote_spanned!(span=> ((#value) as #to)),
@@ -291,6 +311,6 @@ impl Codegen<'_> {
 /// An integer literal of a type.
 fn integer(value: i128, ty: Ty) -> TokenStream {
     let size = Literal::u128_unsuffixed(value.unsigned_abs());
-    let to = scalar_type(ty.base);
+    let to = super::primitive(ty.base);
     if value < 0 { quote!((-#size as #to)) } else { quote!((#size as #to)) }
 }

@@ -1,6 +1,6 @@
 //! The entry point: typed inputs and outputs around `main`.
 
-use super::{Codegen, ident, scalar_type};
+use super::{Codegen, ident};
 use crate::ir::Field;
 use crate::syntax::ast::Role;
 use proc_macro2::TokenStream;
@@ -26,7 +26,7 @@ impl Codegen<'_> {
         let docs =
             if docs.is_empty() { quote!(#[doc = "Runs the program."]) } else { quote!(#(#[doc = #docs])*) };
         let slots = self.program.outputs.iter().enumerate().map(|(i, f)| {
-            let (slot, scalar) = (format_ident!("{}", slot(i)), scalar_type(f.ty.base));
+            let (slot, scalar) = (format_ident!("{}", slot(i)), self.scalar_type(f.ty.base));
             quote!(#slot: #k::Emitted<#scalar>)
         });
         let count = self.program.inputs.len();
@@ -106,7 +106,7 @@ impl Codegen<'_> {
 
     /// A scalar, or vectors of vectors.
     fn nested(&self, field: &Field) -> TokenStream {
-        let scalar = scalar_type(field.ty.base);
+        let scalar = self.scalar_type(field.ty.base);
         (0..field.ty.rank).fold(scalar, |inner, _| quote!(::std::vec::Vec<#inner>))
     }
 

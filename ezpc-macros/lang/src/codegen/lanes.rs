@@ -1,6 +1,6 @@
 //! Loops as vectors: each statement once, on a value for each iteration.
 
-use super::{Codegen, hidden, program_ident, scalar_type};
+use super::{Codegen, hidden, program_ident};
 use crate::ir::{self, Expr, Stmt, VarId};
 use crate::syntax::ast::{BinaryOp, Label};
 use core::cell::RefCell;
@@ -24,7 +24,7 @@ impl Codegen<'_> {
         let k = &self.k;
         let program = program_ident();
         let (range, block) = (hidden("range"), hidden("lanes"));
-        let ty = scalar_type(scope.function.vars[lanes.var].ty.base);
+        let ty = self.scalar_type(scope.function.vars[lanes.var].ty.base);
         let (low, high) = (self.value(scope, &lanes.from), self.value(scope, &lanes.to));
         let bounds = self.checked(&lanes.from, quote!(#k::loop_range::<_, _, #ty>(#low, #high)));
         let inner = super::Scope {
@@ -71,7 +71,7 @@ impl Codegen<'_> {
         let k = &self.k;
         let Some(lanes) = &scope.lanes else { return TokenStream::new() };
         let var = lanes.lanes.var;
-        let (name, ty) = (self.var(scope, var), scalar_type(scope.function.vars[var].ty.base));
+        let (name, ty) = (self.var(scope, var), self.scalar_type(scope.function.vars[var].ty.base));
         let locals = lanes.locals.borrow().clone();
         quote!(|#name: #ty| -> #k::Result<_> { #locals ::core::result::Result::Ok(#value) })
     }
@@ -108,7 +108,7 @@ impl Codegen<'_> {
     /// A public expression that depends on the iteration, as a secret value.
     pub(super) fn table(&self, scope: &super::Scope<'_>, x: &Expr, expr: &Expr) -> TokenStream {
         let (program, block) = (program_ident(), hidden("lanes"));
-        let ty = scalar_type(expr.ty.base);
+        let ty = self.scalar_type(expr.ty.base);
         let public = ir::Ty { label: Label::Pl, ..expr.ty };
         let value = self.convert(scope, x, &Expr { ty: public, ..expr.clone() });
         let each = self.each(scope, &value);
@@ -150,5 +150,29 @@ impl Codegen<'_> {
         let get = self.checked(value, quote!(#name.get(#at)));
         let set = self.checked(value, quote!(#name.set(#at, #after)));
         quote!({ let #before = #get; let #after = #combined; #set; })
+    }
+
+    /// A variable that becomes the largest or smallest of itself and a value of each iteration.
+    pub(super) fn contest(&self, scope: &super::Scope<'_>, contest: &ir::Contest) -> TokenStream {
+        let k = &self.k;
+        let (program, name) = (program_ident(), self.var(scope, contest.var));
+        let (block, result, found) = (hidden("lanes"), hidden("contest"), hidden("found"));
+        // A loop in order has one at a time.
+        let lanes = if scope.lanes.is_some() { quote!(&#block) } else { quote!(&(0..1)) };
+        let (larger, first) = (contest.larger, contest.first);
+        let label = self.label(contest.label, Label::Bl);
+        let value = self.reference(scope, &contest.value);
+        let with = contest.with.iter().map(|(var, label, value)| {
+            let (name, label) = (self.var(scope, *var), self.label(*label, Label::Bl));
+            let value = self.reference(scope, value);
+            quote!(#name = #program.winner(&#result, #label, &#name, #value);)
+        });
+        quote!({
+            let (#found, #result) = #program.contest(
+                #k::Rule { larger: #larger, first: #first }, #label, #lanes, &#name, #value
+            );
+            #(#with)*
+            #name = #found;
+        })
     }
 }

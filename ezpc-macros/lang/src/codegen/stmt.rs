@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{Codegen, Scope, hidden, ident, io_ident, program_ident, scalar_type};
+use super::{Codegen, Scope, hidden, ident, io_ident, program_ident};
 use crate::ir::{Expr, ExprKind, Stmt, Ty};
 use crate::syntax::ast::{Base, Role};
 use proc_macro2::{Literal, TokenStream};
@@ -28,6 +28,7 @@ impl Codegen<'_> {
             | Stmt::Accumulate(.., value)
             | Stmt::Return(Some(value))
             | Stmt::Output(value, _) => Some(value),
+            Stmt::Contest(contest) => Some(&contest.value),
             Stmt::If(guard, ..) | Stmt::While(guard, _) => Some(guard),
             _ => None,
         };
@@ -102,7 +103,7 @@ impl Codegen<'_> {
             }
             Stmt::For(var, from, to, body) => {
                 let name = self.var(scope, *var);
-                let ty = scalar_type(scope.function.vars[*var].ty.base);
+                let ty = self.scalar_type(scope.function.vars[*var].ty.base);
                 let (low, high) = (self.value(scope, from), self.value(scope, to));
                 let range = self.checked(from, quote!(#k::loop_range::<_, _, #ty>(#low, #high)));
                 let body = self.stmts(scope, body);
@@ -128,6 +129,7 @@ impl Codegen<'_> {
                 quote!({ #body })
             }
             Stmt::Lanes(lanes) => self.lanes(scope, lanes),
+            Stmt::Contest(contest) => self.contest(scope, contest),
             Stmt::Accumulate(var, index, op, label, value) => {
                 self.accumulate(scope, *var, index, (*op, *label), value)
             }
@@ -146,10 +148,11 @@ impl Codegen<'_> {
     /// The value of a scalar, or of an element, before anything is assigned.
     fn zero(&self, ty: Ty) -> TokenStream {
         let program = program_ident();
-        let scalar = scalar_type(ty.base);
+        let scalar = self.scalar_type(ty.base);
         let zero = match ty.base {
             Base::Bool => quote!(false),
             Base::Float => quote!(0.0),
+            Base::Fix { .. } => quote!(#scalar::nearest(0.0)),
             Base::Int { .. } => quote!(0),
         };
         if ty.public() { zero } else { quote!(#program.constant::<#scalar>(#zero)) }
@@ -171,23 +174,28 @@ impl Codegen<'_> {
         let rank = ty.rank;
         let own_sizes = hidden("sizes");
         let sizes = self.sizes(scope, sizes);
-        let read = match info.role {
-            Role::All => quote!(#k::public_input(#text, #value, &#own_sizes)?),
-            Role::Server => quote!(#k::input(#program, #text, #k::Party::Server, #value, &#own_sizes)?),
-            Role::Client => quote!(#k::input(#program, #text, #k::Party::Client, #value, &#own_sizes)?),
+        let from = match info.role {
+            Role::All => None,
+            Role::Server => Some(quote!(#k::Party::Server)),
+            Role::Client => Some(quote!(#k::Party::Client)),
         };
         let rust = self.value_type(ty);
-        let values = hidden("values");
-        let made = if rank > 0 {
-            quote!(#k::Array::from_vec(#own_sizes, #values)?)
-        } else {
-            quote!(#values.into_iter().next().expect("an input has a value"))
+        let read = match from {
+            Some(from) if rank > 0 => quote!(#k::input_array(#program, #text, #from, #value, #own_sizes)?),
+            Some(from) => quote!(#k::input(#program, #text, #from, #value)?),
+            None => {
+                let values = quote!(#k::public_input(#text, #value, &#own_sizes)?);
+                if rank > 0 {
+                    quote!(#k::Array::from_vec(#own_sizes, #values)?)
+                } else {
+                    quote!(#values.into_iter().next().expect("an input has a value"))
+                }
+            }
         };
         quote! {
             let mut #name: #rust = {
                 let #own_sizes: [::core::primitive::usize; #rank] = #sizes;
-                let #values = #read;
-                #made
+                #read
             };
         }
     }

@@ -44,8 +44,10 @@ codes! {
     Redeclared = "redeclared", "choose another name, or assign to the first one";
     /// A literal that its type cannot hold.
     LiteralOverflow = "literal-overflow", "write a wider type, as `123L` (int64) or `123uL` (uint64)";
+    /// A fixed-point format that there is not.
+    BadFormat = "bad-format", "write `fix<width, fraction>`, as `fix<32, 12>`: 2 to 64 bits, fewer of them fraction";
     /// A label that its type cannot have.
-    BadLabel = "bad-label", "integers are `pl`, `al` or `bl`, bool is `pl` or `bl`, float is `pl` or `fl`";
+    BadLabel = "bad-label", "integers are `pl`, `al` or `bl`, bool is `pl` or `bl`, float and fix are `pl` or `fl`";
     /// A label that its operator cannot have.
     BadOperatorLabel = "bad-operator-label", "leave the label out: the operator then gets the one that fits";
     /// Operands or values of different types.
@@ -78,6 +80,8 @@ codes! {
     VoidCall = "void-call", "a `void` function is called as a statement, any other within an expression";
     /// A path through a function that does not return.
     MissingReturn = "missing-return", "end every path with `return`";
+    /// A function that calls itself on every path.
+    EndlessRecursion = "endless-recursion", "return before the call, as `if (n == 0) { return 1; }`";
     /// A return that does not fit the function.
     BadReturn = "bad-return", "return a value exactly where the function declares one";
     /// Role and type of an input disagree.

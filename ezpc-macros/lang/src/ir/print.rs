@@ -122,6 +122,14 @@ impl Printer<'_> {
                     let place = format!("{}{}", self.var(*var), self.indices(index));
                     format!("{place} {}_{label}= {};", op.text(), self.expr(value))
                 }
+                Stmt::Contest(contest) => {
+                    let which = if contest.larger { "largest" } else { "smallest" };
+                    let tie = if contest.first { "first" } else { "last" };
+                    let with =
+                        contest.with.iter().map(|(v, _, e)| format!(", {} = {}", self.var(*v), self.expr(e)));
+                    let (var, with) = (self.var(contest.var), with.collect::<String>());
+                    format!("{var} = {tie} {which}({var}, {}){with};", self.expr(&contest.value))
+                }
             };
             let _ = writeln!(out, "{pad}{line}");
         }
@@ -172,7 +180,7 @@ impl Printer<'_> {
                 format!("<{} |> {}>{}", x.ty.label, expr.ty.label, self.expr(x))
             }
             ExprKind::Convert(x) => format!("<{} |> {}>{}", x.ty, expr.ty, self.expr(x)),
-            ExprKind::Reveal(x) => format!("reveal({})", self.expr(x)),
+            ExprKind::Reveal(role, x) => format!("reveal({role}, {})", self.expr(x)),
         }
     }
 }

@@ -6,10 +6,11 @@
 //! independent stays a loop.
 
 mod affine;
+mod contest;
 mod fold;
 mod induction;
 
-use crate::ir::{Callee, Expr, ExprKind, Function, Lanes, Program, Stmt, Ty, VarId};
+use crate::ir::{Callee, Contest, Expr, ExprKind, Function, Lanes, Program, Stmt, Ty, VarId};
 use crate::syntax::ast::BinaryOp;
 use affine::{Access, Affine};
 use std::collections::{HashMap, HashSet};
@@ -104,10 +105,57 @@ impl<'a> Loop<'a> {
 
     fn stmts(&mut self, body: &[Stmt]) -> Option<Vec<Stmt>> {
         let mut out = Vec::new();
-        for stmt in body {
-            self.stmt(stmt, &mut out)?;
+        let mut rest = body;
+        while let [stmt, after @ ..] = rest {
+            rest = match contest::find(rest) {
+                Some((search, count, condition)) if self.outside(&search) => {
+                    let after = &rest[count..];
+                    self.search(search, condition, after, &mut out)?;
+                    after
+                }
+                _ => {
+                    self.stmt(stmt, &mut out)?;
+                    after
+                }
+            };
         }
         Some(out)
+    }
+
+    /// Whether a search is for something that lives outside of the loop.
+    fn outside(&self, search: &Contest) -> bool {
+        let vars = || [search.var].into_iter().chain(search.with.iter().map(|w| w.0));
+        vars().all(|var| !self.own.contains(&var))
+    }
+
+    fn search(
+        &mut self,
+        search: Contest,
+        condition: Option<VarId>,
+        after: &[Stmt],
+        out: &mut Vec<Stmt>,
+    ) -> Option<()> {
+        // Nothing else may depend on what one iteration found.
+        let mut named = false;
+        let condition: HashSet<VarId> = condition.into_iter().collect();
+        for stmt in after {
+            stmt.clone().each_expr(&mut |e| named |= e.depends_on(&condition));
+        }
+        if named {
+            return None;
+        }
+        self.secret(&search.value)?;
+        search.with.iter().try_for_each(|w| self.secret(&w.2))?;
+        for var in [search.var].into_iter().chain(search.with.iter().map(|w| w.0)) {
+            // One search only: unlike sums, two depend on their order.
+            if self.sums.iter().any(|(access, _)| access.var == var) {
+                return None;
+            }
+            let access = self.access(var, &[]);
+            self.sums.push((access, BinaryOp::Gt));
+        }
+        out.push(Stmt::Contest(search));
+        Some(())
     }
 
     fn stmt(&mut self, stmt: &Stmt, out: &mut Vec<Stmt>) -> Option<()> {
@@ -232,7 +280,7 @@ impl<'a> Loop<'a> {
 
     /// A public expression that may be evaluated for each iteration, in any order.
     fn public(&self, expr: &Expr) -> Option<()> {
-        let calls = |e: &Expr| matches!(e.kind, ExprKind::Call(..) | ExprKind::Reveal(_)) || !e.ty.public();
+        let calls = |e: &Expr| matches!(e.kind, ExprKind::Call(..) | ExprKind::Reveal(..)) || !e.ty.public();
         (!expr.any(&calls)).then_some(())
     }
 
@@ -334,7 +382,7 @@ fn safe_functions(program: &Program) -> Vec<bool> {
 fn safe_body(body: &[Stmt], safe: &[bool]) -> bool {
     let refused = |e: &Expr| match &e.kind {
         ExprKind::Call(Callee::Def(callee), _) => !safe[*callee],
-        ExprKind::Call(..) | ExprKind::Reveal(_) | ExprKind::Index(..) | ExprKind::Oblivious(..) => true,
+        ExprKind::Call(..) | ExprKind::Reveal(..) | ExprKind::Index(..) | ExprKind::Oblivious(..) => true,
         _ => false,
     };
     let fits = |e: &Expr| !e.any(&refused);

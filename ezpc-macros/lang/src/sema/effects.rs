@@ -113,7 +113,9 @@ impl Effects {
                     self.expr(value);
                 }
                 Stmt::Block(body) => self.stmts(body),
-                Stmt::Lanes(..) | Stmt::Accumulate(..) => unreachable!("later passes make vectors"),
+                Stmt::Lanes(..) | Stmt::Accumulate(..) | Stmt::Contest(..) => {
+                    unreachable!("later passes make vectors")
+                }
             }
         }
     }
@@ -136,7 +138,7 @@ impl Effects {
                 self.expr(x);
                 self.expr(y);
             }
-            ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(x) => self.expr(x),
+            ExprKind::Unary(_, x) | ExprKind::Convert(x) | ExprKind::Reveal(_, x) => self.expr(x),
             ExprKind::Mux(_, c, t, e) => {
                 self.expr(c);
                 self.expr(t);

@@ -1,6 +1,7 @@
 //! Expressions: types, labels, conversions.
 
 use super::Body;
+use super::operator::adapts;
 use crate::diag::Place;
 use crate::diag::{Code, Diagnostics};
 use crate::ir::{Expr, ExprKind, Ty, VarId};
@@ -160,14 +161,20 @@ impl Body<'_, '_> {
             return self
                 .elementwise(vec![value], &what, span, |b, mut x| b.cast_value(base, x.remove(0), span));
         }
-        if base == Base::Float || value.ty.base == Base::Float {
+        if [base, value.ty.base].contains(&Base::Float) && ![base, value.ty.base].iter().any(fixed) {
             let message = format!("`{}` cannot be converted to `{base}`", value.ty);
-            self.report_with(Code::TypeMismatch, value.span, message, "integers and bool are converted so");
+            let help = "integers, bool and `fix` are converted so; `float` to `fix` and back";
+            self.report_with(Code::TypeMismatch, value.span, message, help);
             return None;
+        }
+        if adapts(value.ty, base) {
+            return self.rebase(value, base);
         }
         let label = match value.ty.label {
             Label::Pl => Label::Pl,
+            _ if base.real() => Label::Fl,
             _ if base == Base::Bool || value.ty.base == Base::Bool => Label::Bl,
+            Label::Fl => Label::Al,
             label => label,
         };
         let ty = Ty::scalar(base, label);
@@ -181,15 +188,6 @@ impl Body<'_, '_> {
             self.report_with(Code::RankMismatch, value.span, "an element is revealed, not an array", help);
             return None;
         }
-        if role != Role::All {
-            self.report_with(
-                Code::Unsupported,
-                span,
-                "a value that only one party knows is not public",
-                "write `reveal(ALL, ..)`, or `output` it at the end",
-            );
-            return None;
-        }
         if self.guard.is_some() {
             self.report(Code::SecretBranch, span, "`reveal` in a branch on a secret value");
             return None;
@@ -197,8 +195,9 @@ impl Body<'_, '_> {
         if value.ty.public() {
             return Some(value);
         }
-        let ty = Ty::scalar(value.ty.base, Label::Pl);
-        Some(Expr { kind: ExprKind::Reveal(Box::new(value)), ty, span })
+        let label = if role == Role::All { Label::Pl } else { super::default_label(value.ty.base) };
+        let ty = Ty::scalar(value.ty.base, label);
+        Some(Expr { kind: ExprKind::Reveal(role, Box::new(value)), ty, span })
     }
 
     /// `array[i][j]`: all indices at once.
@@ -246,8 +245,18 @@ impl Body<'_, '_> {
     }
 
     fn unary(&mut self, op: UnaryOp, label: Option<Label>, value: &ast::Expr, span: Place) -> Option<Expr> {
-        if let (UnaryOp::Neg, ast::ExprKind::Int(literal, suffix)) = (op, &value.kind) {
-            return self.literal(*literal, suffix, true, value.span);
+        match (op, &value.kind) {
+            (UnaryOp::Neg, ast::ExprKind::Int(literal, suffix)) => {
+                return self.literal(*literal, suffix, true, value.span);
+            }
+            (UnaryOp::Neg, ast::ExprKind::Float(_)) => {
+                let mut value = self.expr(value)?;
+                if let ExprKind::Float(number) = &mut value.kind {
+                    *number = -*number;
+                }
+                return Some(value);
+            }
+            _ => {}
         }
         let value = self.expr(value)?;
         self.unary_value(op, label, value, span)
@@ -292,7 +301,7 @@ impl Body<'_, '_> {
         let fits = match value.ty.base {
             Base::Int { .. } => matches!(to, Label::Al | Label::Bl),
             Base::Bool => to == Label::Bl,
-            Base::Float => to == Label::Fl,
+            Base::Float | Base::Fix { .. } => to == Label::Fl,
         };
         if !allowed || !fits {
             let message = format!("`<{from} |> {to}>` cannot be applied to `{}`", value.ty);
@@ -329,12 +338,8 @@ impl Body<'_, '_> {
         if value.ty.label == ty.label {
             return Some(value);
         }
-        if let ExprKind::Float(number) = value.kind
-            && !(-LARGEST..LARGEST).contains(&number)
-        {
-            let message = "the literal does not fit `float_fl`, which ends at 2^47";
-            self.report_with(Code::LiteralOverflow, span, message, "scale what you compute");
-            return None;
+        if ty.base == Base::Float {
+            self.fits(&value, Base::Fix { bits: 64, fraction: 16 }, "float_fl")?;
         }
         let ty = Ty { label: ty.label, ..value.ty };
         Some(Expr { kind: ExprKind::Convert(Box::new(value)), ty, span })
@@ -350,13 +355,19 @@ impl Body<'_, '_> {
         if matches!(base, Base::Int { .. }) && flexible(&value) {
             return self.retype(value, base);
         }
+        if adapts(value.ty, base) {
+            self.fits(&value, base, &base.to_string())?;
+            return Some(match value.kind {
+                ExprKind::Float(_) => Expr { ty, ..value },
+                _ => Expr { kind: ExprKind::Convert(Box::new(value)), ty, span },
+            });
+        }
         if !value.ty.integer() || !matches!(base, Base::Int { .. }) {
             let message = format!("`{}` where `{base}` is needed", value.ty.base);
             let help = match base {
                 Base::Bool => "write a comparison, as `x != 0`",
-                _ if Base::Float == base || Base::Float == value.ty.base => {
-                    "integers and `float` do not mix: write `1.0`"
-                }
+                _ if value.ty.base.real() && base.real() => "convert it, as `fix<32, 12>(x)`",
+                _ if base.real() || value.ty.base.real() => "integers and fractions do not mix: write `1.0`",
                 _ => "write `c ? 1 : 0`",
             };
             self.report_with(Code::TypeMismatch, span, message, help);
@@ -369,6 +380,21 @@ impl Body<'_, '_> {
             return None;
         }
         Some(Expr { kind: ExprKind::Convert(Box::new(value)), ty, span })
+    }
+
+    /// Refuses a literal that is beyond a fixed-point format.
+    fn fits(&mut self, value: &Expr, format: Base, called: &str) -> Option<()> {
+        let (ExprKind::Float(number), Base::Fix { bits, fraction }) = (&value.kind, format) else {
+            return Some(());
+        };
+        let end = bits - 1 - fraction;
+        let most = 2f64.powi(i32::try_from(end).unwrap_or(0));
+        if (-most..most).contains(number) {
+            return Some(());
+        }
+        let message = format!("the literal does not fit `{called}`, which ends at 2^{end}");
+        self.report_with(Code::LiteralOverflow, value.span, message, "scale what you compute");
+        None
     }
 
     /// A literal without suffix, or a choice between such, in another type.
@@ -437,8 +463,9 @@ pub(crate) fn wrap(value: i128, base: Base) -> i128 {
     }
 }
 
-/// 2^47: a secret `float` has 16 bits of fraction in 64.
-const LARGEST: f64 = (1u64 << 47) as f64;
+fn fixed(base: &Base) -> bool {
+    matches!(base, Base::Fix { .. })
+}
 
 pub(super) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }

@@ -28,11 +28,11 @@ impl Body<'_, '_> {
         let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
         let both_bool = left.ty.base == Base::Bool && right.ty.base == Base::Bool;
         let both_int = left.ty.integer() && right.ty.integer();
-        let both_float = left.ty.base == Base::Float && right.ty.base == Base::Float;
+        let both_real = left.ty.base.real() && right.ty.base.real();
         let on_floats = equality
             || matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div)
             || matches!(op, BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge);
-        let fits = both_int || equality && both_bool || both_float && on_floats;
+        let fits = both_int || equality && both_bool || both_real && on_floats;
         if !(if logical { both_bool } else { fits }) {
             let message = format!("`{}` on `{}` and `{}`", op.text(), left.ty.base, right.ty.base);
             let help = match op {
@@ -43,14 +43,14 @@ impl Body<'_, '_> {
                 BinaryOp::Or if both_int => "for integers write `|`",
                 BinaryOp::BoolXor if both_int => "for integers write `^`",
                 _ if logical => "both sides are bool",
-                _ => "both sides are numbers of one type; `float` has `+ - * /` and comparisons",
+                _ => "both sides are numbers of one type; `float` and `fix` have `+ - * /` and comparisons",
             };
             self.report_with(Code::BadOperand, span, message, help);
             return None;
         }
         let public = left.ty.public() && right.ty.public();
         let allowed: &[Label] = match op {
-            _ if both_float => &[Label::Fl],
+            _ if both_real => &[Label::Fl],
             BinaryOp::Add | BinaryOp::Sub | BinaryOp::Div | BinaryOp::Rem => &[Label::Al, Label::Bl],
             BinaryOp::Mul => &[Label::Al],
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq | BinaryOp::Ne => {
@@ -74,7 +74,7 @@ impl Body<'_, '_> {
         let operand = match (public, op) {
             (true, _) => Label::Pl,
             (false, _) if both_bool => Label::Bl,
-            (false, _) if both_float => Label::Fl,
+            (false, _) if both_real => Label::Fl,
             (false, BinaryOp::Mul) => Label::Al,
             (false, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Div | BinaryOp::Rem) => {
                 label.unwrap_or_else(|| joint_label(left.ty.label, right.ty.label))
@@ -160,7 +160,7 @@ impl Body<'_, '_> {
             if both_public { Label::Pl } else { joint_label(yes.ty.label, no.ty.label) }
         } else if base == Base::Bool {
             Label::Bl
-        } else if base == Base::Float {
+        } else if base.real() {
             Label::Fl
         } else {
             label.unwrap_or(Label::Bl)
@@ -170,22 +170,27 @@ impl Body<'_, '_> {
         Some(Expr { kind: ExprKind::Mux(label, Box::new(guard), Box::new(yes), Box::new(no)), ty, span })
     }
 
-    /// Two integers in one base type.
+    /// Two numbers in one base type.
     fn join(&mut self, left: Expr, right: Expr, operator: &str, span: Place) -> Option<(Expr, Expr)> {
         let (a, b) = (left.ty, right.ty);
         if a.base == b.base {
             return Some((left, right));
         }
-        if !a.integer() || !b.integer() {
-            let message = format!("`{operator}` on `{}` and `{}`", a.base, b.base);
-            self.report(Code::TypeMismatch, span, message);
-            return None;
-        }
-        if flexible(&right) {
+        if adapts(b, a.base) || a.integer() && b.integer() && flexible(&right) {
             return Some((left, self.rebase(right, a.base)?));
         }
-        if flexible(&left) {
+        if adapts(a, b.base) || a.integer() && b.integer() && flexible(&left) {
             return Some((self.rebase(left, b.base)?, right));
+        }
+        if !a.integer() || !b.integer() {
+            let message = format!("`{operator}` on `{}` and `{}`", a.base, b.base);
+            let help = match (a.base.real(), b.base.real()) {
+                (true, true) => "convert one side, as `fix<32, 12>(..)`",
+                (false, false) => Code::TypeMismatch.help(),
+                _ => "integers and fractions do not mix: write `1.0`",
+            };
+            self.report_with(Code::TypeMismatch, span, message, help);
+            return None;
         }
         let signed = |ty: Ty| matches!(ty.base, Base::Int { signed: true, .. });
         let (wide, narrow) = if a.base.bits() >= b.base.bits() { (a, b) } else { (b, a) };
@@ -203,6 +208,11 @@ impl Body<'_, '_> {
         }
         Some((self.rebase(left, wide.base)?, self.rebase(right, wide.base)?))
     }
+}
+
+/// Whether values of a type become fixed-point ones of the type `base` by themselves: public numbers with a fraction.
+pub(super) fn adapts(ty: Ty, base: Base) -> bool {
+    ty.public() && ty.base == Base::Float && matches!(base, Base::Fix { .. })
 }
 
 /// The label of the secret operand; of two different ones the arithmetic.

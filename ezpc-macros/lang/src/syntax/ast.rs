@@ -82,6 +82,13 @@ pub enum Base {
     Bool,
     /// A number with fraction.
     Float,
+    /// A fixed-point number.
+    Fix {
+        /// 2 to 64.
+        bits: u32,
+        /// How many of them are a fraction; fewer than all.
+        fraction: u32,
+    },
 }
 
 /// Who knows a value, and how a secret one is shared.
@@ -294,7 +301,14 @@ impl Base {
             Self::Int { bits, .. } => bits,
             Self::Bool => 1,
             Self::Float => 64,
+            Self::Fix { bits, .. } => bits,
         }
+    }
+
+    /// Whether values have a fraction.
+    #[must_use]
+    pub const fn real(self) -> bool {
+        matches!(self, Self::Float | Self::Fix { .. })
     }
 
     /// The base type of that name.
@@ -323,6 +337,7 @@ impl core::fmt::Display for Base {
             Self::Int { signed, bits } => write!(f, "{}int{bits}", if *signed { "" } else { "u" }),
             Self::Bool => f.write_str("bool"),
             Self::Float => f.write_str("float"),
+            Self::Fix { bits, fraction } => write!(f, "fix<{bits}, {fraction}>"),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Parser<'_> {
     }
 
     /// `_al` after an operator.
-    fn operator_label(&mut self) -> Option<Label> {
+    pub(super) fn operator_label(&mut self) -> Option<Label> {
         let Kind::Ident(text) = self.peek() else { return None };
         let label = Label::parse(text.strip_prefix('_')?)?;
         self.next();
@@ -158,6 +158,13 @@ impl Parser<'_> {
         }
         if let (Some(base), true) = (Base::parse(text), self.peek_at(1).is("(")) {
             self.next();
+            self.next();
+            let value = self.expr()?;
+            self.expect(")", "after the value")?;
+            return Some(make(ExprKind::Cast(base, Box::new(value)), span));
+        }
+        if self.starts_fix() && self.peek_at(super::item::FIX).is("(") {
+            let base = self.fix();
             self.next();
             let value = self.expr()?;
             self.expect(")", "after the value")?;

@@ -163,21 +163,54 @@ impl Parser<'_> {
 
     pub(super) fn starts_type(&self) -> bool {
         matches!(self.peek(), Kind::Ident(text) if text == "const" || split_type(text).is_some())
+            || self.starts_fix()
+    }
+
+    /// Whether `fix<width, fraction>` comes next; `fix` by itself is a name.
+    pub(super) fn starts_fix(&self) -> bool {
+        let number = |ahead| matches!(self.peek_at(ahead), Kind::Int(..));
+        self.is("fix")
+            && self.peek_at(1).is("<")
+            && number(2)
+            && self.peek_at(3).is(",")
+            && number(4)
+            && self.peek_at(5).is(">")
+    }
+
+    /// `fix<width, fraction>`, which comes next.
+    pub(super) fn fix(&mut self) -> Base {
+        let span = self.span();
+        let tokens: Vec<Kind> = (0..FIX).map(|_| self.next().kind).collect();
+        let number = |at: usize| match &tokens[at] {
+            Kind::Int(value, suffix) if suffix.is_empty() => u32::try_from(*value).ok(),
+            _ => None,
+        };
+        if let (Some(bits @ 2..=64), Some(fraction)) = (number(2), number(4))
+            && fraction < bits
+        {
+            return Base::Fix { bits, fraction };
+        }
+        self.diagnostics.report(Code::BadFormat, span, "there is no such fixed-point format");
+        Base::Fix { bits: 64, fraction: 16 }
     }
 
     pub(super) fn ty(&mut self) -> Option<Type> {
         let constant = self.accept("const").is_some();
         let span = self.span();
-        let found = match self.peek() {
-            Kind::Ident(text) => split_type(text),
-            _ => None,
+        let (base, label) = if self.starts_fix() {
+            (self.fix(), self.operator_label())
+        } else {
+            let found = match self.peek() {
+                Kind::Ident(text) => split_type(text),
+                _ => None,
+            };
+            let Some((base, label)) = found else {
+                self.unexpected("a type");
+                return None;
+            };
+            self.next();
+            (base, self.checked_label(label, span))
         };
-        let Some((base, label)) = found else {
-            self.unexpected("a type");
-            return None;
-        };
-        self.next();
-        let label = self.checked_label(label, span);
         let mut sizes = Vec::new();
         while self.accept("[").is_some() {
             sizes.push(self.expr()?);
@@ -226,6 +259,9 @@ impl Parser<'_> {
         Some(args)
     }
 }
+
+/// The number of tokens of `fix<width, fraction>`.
+pub(super) const FIX: usize = 6;
 
 /// `uint32_al` is a base type and a label; an unknown label is given as `"?"`.
 fn split_type(text: &str) -> Option<(Base, Option<&'static str>)> {

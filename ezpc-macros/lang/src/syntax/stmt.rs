@@ -102,7 +102,8 @@ impl Parser<'_> {
         if self.is("{") {
             return Some(StmtKind::Block(self.braces()?.0));
         }
-        if self.starts_type() && !self.peek_at(1).is("(") {
+        let cast = if self.starts_fix() { super::item::FIX } else { 1 };
+        if self.starts_type() && !self.peek_at(cast).is("(") {
             let ty = self.ty()?;
             let name = self.name("the name of a variable")?;
             let value = if self.accept("=").is_some() { Some(self.initialiser()?) } else { None };

@@ -55,7 +55,7 @@ fn chosen(target: Target<'_>, label: Option<Label>, c: &Expr, t: &Expr, e: &Expr
         let neutral =
             Expr { kind: neutral(op, x.ty.base), ty: Ty { label: Label::Pl, ..x.ty }, span: x.span };
         let x_ty = x.ty;
-        let ty = Ty { label: if x.ty.base == Base::Float { Label::Fl } else { Label::Bl }, ..x.ty };
+        let ty = Ty { label: if x.ty.base.real() { Label::Fl } else { Label::Bl }, ..x.ty };
         let relabel = |e: Expr| Box::new(Expr { span: e.span, ty, kind: ExprKind::Convert(Box::new(e)) });
         let (yes, no) =
             if otherwise { (relabel(neutral), relabel(x)) } else { (relabel(x), relabel(neutral)) };
@@ -71,7 +71,7 @@ fn neutral(op: BinaryOp, base: Base) -> ExprKind {
     let and = matches!(op, BinaryOp::And | BinaryOp::BitAnd);
     match base {
         Base::Bool => ExprKind::Bool(and),
-        Base::Float => ExprKind::Float(0.0),
+        Base::Float | Base::Fix { .. } => ExprKind::Float(0.0),
         Base::Int { .. } => {
             let value = if and { -1 } else { i128::from(op == BinaryOp::Mul) };
             ExprKind::Int { value: crate::sema::wrap(value, base), flexible: false }
@@ -103,7 +103,7 @@ pub(super) fn class(op: BinaryOp) -> BinaryOp {
 }
 
 /// An expression without conversions that change the label only.
-fn relabelled(expr: &Expr) -> &Expr {
+pub(super) fn relabelled(expr: &Expr) -> &Expr {
     match &expr.kind {
         ExprKind::Convert(x) if !x.ty.public() && x.ty.base == expr.ty.base => relabelled(x),
         _ => expr,
