@@ -18,6 +18,8 @@ pub struct Run {
     roles: BTreeMap<String, Role>,
     seconds: f64,
     half_rounds: u64,
+    /// Of them those in which the program waits; the others make correlations.
+    online: u64,
     bytes: u64,
     predicted: (u64, u64),
 }
@@ -138,12 +140,14 @@ macro_rules! case {
                 let outputs = $module::main(p, &inputs)?;
                 let counts = [Phase::Offline, Phase::Online].map(|phase| p.stats().phase(phase));
                 let sum = |f: fn(&ezpc_core::transport::Counts) -> u64| counts.iter().map(f).sum::<u64>();
-                let cost = (sum(|c| c.half_rounds), sum(|c| c.bytes_sent + c.bytes_received));
+                let bytes = sum(|c| c.bytes_sent + c.bytes_received);
+                let cost = (sum(|c| c.half_rounds), bytes, counts[1].half_rounds);
                 Ok((outputs, start.elapsed().as_secs_f64(), cost))
             })?;
             show("server", &server.0);
             show("client", &client.0);
-            println!("counted\t{}\t{}\t{}\t{}", $key, server.1, server.2.0, server.2.1);
+            let (half_rounds, bytes, online) = server.2;
+            println!("counted\t{}\t{}\t{half_rounds}\t{bytes}\t{online}", $key, server.1);
             Ok(())
         };
         if let Err(error) = run() {
@@ -173,7 +177,8 @@ fn read(programs: &[Program], text: &str) -> Vec<Vec<Run>> {
             "predicted" => run.predicted = (number(words[2]), number(words[3])),
             "counted" => {
                 run.seconds = number(words[2]);
-                (run.half_rounds, run.bytes) = (number(words[3]), number(words[4]));
+                (run.half_rounds, run.bytes, run.online) =
+                    (number(words[3]), number(words[4]), number(words[5]));
             }
             _ => run.error = Some(words[2].to_owned()),
         }
@@ -238,8 +243,8 @@ impl Display for Run {
         if let Some(error) = &self.error {
             return write!(f, "error: {error}");
         }
-        let cost = (self.half_rounds, self.bytes, self.seconds);
-        write!(f, "{:>4} half-rounds {:>9} bytes {:>7.3} s  ", cost.0, cost.1, cost.2)?;
+        let cost = (self.online, self.half_rounds, self.bytes, self.seconds);
+        write!(f, "{:>4} half-rounds ({} in all) {:>9} bytes {:>7.3} s  ", cost.0, cost.1, cost.2, cost.3)?;
         for (name, values) in &self.values {
             let value = &values["oracle"];
             let end = value.char_indices().nth(60).map_or(value.len(), |c| c.0);
