@@ -18,7 +18,7 @@ mod softspoken;
 
 pub use cots::{ReceiverCots, SenderCots};
 pub use domain::PadDomain;
-pub use pads::Pad;
+pub use pads::{Pad, Tiles};
 pub use pool::{CotEngine, CotPool, PoolState};
 
 /// Engines make COTs in multiples of this.

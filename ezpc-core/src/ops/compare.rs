@@ -24,9 +24,9 @@ pub use method::Method;
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped};
+use crate::ops::lanes::{BLOCK, Lane, LaneReader, LaneWriter, Wiped};
 use crate::ops::transfer::{Lanes, low_mask};
-use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots};
+use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots, Tiles};
 use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
 use crate::spec::Signedness;
@@ -34,6 +34,7 @@ use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
 use chain::Rule;
 use shape::Shape;
+use zeroize::Zeroizing;
 
 /// The cost of [`msb`] on `len` elements of `width`.
 #[must_use]
@@ -223,11 +224,17 @@ fn garbled_in<T: Lane + Pad>(
     flips: &[u64],
     pi: &[u64],
 ) -> Vec<u8> {
-    let pads = |i: usize| {
-        let m = shape.width(i) as usize;
-        cots.take(m * x.len()).pads::<T>(m, domain(rule))
-    };
-    chain::garble(shape, rule, x, flips, pi, pads)
+    let mut message = Vec::with_capacity(shape.message_lens(x.len())[1]);
+    let mut tiles = Tiles::new();
+    let mut garbler = chain::Garbler::<T>::new(shape, rule, x.len().min(BLOCK));
+    for ((x, flips), pi) in x.chunks(BLOCK).zip(flips.chunks(BLOCK)).zip(pi.chunks(BLOCK)) {
+        let pads = |i: usize, places: &mut [T]| {
+            let m = shape.width(i) as usize;
+            cots.take(m * x.len()).pads_into(m, domain(rule), &mut tiles, places);
+        };
+        garbler.garble([x, flips, pi], pads, &mut message);
+    }
+    message
 }
 
 /// The evaluator between its flips and the garbler's message.
@@ -237,11 +244,11 @@ pub(crate) struct Evaluation {
     pads: Pads,
 }
 
-/// The evaluator's pads, in words as wide as the shape needs.
+/// The evaluator's pads, in words as wide as the shape needs: block by block, and in a block digit by digit.
 enum Pads {
-    Narrow(Vec<Wiped<u32>>),
-    Middle(Vec<Wiped<u64>>),
-    Wide(Vec<Wiped<u128>>),
+    Narrow(Wiped<u32>),
+    Middle(Wiped<u64>),
+    Wide(Wiped<u128>),
 }
 
 impl Evaluation {
@@ -263,32 +270,44 @@ impl Evaluation {
     /// The shares of the carries at the boundaries `taps`.
     pub(crate) fn open(self, message: &[u8], taps: &[usize]) -> Vec<BitVec> {
         match self.pads {
-            Pads::Narrow(pads) => chain::evaluate(&self.shape, &self.y, pads, message, taps),
-            Pads::Middle(pads) => chain::evaluate(&self.shape, &self.y, pads, message, taps),
-            Pads::Wide(pads) => chain::evaluate(&self.shape, &self.y, pads, message, taps),
+            Pads::Narrow(pads) => evaluate_in(&self.shape, &self.y, pads, message, taps),
+            Pads::Middle(pads) => evaluate_in(&self.shape, &self.y, pads, message, taps),
+            Pads::Wide(pads) => evaluate_in(&self.shape, &self.y, pads, message, taps),
         }
     }
 }
 
-/// The pads of the evaluator's choices, digit by digit; turns y in `flips` into the flips.
-fn own_pads<T: Lane + Pad>(
-    mut cots: ReceiverCots,
+fn evaluate_in<T: Lane>(
     shape: &Shape,
-    rule: Rule,
-    flips: &mut [u64],
-) -> Vec<Wiped<T>> {
-    let mut pads = Vec::with_capacity(shape.len());
-    // COTs in the order in which the garbler needs them, the top digit first.
-    for i in (0..shape.len()).rev() {
-        let m = shape.width(i) as usize;
-        let (choices, own) = cots.take(m * flips.len()).pads::<T>(m, domain(rule));
-        let offset = shape.offset(i);
-        for (flip, choice) in flips.iter_mut().zip(choices) {
-            *flip ^= u64::from(choice) << offset;
-        }
-        pads.push(Wiped::new(own));
+    y: &[u64],
+    mut pads: Wiped<T>,
+    message: &[u8],
+    taps: &[usize],
+) -> Vec<BitVec> {
+    let mut evaluator = chain::Evaluator::<T>::new(shape, taps, y.len().min(BLOCK));
+    let blocks = y.chunks(BLOCK).zip(pads.chunks_mut(BLOCK * shape.len()));
+    for ((y, pads), message) in blocks.zip(message.chunks(shape.message_lens(BLOCK)[1])) {
+        evaluator.evaluate(y, pads, message);
     }
-    pads.reverse();
+    evaluator.finish(y.len())
+}
+
+/// The pads of the evaluator's choices; turns y in `flips` into the flips.
+fn own_pads<T: Lane + Pad>(mut cots: ReceiverCots, shape: &Shape, rule: Rule, flips: &mut [u64]) -> Wiped<T> {
+    let mut pads = Wiped::zeros(flips.len() * shape.len());
+    let (mut choices, mut tiles) = (Zeroizing::new([0; BLOCK]), Tiles::new());
+    for (flips, pads) in flips.chunks_mut(BLOCK).zip(pads.chunks_mut(BLOCK * shape.len())) {
+        let choices = &mut choices[..flips.len()];
+        // COTs in the order in which the garbler needs them, the top digit first.
+        for (i, places) in pads.chunks_exact_mut(flips.len()).enumerate().rev() {
+            let m = shape.width(i) as usize;
+            cots.take(m * flips.len()).pads_into(m, domain(rule), &mut tiles, choices, places);
+            let offset = shape.offset(i);
+            for (flip, &choice) in flips.iter_mut().zip(&*choices) {
+                *flip ^= u64::from(choice) << offset;
+            }
+        }
+    }
     pads
 }
 

@@ -119,8 +119,9 @@ async fn half_sums(
         let mut pads = Vec::with_capacity(wanted.len());
         for &i in &wanted {
             let cots = recv.take(n);
-            message.push_bits(&planes[i].xor(&cots.choices()));
-            pads.push(cots.pads::<u64>(1, PadDomain::BitToArith).1);
+            let (choices, own) = cots.bit_pads::<u64>(PadDomain::BitToArith);
+            message.push_bits(&planes[i].xor(&choices));
+            pads.push(own);
         }
         io.send(&message.finish()).await;
         let received = io.receive(message_len(n, bits)).await;

@@ -138,7 +138,8 @@ pub(crate) const fn message_len(n: usize, bits: usize) -> usize {
 }
 
 const COLUMNS: usize = 8;
-const BLOCK: usize = 64 * COLUMNS;
+/// Elements in a block.
+pub(crate) const BLOCK: usize = 64 * COLUMNS;
 
 /// Packs fields of `n` elements into a message.
 pub(crate) struct LaneWriter {
@@ -190,16 +191,25 @@ impl LaneWriter {
 
     /// The message.
     pub(crate) fn finish(mut self) -> Vec<u8> {
+        let mut message = Vec::with_capacity(message_len(self.n, self.bits));
+        self.finish_into(&mut message);
+        message
+    }
+
+    /// Appends the message to `out`; the writer is as new.
+    pub(crate) fn finish_into(&mut self, out: &mut Vec<u8>) {
+        let len = out.len() + message_len(self.n, self.bits);
         while self.have > 0 {
             self.tail.push(self.acc as u8);
             self.acc >>= 8;
             self.have = self.have.saturating_sub(8);
         }
-        let mut message = Vec::with_capacity(message_len(self.n, self.bits));
-        message.extend_from_slice(bytemuck::must_cast_slice(&self.blocks));
-        message.extend_from_slice(&self.tail);
-        debug_assert!(message.len() == message_len(self.n, self.bits), "exact length");
-        message
+        out.extend_from_slice(bytemuck::must_cast_slice(&self.blocks));
+        out.extend_from_slice(&self.tail);
+        debug_assert!(out.len() == len, "exact length");
+        (self.bits, self.acc) = (0, 0);
+        self.blocks.clear();
+        self.tail.clear();
     }
 
     fn push_words<T: Lane>(&mut self, width: u32, lanes: &[T], word: impl Fn(T) -> u64) {

@@ -116,8 +116,9 @@ pub async fn product_sender(io: &Io, cots: SenderCots, shape: &ProductShape, vec
 pub async fn product_receiver(io: &Io, cots: ReceiverCots, shape: &ProductShape, factors: &[u64]) -> RingVec {
     let mut lanes = Zeroizing::new(Vec::with_capacity(shape.cots()));
     lanes.extend((0..shape.bits).flat_map(|b| factors.iter().map(move |w| w >> b & 1)));
-    io.send(&cots.choices().xor(&BitVec::from_lanes(&lanes)).to_bytes()).await;
-    let pads = Zeroizing::new(cots.pads::<u128>(1, PadDomain::Matrix).1);
+    let (choices, pads) = cots.bit_pads::<u128>(PadDomain::Matrix);
+    let pads = Zeroizing::new(pads);
+    io.send(&choices.xor(&BitVec::from_lanes(&lanes)).to_bytes()).await;
     let received = io.receive(shape.corrections_len()).await;
     let mut shares = vec![0_u64; shape.factors * shape.len];
     let mut chosen = Zeroizing::new(vec![0_u64; shares.len()]);

@@ -186,10 +186,10 @@ pub(crate) async fn receive_products(
     if bits == 0 {
         return Lanes::zeros(n);
     }
+    let (random, pads) = cots.bit_pads::<u64>(domain);
     let mut flips = LaneWriter::new(n, 1);
-    flips.push_bits(&choices.xor(&cots.choices()));
+    flips.push_bits(&choices.xor(&random));
     io.send(&flips.finish()).await;
-    let (_, pads) = cots.pads::<u64>(1, domain);
     let received = io.receive(message_len(n, bits as usize)).await;
     let corrections = LaneReader::new(&received, n, bits as usize).pull::<u64>(bits);
     finish(bits, &lanes_of(choices), pads, &corrections)

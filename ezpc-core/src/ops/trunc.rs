@@ -129,13 +129,12 @@ async fn half_chain(
     // By the garbler alone, as every constant here.
     let offset = if cx.party == garbler { offset } else { 0 };
     let z: Lanes = x.iter().map(|&v| width.wrap(v.wrapping_add(offset))).collect();
-    let dropped = width.bits() - shape.bits();
+    let (dropped, kept) = (width.bits() - shape.bits(), width.bits() - shift);
     let operands: Lanes = z.iter().map(|z| z >> dropped).collect();
     let carries = carries_to_arith(cx, garbler, shape, taps, &operands).await;
     let wraps = z.iter().zip(carries[0].iter());
-    let mut lanes: Vec<u64> = wraps
-        .map(|(z, w)| (z >> shift).wrapping_sub(w << (width.bits() - shift)).wrapping_sub(offset >> shift))
-        .collect();
+    let mut lanes: Vec<u64> =
+        wraps.map(|(z, w)| (z >> shift).wrapping_sub(w << kept).wrapping_sub(offset >> shift)).collect();
     if let Some(carries) = carries.get(1) {
         lanes.iter_mut().zip(carries.iter()).for_each(|(lane, c)| *lane = lane.wrapping_add(*c));
     }

@@ -51,8 +51,8 @@ pub(crate) async fn carries_to_arith(
     if party == garbler {
         let chain_cots = send.take(n * shape.bits() as usize);
         let mut pi = masks(&mut rng, n);
-        let kappas: Vec<_> = taps.iter().map(|tap| (tap.bits > 1).then(|| recv.take(n))).collect();
-        for (tap, cots) in taps.iter().zip(&kappas) {
+        let mut kappas: Vec<_> = taps.iter().map(|tap| (tap.bits > 1).then(|| recv.take(n))).collect();
+        for (tap, cots) in taps.iter().zip(&mut kappas) {
             let Some(cots) = cots else { continue };
             let bit = tap.boundary - 1;
             for (pi, kappa) in pi.iter_mut().zip(cots.choices().to_lanes()) {

@@ -11,18 +11,49 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
-use super::cots::Batch;
+use super::cots::{Batch, Blocks};
 use super::{PadDomain, ReceiverCots, SenderCots};
 use crate::arch::vector::{Kernel, vectorize};
 use crate::crypto::{Block, Mmo};
+use crate::ring::BitVec;
+use core::fmt;
 use core::ops::Range;
-use zeroize::Zeroize;
 
 /// The largest m.
 pub(super) const MAX_DIGIT_BITS: usize = 12;
 
-/// Slots hashed at once.
-const BATCH: usize = 256;
+/// COTs made and hashed at once: they and their hashes stay in the first-level cache.
+const TILE: usize = 512;
+
+/// Memory in which pads are made, for calls that follow each other; wiped when dropped.
+pub struct Tiles(Blocks);
+
+impl Tiles {
+    /// New memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Blocks::zeros(3 * TILE))
+    }
+
+    /// Places for the blocks of a tile, their combinations and their hashes.
+    fn parts(&mut self) -> [&mut [Block]; 3] {
+        let (blocks, rest) = self.0.split_at_mut(TILE);
+        let (combined, hashes) = rest.split_at_mut(TILE);
+        [blocks, combined, hashes]
+    }
+}
+
+impl Default for Tiles {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Tiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tiles")
+    }
+}
 
 /// A machine word that pads are read as: the low bits of the 128-bit hash.
 pub trait Pad: Copy + Default + sealed::Sealed {
@@ -76,19 +107,43 @@ impl SenderCots {
     pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> Vec<Vec<T>> {
         let slots = slots(self.len(), m);
         let mut pads = vec![vec![T::default(); slots]; 1 << m];
+        self.hash(m, domain, &mut Tiles::new(), |digit, range, blocks| {
+            vectorize(Narrow { blocks, pads: &mut pads[digit][range] });
+        });
+        pads
+    }
+
+    /// As [`SenderCots::pads`], into `pads`: those of digit 0 for all slots, then those of digit 1, and so on.
+    ///
+    /// # Panics
+    /// As [`SenderCots::pads`], and when there is not a place for every pad.
+    pub fn pads_into<T: Pad>(self, m: usize, domain: PadDomain, tiles: &mut Tiles, pads: &mut [T]) {
+        let slots = slots(self.len(), m);
+        assert!(pads.len() == slots << m, "a place for every pad");
+        self.hash(m, domain, tiles, |digit, range, blocks| {
+            vectorize(Narrow { blocks, pads: &mut pads[digit * slots..][range] });
+        });
+    }
+
+    /// Calls `place` with the hashes that are the pads of a digit for a range of slots.
+    fn hash(
+        self,
+        m: usize,
+        domain: PadDomain,
+        tiles: &mut Tiles,
+        mut place: impl FnMut(usize, Range<usize>, &[Block]),
+    ) {
         let offsets: Vec<Block> = (0..1_usize << m)
             .map(|digit| combine(m, |b| Block::mask((digit >> b) as u8 & 1) & self.delta))
             .collect();
-        let mut buffer = [Block::ZERO; BATCH];
-        for_each_batch(&self.batch, m, slots, domain, |hash, keys, range| {
+        let [blocks, combined, hashes] = tiles.parts();
+        for_each_tile(&self.batch, m, domain, [blocks, combined], |hash, _, keys, range| {
             for (digit, &offset) in offsets.iter().enumerate() {
-                let buffer = &mut buffer[..range.len()];
-                hash.hash_offset(keys, offset, buffer);
-                vectorize(Narrow { blocks: buffer, pads: &mut pads[digit][range.clone()] });
+                let hashes = &mut hashes[..range.len()];
+                hash.hash_offset(keys, offset, hashes);
+                place(digit, range.clone(), hashes);
             }
         });
-        buffer.zeroize();
-        pads
     }
 }
 
@@ -100,13 +155,42 @@ impl ReceiverCots {
     #[must_use]
     pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Vec<u16>, Vec<T>) {
         let slots = slots(self.len(), m);
-        let digits = digits(self.batch.blocks(), m);
-        let mut pads = vec![T::default(); slots];
-        for_each_batch(&self.batch, m, slots, domain, |hash, macs, range| {
-            hash.hash_blocks(macs);
-            vectorize(Narrow { blocks: macs, pads: &mut pads[range] });
-        });
+        let (mut digits, mut pads) = (vec![0; slots], vec![T::default(); slots]);
+        self.pads_into(m, domain, &mut Tiles::new(), &mut digits, &mut pads);
         (digits, pads)
+    }
+
+    /// As [`ReceiverCots::pads`], into places for them.
+    ///
+    /// # Panics
+    /// As [`ReceiverCots::pads`], and when there is not a place for every pad and digit.
+    pub fn pads_into<T: Pad>(
+        self,
+        m: usize,
+        domain: PadDomain,
+        tiles: &mut Tiles,
+        digits: &mut [u16],
+        pads: &mut [T],
+    ) {
+        let slots = slots(self.len(), m);
+        assert!(pads.len() == slots && digits.len() == slots, "a place for every pad and digit");
+        let [blocks, combined, _] = tiles.parts();
+        for_each_tile(&self.batch, m, domain, [blocks, combined], |hash, macs, combined, range| {
+            digits_of(macs, m, &mut digits[range.clone()]);
+            hash.hash_blocks(combined);
+            vectorize(Narrow { blocks: combined, pads: &mut pads[range] });
+        });
+    }
+
+    /// Every COT's random choice, and its pad of that choice.
+    ///
+    /// # Panics
+    /// When the COTs are tagged for another domain.
+    #[must_use]
+    pub fn bit_pads<T: Pad>(self, domain: PadDomain) -> (BitVec, Vec<T>) {
+        let (digits, pads) = self.pads(1, domain);
+        let word = |c: &[u16]| c.iter().rev().fold(0, |word, &digit| word << 1 | u64::from(digit));
+        (BitVec::from_words(digits.len(), digits.chunks(64).map(word).collect()), pads)
     }
 }
 
@@ -182,36 +266,49 @@ impl Kernel for CombinePairs<'_> {
 }
 
 /// Every slot's digit, from the choices of its macs.
-fn digits(macs: &[Block], m: usize) -> Vec<u16> {
-    /// The loop with m known to the compiler.
-    fn of<const M: usize>(macs: &[Block]) -> Vec<u16> {
-        let (slots, _) = macs.as_chunks::<M>();
-        slots.iter().map(|slot| (0..M).fold(0, |digit, b| digit | u16::from(slot[b].lsb()) << b)).collect()
-    }
+fn digits_of(macs: &[Block], m: usize, digits: &mut [u16]) {
     match m {
-        1 => of::<1>(macs),
-        2 => of::<2>(macs),
-        3 => of::<3>(macs),
-        4 => of::<4>(macs),
-        _ => macs
-            .chunks_exact(m)
-            .map(|slot| slot.iter().enumerate().fold(0, |digit, (b, mac)| digit | u16::from(mac.lsb()) << b))
-            .collect(),
+        1 => vectorize(Digits::<1> { macs, digits }),
+        2 => vectorize(Digits::<2> { macs, digits }),
+        3 => vectorize(Digits::<3> { macs, digits }),
+        4 => vectorize(Digits::<4> { macs, digits }),
+        _ => {
+            for (digit, slot) in digits.iter_mut().zip(macs.chunks_exact(m)) {
+                *digit = slot.iter().rev().fold(0, |digit, mac| digit << 1 | u16::from(mac.lsb()));
+            }
+        }
     }
 }
 
-/// Calls `f` with the hash, the combined blocks and the slot range of batches that share one hash key.
-fn for_each_batch(
+/// Digits of M bits.
+struct Digits<'a, const M: usize> {
+    macs: &'a [Block],
+    digits: &'a mut [u16],
+}
+
+impl<const M: usize> Kernel for Digits<'_, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let halves: &[[u64; 2]] = bytemuck::must_cast_slice(self.macs);
+        for (digit, slot) in self.digits.iter_mut().zip(halves.as_chunks::<M>().0) {
+            *digit = slot.iter().rev().fold(0, |digit, mac| digit << 1 | mac[0] & 1) as u16;
+        }
+    }
+}
+
+/// Calls `f` with the hash, the blocks, their combinations and the slot range of tiles that share one hash key.
+fn for_each_tile(
     batch: &Batch,
     m: usize,
-    slots: usize,
     domain: PadDomain,
-    mut f: impl FnMut(&Mmo, &mut [Block], Range<usize>),
+    [blocks, combined]: [&mut [Block]; 2],
+    mut f: impl FnMut(&Mmo, &[Block], &mut [Block], Range<usize>),
 ) {
     batch.check(domain);
-    let blocks = batch.blocks();
+    let slots = slots(batch.len(), m);
     let chunk_of = |slot: usize| batch.position((slot * m) as u64) / domain.cots_per_key();
-    let mut combined = [Block::ZERO; BATCH];
     let mut keyed: Option<(u64, Mmo)> = None;
     let mut slot = 0;
     while slot < slots {
@@ -223,16 +320,16 @@ fn for_each_batch(
                 (*current, &*hash)
             }
         };
-        let mut end = (slot + BATCH).min(slots);
+        let mut end = (slot + TILE / m).min(slots);
         while chunk_of(end - 1) != chunk {
             end -= 1;
         }
-        let combined = &mut combined[..end - slot];
-        combine_slots(&blocks[slot * m..end * m], m, combined);
-        f(hash, combined, slot..end);
+        let (blocks, combined) = (&mut blocks[..(end - slot) * m], &mut combined[..end - slot]);
+        batch.read(slot * m, blocks);
+        combine_slots(blocks, m, combined);
+        f(hash, blocks, combined, slot..end);
         slot = end;
     }
-    combined.zeroize();
 }
 
 #[cfg(test)]
@@ -249,7 +346,7 @@ mod tests {
     fn the_receiver_knows_the_pad_of_its_digit_only() {
         for m in 1..=5 {
             for slots in [0, 1, 63, 64, 65, 1000] {
-                let (sender, receiver) = ideal::deal(m * slots, &mut rng());
+                let (sender, mut receiver) = ideal::deal(m * slots, &mut rng());
                 let choices = receiver.choices();
                 let all = sender.pads::<u128>(m, PadDomain::Table);
                 let (digits, pads) = receiver.pads::<u128>(m, PadDomain::Table);

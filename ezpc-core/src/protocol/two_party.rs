@@ -161,7 +161,7 @@ impl TwoParty {
             if !schedule::serves(self.pool.available(), step) {
                 self.refill(cots.map(|count| count.min(schedule::REFILL_MOST)))?;
             }
-            let _ = self.pool.take(step);
+            self.pool.discard(step);
             cots = [cots[0] - step[0], cots[1] - step[1]];
         }
         Ok(())

@@ -23,6 +23,7 @@ use super::shape::{MAX_DIGIT, Shape};
 use crate::arch::vector::{Kernel, vectorize};
 use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped};
 use crate::ring::BitVec;
+use zeroize::Zeroizing;
 
 /// What the chain computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,95 +44,148 @@ impl Rule {
     }
 }
 
-/// Garbles one chain per element of `x`.
-///
-/// `pads(i)` yields the random-OT pads `[j][element]` of digit i; it is called once per digit, from the top
-/// digit down. Bits `offset(i)..offset(i + 1)` of `flips` are digit i of y xor the OT's choice. Bit i - 1 of
-/// `pi` masks the carry at boundary i: it is the garbler's share of that carry.
-pub(crate) fn garble<T: Lane>(
-    shape: &Shape,
+/// Garbles one chain per element, a bounded number of elements at a time.
+pub(crate) struct Garbler<'a, T: Lane> {
+    shape: &'a Shape,
     rule: Rule,
-    x: &[u64],
-    flips: &[u64],
-    pi: &[u64],
-    mut pads: impl FnMut(usize) -> Vec<Vec<T>>,
-) -> Vec<u8> {
-    let n = x.len();
-    assert!(flips.len() == n && pi.len() == n, "a flip word and a mask word for each of {n} elements");
-    assert!(shape.fits(T::BITS), "{shape:?} in lanes of {} bits", T::BITS);
-    let [x, flips, pi] = [x, flips, pi].map(|v| v.iter().map(|&v| T::from_u64(v)).collect::<Wiped<T>>());
-    let top = shape.len() as u32 - 1;
-    // The label of 0 on the present wire, and the difference of the two labels.
-    let mut zero: Wiped<T> = pi.iter().map(|&p| (p >> top) & T::ONE).collect();
-    let mut difference = Wiped::new(vec![T::ONE; n]);
-    let mut corrections = vec![vec![T::ZERO; n]; 1 << MAX_DIGIT];
-    let mut message = LaneWriter::new(n, shape.correction_bits());
-    for i in (0..shape.len()).rev() {
-        let pads: Vec<Wiped<T>> = pads(i).into_iter().map(Wiped::new).collect();
-        let slots = 1 << shape.width(i);
-        assert!(pads.len() == slots && pads.iter().all(|p| p.len() == n), "{slots} pads for {n} elements");
-        let digit = Digit {
-            rule,
-            offset: shape.offset(i),
-            index: i,
-            label_bits: shape.label_bits(i),
-            x: &x,
-            flips: &flips,
-            pi: &pi,
-            pads: &pads,
-            zero: &mut zero,
-            difference: &mut difference,
-            corrections: &mut corrections,
-        };
-        match shape.width(i) {
-            1 => vectorize(GarbleDigit::<T, 2>(digit)),
-            2 => vectorize(GarbleDigit::<T, 4>(digit)),
-            3 => vectorize(GarbleDigit::<T, 8>(digit)),
-            _ => vectorize(GarbleDigit::<T, 16>(digit)),
-        }
-        for correction in &corrections[shape.corrected(i)] {
-            message.push(shape.pad_bits(i), correction);
-        }
-    }
-    message.finish()
+    /// The operands: x, the flips and the masks.
+    operands: [Wiped<T>; 3],
+    /// The pads of a digit.
+    pads: Wiped<T>,
+    /// The label of 0 on the present wire, and the difference of the two labels.
+    labels: [Wiped<T>; 2],
+    corrections: Vec<Vec<T>>,
 }
 
-/// Evaluates one chain per element of `y` on the garbler's message, and returns the evaluator's shares of the
-/// carries at the boundaries `taps`, in that order.
-///
-/// `pads[i]` are the pads of the evaluator's own choices for digit i; they are used up.
-pub(crate) fn evaluate<T: Lane>(
-    shape: &Shape,
-    y: &[u64],
-    mut pads: Vec<Wiped<T>>,
-    message: &[u8],
-    taps: &[usize],
-) -> Vec<BitVec> {
-    let n = y.len();
-    assert!(pads.len() == shape.len() && pads.iter().all(|p| p.len() == n), "pads for {n} elements");
-    assert!(shape.fits(T::BITS), "{shape:?} in lanes of {} bits", T::BITS);
-    let y: Wiped<T> = y.iter().map(|&v| T::from_u64(v)).collect();
-    let mut reader = LaneReader::new(message, n, shape.correction_bits());
-    let mut correction = vec![T::ZERO; n];
-    // The message starts with the top digit, evaluation with the lowest one.
-    for i in (0..shape.len()).rev() {
-        for j in shape.corrected(i) {
-            reader.pull_into(shape.pad_bits(i), &mut correction);
-            let (offset, width, slot) = (shape.offset(i), shape.width(i), T::from_u64(j as u64));
-            vectorize(Select { sum: &mut pads[i], correction: &correction, y: &y, offset, width, slot });
+impl<'a, T: Lane> Garbler<'a, T> {
+    /// For at most `most` elements at a time.
+    pub(crate) fn new(shape: &'a Shape, rule: Rule, most: usize) -> Self {
+        assert!(shape.fits(T::BITS), "{shape:?} in lanes of {} bits", T::BITS);
+        Self {
+            shape,
+            rule,
+            operands: [(); 3].map(|()| Wiped::zeros(most)),
+            pads: Wiped::zeros(most << shape.max_width()),
+            labels: [(); 2].map(|()| Wiped::zeros(most)),
+            corrections: vec![vec![T::ZERO; most]; 1 << MAX_DIGIT],
         }
     }
-    let mut shares: Vec<BitVec> = taps.iter().map(|_| BitVec::zeros(0)).collect();
-    let mut label = Wiped::zeros(n);
-    for (i, ciphertexts) in pads.iter().enumerate() {
-        vectorize(Step { label: &mut label, ciphertexts, label_bits: shape.label_bits(i), lowest: i == 0 });
-        for (share, &tap) in shares.iter_mut().zip(taps) {
-            if tap == i + 1 {
-                *share = pointers(&label);
+
+    /// Appends the message for some elements to `message`.
+    ///
+    /// `pads(i, places)` writes the random-OT pads of digit i: those of slot 0 of all elements, then those of slot 1, and
+    /// so on; it is called once per digit, from the top digit down. Bits `offset(i)..offset(i + 1)` of `flips` are digit i
+    /// of y xor the OT's choice. Bit i - 1 of `pi` masks the carry at boundary i: it is the garbler's share of that carry.
+    pub(crate) fn garble(
+        &mut self,
+        [x, flips, pi]: [&[u64]; 3],
+        mut pads: impl FnMut(usize, &mut [T]),
+        message: &mut Vec<u8>,
+    ) {
+        let n = x.len();
+        assert!(flips.len() == n && pi.len() == n, "a flip word and a mask word for each of {n} elements");
+        let shape = self.shape;
+        let operands = self.operands.each_mut().map(|operand| &mut operand[..n]);
+        for (operand, given) in operands.into_iter().zip([x, flips, pi]) {
+            operand.iter_mut().zip(given).for_each(|(lane, &v)| *lane = T::from_u64(v));
+        }
+        let [x, flips, pi] = self.operands.each_ref().map(|operand| &operand[..n]);
+        let [zero, difference] = self.labels.each_mut().map(|labels| &mut labels[..n]);
+        let top = shape.len() as u32 - 1;
+        zero.iter_mut().zip(pi).for_each(|(zero, &p)| *zero = (p >> top) & T::ONE);
+        difference.fill(T::ONE);
+        let mut writer = LaneWriter::new(n, shape.correction_bits());
+        for i in (0..shape.len()).rev() {
+            let places = &mut self.pads[..n << shape.width(i)];
+            pads(i, places);
+            let digit = Digit {
+                rule: self.rule,
+                offset: shape.offset(i),
+                index: i,
+                label_bits: shape.label_bits(i),
+                x,
+                flips,
+                pi,
+                pads: places,
+                zero,
+                difference,
+                corrections: &mut self.corrections,
+            };
+            match shape.width(i) {
+                1 => vectorize(GarbleDigit::<T, 2>(digit)),
+                2 => vectorize(GarbleDigit::<T, 4>(digit)),
+                3 => vectorize(GarbleDigit::<T, 8>(digit)),
+                _ => vectorize(GarbleDigit::<T, 16>(digit)),
+            }
+            for correction in &self.corrections[shape.corrected(i)] {
+                writer.push(shape.pad_bits(i), &correction[..n]);
+            }
+        }
+        writer.finish_into(message);
+    }
+}
+
+/// Evaluates one chain per element, a bounded number of elements at a time.
+pub(crate) struct Evaluator<'a, T: Lane> {
+    shape: &'a Shape,
+    taps: &'a [usize],
+    y: Wiped<T>,
+    /// The corrections of a digit; slot 0 has one at the lowest digit only, which comes last.
+    corrections: Vec<Vec<T>>,
+    label: Wiped<T>,
+    /// The evaluator's shares, 64 a word.
+    shares: Vec<Zeroizing<Vec<u64>>>,
+}
+
+impl<'a, T: Lane> Evaluator<'a, T> {
+    /// For at most `most` elements at a time; `taps` are the boundaries at which carries are wanted.
+    pub(crate) fn new(shape: &'a Shape, taps: &'a [usize], most: usize) -> Self {
+        assert!(shape.fits(T::BITS), "{shape:?} in lanes of {} bits", T::BITS);
+        let shares = taps.iter().map(|_| Zeroizing::default()).collect();
+        let (y, label) = (Wiped::zeros(most), Wiped::zeros(most));
+        let corrections = vec![vec![T::ZERO; most]; 1 << MAX_DIGIT];
+        Self { shape, taps, y, corrections, label, shares }
+    }
+
+    /// Evaluates the garbler's message for some elements, a multiple of 64 but for the last ones.
+    ///
+    /// `pads` are those of the evaluator's own choices, digit 0 of all elements first; they are used up.
+    pub(crate) fn evaluate(&mut self, y: &[u64], pads: &mut [T], message: &[u8]) {
+        let (n, shape) = (y.len(), self.shape);
+        assert!(pads.len() == n * shape.len(), "pads for {n} elements");
+        let (own, corrections, label) = (&mut self.y[..n], &mut self.corrections, &mut self.label[..n]);
+        corrections[0].fill(T::ZERO);
+        own.iter_mut().zip(y).for_each(|(own, &y)| *own = T::from_u64(y));
+        let mut reader = LaneReader::new(message, n, shape.correction_bits());
+        // The message starts with the top digit, evaluation with the lowest one.
+        for (i, sum) in pads.chunks_exact_mut(n.max(1)).enumerate().rev() {
+            for correction in &mut corrections[shape.corrected(i)] {
+                reader.pull_into(shape.pad_bits(i), &mut correction[..n]);
+            }
+            let (corrections, y, offset) = (&corrections[..], &*own, shape.offset(i));
+            match shape.width(i) {
+                1 => vectorize(Select::<T, 2> { sum, corrections, y, offset }),
+                2 => vectorize(Select::<T, 4> { sum, corrections, y, offset }),
+                3 => vectorize(Select::<T, 8> { sum, corrections, y, offset }),
+                _ => vectorize(Select::<T, 16> { sum, corrections, y, offset }),
+            }
+        }
+        for (i, ciphertexts) in pads.chunks_exact(n.max(1)).enumerate() {
+            vectorize(Step { label, ciphertexts, label_bits: shape.label_bits(i), lowest: i == 0 });
+            for (share, &tap) in self.shares.iter_mut().zip(self.taps) {
+                if tap == i + 1 {
+                    let pointers = |c: &[T]| c.iter().rev().fold(0, |w, &v| w << 1 | (v.low() & 1));
+                    share.extend(label.chunks(64).map(pointers));
+                }
             }
         }
     }
-    shares
+
+    /// The evaluator's shares of the carries of all `n` elements evaluated, in the order of the taps.
+    pub(crate) fn finish(self, n: usize) -> Vec<BitVec> {
+        let words = |mut share: Zeroizing<Vec<u64>>| BitVec::from_words(n, core::mem::take(&mut *share));
+        self.shares.into_iter().map(words).collect()
+    }
 }
 
 /// The garbler's shares of the carries at the boundaries `taps`.
@@ -145,35 +199,36 @@ pub(crate) fn bit_of_each(lanes: &[u64], bit: u32) -> BitVec {
     BitVec::from_words(lanes.len(), words)
 }
 
-fn pointers<T: Lane>(labels: &[T]) -> BitVec {
-    let words = labels.chunks(64).map(|c| c.iter().rev().fold(0, |w, &v| w << 1 | (v.low() & 1))).collect();
-    BitVec::from_words(labels.len(), words)
-}
-
-/// Adds the correction where digit `offset..offset + width` of y is `slot`: every element does the same work.
-struct Select<'a, T> {
+/// Adds the correction of the slot that a digit of y is: every element does the same work.
+struct Select<'a, T, const S: usize> {
     sum: &'a mut [T],
-    correction: &'a [T],
+    /// The correction of every slot; all zeros where a slot has none.
+    corrections: &'a [Vec<T>],
     y: &'a [T],
     offset: u32,
-    width: u32,
-    slot: T,
 }
 
-impl<T: Lane> Kernel for Select<'_, T> {
+impl<T: Lane, const S: usize> Kernel for Select<'_, T, S> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let n = self.sum.len();
-        let (correction, y) = (&self.correction[..n], &self.y[..n]);
+        let y = &self.y[..n];
+        let corrections: [&[T]; S] = core::array::from_fn(|j| &self.corrections[j][..n]);
+        // Opaque: a compiler that knows that a mask is all or nothing indexes by the digit.
+        let one = core::hint::black_box(T::ONE);
         for e in 0..n {
-            let miss = (y[e] >> self.offset) ^ self.slot;
-            let mut hit = !T::ZERO;
-            for k in 0..self.width {
-                hit = hit & !(miss >> k).spread();
+            let mut left: [T; S] = core::array::from_fn(|j| corrections[j][e]);
+            let digit = y[e] >> self.offset;
+            // Halves the slots that are left with every bit of the digit.
+            for k in 0..S.trailing_zeros() {
+                let bit = (digit >> k).spread_by(one);
+                for j in 0..S >> (k + 1) {
+                    left[j] = left[2 * j] ^ ((left[2 * j] ^ left[2 * j + 1]) & bit);
+                }
             }
-            self.sum[e] = self.sum[e] ^ (correction[e] & hit);
+            self.sum[e] = self.sum[e] ^ left[0];
         }
     }
 }
@@ -217,7 +272,8 @@ struct Digit<'a, T: Lane> {
     x: &'a [T],
     flips: &'a [T],
     pi: &'a [T],
-    pads: &'a [Wiped<T>],
+    /// Slot by slot.
+    pads: &'a [T],
     /// The labels of the wire above, which become those of the wire below.
     zero: &'a mut [T],
     difference: &'a mut [T],
@@ -241,7 +297,7 @@ impl<T: Lane, const S: usize> Kernel for GarbleDigit<'_, T, S> {
         let whole = n / CHUNK * CHUNK;
         let mut at = 0;
         while at < whole {
-            let pads: [&[T; CHUNK]; S] = core::array::from_fn(|j| chunk(&digit.pads[j], at));
+            let pads: [&[T; CHUNK]; S] = core::array::from_fn(|j| chunk(digit.pads, j * n + at));
             let mut labels = [*chunk(digit.zero, at), *chunk(digit.difference, at)];
             let operands = [chunk(digit.x, at), chunk(digit.flips, at), chunk(digit.pi, at)];
             let out = digit.garble::<S>(operands, &pads, &mut labels);
@@ -259,14 +315,14 @@ impl<T: Lane, const S: usize> Kernel for GarbleDigit<'_, T, S> {
                 chunk[..left].copy_from_slice(&lanes[whole..]);
                 chunk
             };
-            let own: [[T; CHUNK]; S] = core::array::from_fn(|j| load(&digit.pads[j]));
+            let own: [[T; CHUNK]; S] = core::array::from_fn(|j| load(&digit.pads[j * n..][..n]));
             let operands = [load(digit.x), load(digit.flips), load(digit.pi)];
             let mut labels = [load(digit.zero), load(digit.difference)];
             let out = digit.garble::<S>(operands.each_ref(), &core::array::from_fn(|j| &own[j]), &mut labels);
             digit.zero[whole..].copy_from_slice(&labels[0][..left]);
             digit.difference[whole..].copy_from_slice(&labels[1][..left]);
             for (corrections, out) in digit.corrections.iter_mut().zip(&out) {
-                corrections[whole..].copy_from_slice(&out[..left]);
+                corrections[whole..n].copy_from_slice(&out[..left]);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Which way of comparing suits a link.
 //!
-//! All are equally secure and exact. The chain takes two half-rounds and the least computation, with wide digits at its
-//! top it takes fewer bits for more hashing, and the tree takes the fewest bits but more OTs and half-rounds.
+//! All are equally secure and exact. The chain takes two half-rounds and about the least computation, the narrow chain
+//! takes fewer bits for more hashing, and the tree takes the fewest bits but more OTs and half-rounds.
 
 use super::shape::Shape;
 use super::tree;
@@ -12,7 +12,7 @@ use crate::transport::throttle::Link;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
-    /// A chain with 2-bit digits: the least computation.
+    /// A chain whose digits balance computation against bits sent: the fastest where links are not slow.
     #[default]
     Chain,
     /// A chain whose digits minimise the bits sent.
@@ -21,10 +21,11 @@ pub enum Method {
     Tree,
 }
 
-/// Picoseconds that a COT takes, with its share of all else, on a processor of today.
-const COT: u128 = 12_000;
-/// Picoseconds of a hash.
-const HASH: u128 = 2_000;
+/// Picoseconds that a COT takes a party, with its share of all else but hashes. Measured on a Sapphire Rapids at 2.3 GHz, one
+/// core a party: 480 ns for a comparison of 20 bits, 2.55 us for one with 96 COTs.
+const COT: u128 = 22_000;
+/// Picoseconds of a hash and of what the chain does with it, on the same machine: 0.9 ns with VAES and about as much.
+const HASH: u128 = 1_800;
 
 impl Method {
     /// The fastest way to compare `len` elements of `bits` bits in half-batches over `link`. Both parties get the
@@ -61,7 +62,7 @@ impl Method {
     /// How a chain cuts `bits` bits into digits, with ends of digits at `cuts`. What has no tree takes the fewest bits.
     pub(crate) fn shape(self, bits: u32, cuts: &[u32]) -> Shape {
         match self {
-            Self::Chain => Shape::radix4(bits, cuts),
+            Self::Chain => Shape::balanced(bits, cuts),
             Self::NarrowChain | Self::Tree => Shape::narrow(bits, cuts),
         }
     }

@@ -9,7 +9,7 @@
 //! Cost per element over Z_{2^k}: k COTs for as many chains as fit in 256 bits of pads, 2 half-rounds. Section 1.5 of
 //! SECURITY.md, Proofs says why slices and masks must not be shared.
 
-use super::chain::{self, Rule};
+use super::chain::{self, Evaluator, Garbler, Rule};
 use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
@@ -73,7 +73,7 @@ struct Plan {
 
 impl Plan {
     fn new(width: Width, thresholds: usize) -> Self {
-        let shape = Shape::radix4(width.bits(), &[]);
+        let shape = Shape::balanced(width.bits(), &[]);
         let per_pad = (PAD / shape.max_pad_bits()) as usize;
         Self { shape, chains: thresholds + 1, per_pad }
     }
@@ -109,6 +109,7 @@ impl Plan {
         let mut reader = LaneReader::new(&received, n, self.sets() * bits as usize);
         let mut message = Vec::with_capacity(self.chains * self.shape.message_lens(n)[1]);
         let mut carries = Vec::with_capacity(self.chains);
+        let mut garbler = Garbler::<u64>::new(&self.shape, Rule::Less, n);
         for set in 0..self.sets() {
             let flips = reader.pull::<u64>(bits);
             let mut pads = [Vec::new(), Vec::new()];
@@ -127,10 +128,11 @@ impl Plan {
                     let limit = if chain == 0 { 0 } else { limits[chain - 1] };
                     let x: Lanes = z.iter().map(|z| !z.wrapping_sub(limit) & mask).collect();
                     let pi = super::masks(&mut rng, n);
-                    let sliced = |i: usize| -> Vec<Vec<u64>> {
-                        pads[i].iter().map(|slot| slot.iter().map(|p| (p >> slice).low()).collect()).collect()
+                    let sliced = |i: usize, places: &mut [u64]| {
+                        let pads = pads[i].iter().flat_map(|slot| slot.iter());
+                        places.iter_mut().zip(pads).for_each(|(place, p)| *place = (p >> slice).low());
                     };
-                    message.extend(chain::garble(&self.shape, Rule::Less, &x, &flips, &pi, sliced));
+                    garbler.garble([&x, &flips, &pi], sliced, &mut message);
                     let share = chain::mask_shares(&pi, &[self.shape.len()]);
                     let borrows: Lanes = z.iter().map(|z| super::borrow(*z, limit)).collect();
                     carries.push(share[0].xor(&BitVec::from_lanes(&borrows)));
@@ -169,11 +171,12 @@ impl Plan {
         for (set, pads) in own.iter().enumerate() {
             for (domain, pads) in pads.iter().enumerate() {
                 for (chain, slice) in self.slices(set, domain) {
-                    let sliced = pads.iter().map(|p| p.iter().map(|p| (p >> slice).low()).collect());
-                    let corrections = &received[chain * len..(chain + 1) * len];
-                    let sliced: Vec<Wiped<u64>> = sliced.collect();
+                    let mut sliced: Lanes =
+                        pads.iter().flat_map(|p| p.iter().map(|p| (p >> slice).low())).collect();
                     let taps = [self.shape.len()];
-                    carries.extend(chain::evaluate(&self.shape, z, sliced, corrections, &taps));
+                    let mut evaluator = Evaluator::new(&self.shape, &taps, n);
+                    evaluator.evaluate(z, &mut sliced, &received[chain * len..(chain + 1) * len]);
+                    carries.extend(evaluator.finish(n));
                 }
             }
         }

@@ -143,9 +143,9 @@ struct Triples {
 
 impl Triples {
     fn new(send: SenderCots, recv: ReceiverCots) -> Self {
-        let x = recv.choices();
         let sent: Vec<Wiped<u64>> = send.pads(1, PadDomain::Tree).into_iter().map(Wiped::new).collect();
-        let chosen = Wiped::new(recv.pads::<u64>(1, PadDomain::Tree).1);
+        let (x, chosen) = recv.bit_pads::<u64>(PadDomain::Tree);
+        let chosen = Wiped::new(chosen);
         let y = [0, 1].map(|bit| bit_of_each(&sent[0], bit).xor(&bit_of_each(&sent[1], bit)));
         let z = [0, 1].map(|bit: u32| {
             let own = x.and(&y[bit as usize]);

@@ -13,8 +13,12 @@ use core::ops::Range;
 /// so that the windows of packed bits start at whole words.
 pub(crate) const WINDOW: usize = 4096;
 
-/// COTs of a window, at most, so that they and their pads stay in the second-level cache.
-const WINDOW_COTS: usize = 1 << 15;
+/// Windows of at least this length are multiples of it: their halves are equal and whole blocks of a packed message.
+const WHOLE: usize = 1024;
+
+/// COTs of a window, at most. Switching between the two directions reads the tables of both anew into the second-level
+/// cache, which should not happen too often; the pads of a digit stay in it.
+const WINDOW_COTS: usize = 1 << 17;
 
 /// COTs made at a time, at least: a small program is not stopped at every operation.
 const REFILL_LEAST: usize = 1 << 14;
@@ -111,7 +115,11 @@ fn windows<A: ShareVec, B: ShareVec>(
     // As many units as fit both bounds: whole words of bits, or what fits of groups that are longer than that.
     let by_cots = WINDOW_COTS * 64 / total(&gadget::cost(op, method, 64)).max(1);
     let most = (WINDOW / unit_len).max(1);
-    let step = if most >= 64 { by_cots.clamp(64, most) / 64 * 64 } else { most };
+    let step = match by_cots.clamp(64, most.max(64)) {
+        _ if most < 64 => most,
+        step if step < WHOLE => step / 64 * 64,
+        step => step / WHOLE * WHOLE,
+    };
     (0..units).step_by(step).map(move |start| {
         let units = start..(start + step).min(units);
         let len = units.len();

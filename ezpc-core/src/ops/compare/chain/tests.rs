@@ -37,11 +37,28 @@ fn run<T: Lane>(
     pads: &[Vec<Vec<T>>],
 ) -> Run {
     let taps: Vec<usize> = (1..=shape.len()).collect();
-    let message = garble(shape, rule, x, flips, pi, |i| pads[i].clone());
-    let own = own_pads(shape, y, flips, pads);
-    let own = own.into_iter().map(Wiped::new).collect();
-    let evaluator = evaluate(shape, y, own, &message, &taps);
+    let message = garble(shape, rule, [x, flips, pi], pads);
+    let evaluator = evaluate(shape, y, own_pads(shape, y, flips, pads), &message, &taps);
     Run { message, garbler: mask_shares(pi, &taps), evaluator }
+}
+
+fn garble<T: Lane>(shape: &Shape, rule: Rule, operands: [&[u64]; 3], pads: &[Vec<Vec<T>>]) -> Vec<u8> {
+    let mut message = Vec::new();
+    let pads = |i: usize, places: &mut [T]| places.copy_from_slice(&pads[i].concat());
+    Garbler::new(shape, rule, operands[0].len()).garble(operands, pads, &mut message);
+    message
+}
+
+fn evaluate<T: Lane>(
+    shape: &Shape,
+    y: &[u64],
+    pads: Vec<Vec<T>>,
+    message: &[u8],
+    taps: &[usize],
+) -> Vec<BitVec> {
+    let mut evaluator = Evaluator::new(shape, taps, y.len());
+    evaluator.evaluate(y, &mut pads.concat(), message);
+    evaluator.finish(y.len())
 }
 
 fn own_pads<T: Lane>(shape: &Shape, y: &[u64], flips: &[u64], pads: &[Vec<Vec<T>>]) -> Vec<Vec<T>> {
@@ -227,8 +244,9 @@ fn check_rank(shape: &Shape, rule: Rule, seed: u64) {
 #[test]
 fn views_are_uniform_for_large_shapes() {
     let shapes = [
-        Shape::radix4(20, &[]),
-        Shape::radix4(13, &[4]),
+        Shape::balanced(20, &[]),
+        Shape::balanced(13, &[4]),
+        Shape::new(vec![2; 10]),
         Shape::radix2(9),
         Shape::new(vec![2, 2, 2]),
         Shape::new(vec![1, 2, 3]),
@@ -289,13 +307,13 @@ fn check_values<T: Lane>(shape: &Shape, rule: Rule, seed: u64) {
 fn carries_are_right_for_every_length() {
     for bits in 1..=64 {
         for rule in [Rule::Less, Rule::Equal] {
-            check_values::<u64>(&Shape::radix4(bits, &[]), rule, 1);
+            check_values::<u64>(&Shape::balanced(bits, &[]), rule, 1);
             check_values::<u128>(&Shape::radix2(bits), rule, 2);
             if bits <= 32 {
-                check_values::<u32>(&Shape::radix4(bits, &[]), rule, 3);
+                check_values::<u32>(&Shape::balanced(bits, &[]), rule, 3);
             }
             if bits > 7 {
-                check_values::<u64>(&Shape::radix4(bits, &[5]), rule, 4);
+                check_values::<u64>(&Shape::balanced(bits, &[5]), rule, 4);
                 check_values::<u128>(
                     &Shape::new([vec![2, 1, 3], vec![1; bits as usize - 7], vec![1]].concat()),
                     rule,
@@ -316,7 +334,7 @@ fn vector_widths_agree() {
             let mut lanes = || -> Wiped<T> { (0..n).map(|_| T::from_u64(next())).collect() };
             let (x, flips, pi) = (lanes(), lanes(), lanes());
             let (mut zero, mut difference) = (lanes(), lanes());
-            let pads: Vec<Wiped<T>> = (0..S).map(|_| lanes()).collect();
+            let pads: Vec<T> = (0..S).flat_map(|_| lanes().into_vec()).collect();
             let mut corrections = vec![vec![T::ZERO; n]; 1 << MAX_DIGIT];
             way.run(GarbleDigit::<T, S>(Digit {
                 rule: Rule::Less,
@@ -331,12 +349,12 @@ fn vector_widths_agree() {
                 difference: &mut difference,
                 corrections: &mut corrections,
             }));
-            let (width, slot) = (S.trailing_zeros(), T::ONE);
-            let sum = &mut corrections[0];
-            way.run(Select { sum, correction: &pads[0], y: &x, offset: 3, width, slot });
+            let mut sum = pads[..n].to_vec();
+            way.run(Select::<T, S> { sum: &mut sum, corrections: &corrections, y: &x, offset: 3 });
+            corrections.push(sum);
             way.run(Step {
                 label: &mut difference,
-                ciphertexts: &pads[1],
+                ciphertexts: &pads[n..2 * n],
                 label_bits: 9,
                 lowest: index == 0,
             });
@@ -360,7 +378,8 @@ fn vector_widths_agree() {
 #[allow(clippy::print_stdout, reason = "a measurement prints")]
 fn measure_garbling_and_evaluation() {
     fn measure<T: Lane>(bits: u32) {
-        let (n, shape) = (2048, Shape::radix4(bits, &[]));
+        let (n, shape) = (512, Shape::balanced(bits, &[]));
+        let taps = [shape.len()];
         let mut next = stream(1);
         let mut lanes = || -> Vec<u64> { (0..n).map(|_| next() & u64::mask(bits)).collect() };
         let (x, y, flips, pi) = (lanes(), lanes(), lanes(), lanes());
@@ -371,16 +390,19 @@ fn measure_garbling_and_evaluation() {
         let own = own_pads(&shape, &y, &flips, &pads);
         let mut best = [f64::MAX; 2];
         let mut message = Vec::new();
+        let pads: Vec<Vec<T>> = pads.iter().map(|slots| slots.concat()).collect();
         for _ in 0..300 {
-            let mut copies: Vec<Vec<Vec<T>>> = pads.clone();
             let start = std::time::Instant::now();
-            message = garble(&shape, Rule::Less, &x, &flips, &pi, |i| core::mem::take(&mut copies[i]));
+            message.clear();
+            let copy = |i: usize, places: &mut [T]| places.copy_from_slice(&pads[i]);
+            Garbler::new(&shape, Rule::Less, n).garble([&x, &flips, &pi], copy, &mut message);
             best[0] = best[0].min(start.elapsed().as_secs_f64());
-            let own = own.iter().map(|p| Wiped::new(p.clone())).collect();
+            let mut own = own.concat();
             let start = std::time::Instant::now();
-            let shares = evaluate(&shape, &y, own, &message, &[shape.len()]);
+            let mut evaluator = Evaluator::new(&shape, &taps, n);
+            evaluator.evaluate(&y, &mut own, &message);
+            assert_eq!(evaluator.finish(n).len(), 1);
             best[1] = best[1].min(start.elapsed().as_secs_f64());
-            assert_eq!(shares.len(), 1);
         }
         let [garble, evaluate] = best.map(|t| t * 1e9 / n as f64);
         println!(
