@@ -28,6 +28,7 @@ mod operand;
 mod operations;
 mod plan;
 mod public;
+mod read;
 mod record;
 mod scalar;
 mod shared;

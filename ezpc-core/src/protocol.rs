@@ -272,6 +272,9 @@ pub trait Protocol {
     /// Told before [`Protocol::together`] where each operation comes from. A back end that counts by line asks for it.
     fn trace(&mut self, _ops: &[Op<Self::Arith, Self::Bool>], _origins: &dyn Fn() -> Vec<Origins>) {}
 
+    /// Told before [`Protocol::reveal`] and [`Protocol::reveal_bool`] where the values come from, as [`Protocol::trace`].
+    fn trace_opening(&mut self, _width: Width, _to: Reveal, _origins: &dyn Fn() -> Origins) {}
+
     /// Attributes what follows to the named scope (a layer, a function) in the statistics, until the next call.
     fn scope(&mut self, _name: &str) {}
 }

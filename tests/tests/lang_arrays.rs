@@ -255,3 +255,108 @@ fn sizes_of_the_run_are_checked() {
     assert!(error.to_string().ends_with("index 2 is outside an array of 2"), "{error}");
     assert!(secret::product(&program, 3, 2, &long, &short, &long).is_err());
 }
+
+secure! {
+    mod reads;
+
+    def int32_al one(int32_pl n, int32_al[n] a, int32_al i) { return a[i]; }
+    def int32_al one_small(int32_pl n, int32_al[n] a, uint8_al i) { return a[i]; }
+    def int32_al scan(int32_pl n, int32_al[n] a, int32_al i) {
+        int32_al found = 0;
+        for k = [0:n] { found = found + (i == k ? a[k] : 0); }
+        return found;
+    }
+    def void many(int32_pl n, int32_pl m, int32_al[n] a, int64_al[m] i, int32_al[m] out) {
+        for k = [0:m] { out[k] = a[i[k]] + a[i[k] + 1L] * 1000; }
+    }
+    def void many_public(int32_pl n, int32_pl m, int32_pl[n] a, int16_bl[m] i, int32_al[m] out) {
+        for k = [0:m] { out[k] = a[i[k]]; }
+    }
+    def bool_bl bit(int32_pl n, bool_bl[n] a, int8_al i) { return a[i]; }
+}
+
+/// Values of all kinds of indices, in the array and outside of it.
+fn read_many<P: Protocol>(p: &mut P, n: usize) -> ezpc_core::Result<(Vec<i32>, Vec<i32>)> {
+    let size = i32::try_from(n).expect("small");
+    let values: Vec<i32> = (0..size).map(|k| 7 * k - 20).collect();
+    let wide = [0, 1, i64::from(size) - 1, size.into(), -1, i64::MIN, 1 << 32, i64::MAX, 2];
+    let short = [0i16, 1, -1, 300, i16::MIN, i16::MAX, 2];
+    let own = |party| p.party().is_none_or(|me| me == party);
+    let (server, client) = (own(Party::Server), own(Party::Client));
+    let program = Program::new(p);
+    let a = program.input_array(Party::Server, [n], server.then_some(&values[..]))?;
+    let i = program.input_array(Party::Client, [wide.len()], client.then_some(&wide[..]))?;
+    let j = program.input_array(Party::Client, [short.len()], client.then_some(&short[..]))?;
+    let (x, y) = (
+        Array::filled([wide.len()], program.constant(0))?,
+        Array::filled([short.len()], program.constant(0))?,
+    );
+    reads::many(&program, size, i32::try_from(wide.len()).expect("few"), &a, &i, &x)?;
+    let public = Array::from_vec([n], values)?;
+    reads::many_public(&program, size, i32::try_from(short.len()).expect("few"), &public, &j, &y)?;
+    let open = |a: &Array<Shared<i32>, 1>| program.reveal_vec(&a.to_vec(), Reveal::Both);
+    Ok((open(&x)?.expect("both"), open(&y)?.expect("both")))
+}
+
+#[test]
+fn reads_in_loops_give_zero_outside() {
+    for n in [1, 2, 3, 4, 5, 16, 33] {
+        let at = |i: i128| {
+            let size = i128::try_from(n).expect("small");
+            if (0..size).contains(&i) { i32::try_from(7 * i - 20).expect("small") } else { 0 }
+        };
+        let wide = [0, 1, i64::try_from(n).expect("small") - 1, i64::try_from(n).expect("small"), -1];
+        let wide = wide.into_iter().chain([i64::MIN, 1 << 32, i64::MAX, 2]);
+        let expected: Vec<i32> =
+            wide.map(|i| at(i.into()) + 1000 * at(i.wrapping_add(1).into())).collect();
+        let short: Vec<i32> =
+            [0i16, 1, -1, 300, i16::MIN, i16::MAX, 2].into_iter().map(|i| at(i.into())).collect();
+        let clear = read_many(&mut Cleartext::new(), n).expect("runs");
+        assert_eq!(clear, (expected, short), "{n} elements");
+        assert_eq!(run_two(|p| read_many(p, n)).expect("runs"), [clear.clone(), clear]);
+    }
+}
+
+#[test]
+fn truth_values_at_secret_indices() {
+    let mut protocol = Cleartext::new();
+    let program = Program::new(&mut protocol);
+    let bits: Vec<bool> = (0..200).map(|i| i % 3 == 0).collect();
+    let a = program.input_array(Party::Server, [200], Some(&bits)).expect("inputs");
+    for i in [0, 1, 126, 127, -1, i8::MIN] {
+        let at = program.input(Party::Client, Some(i)).expect("input");
+        let bit = reads::bit(&program, 200, &a, &at).expect("runs");
+        let expected = usize::try_from(i).is_ok_and(|i| bits[i]);
+        assert_eq!(program.reveal(&bit, Reveal::Both).expect("opens"), Some(expected), "{i}");
+    }
+}
+
+/// A read at a secret index is never dearer than comparing the index with every position, and takes no more half-rounds.
+#[test]
+fn reads_are_the_cheaper_way() {
+    use ezpc_core::protocol::Tally;
+    use ezpc_core::transport::Phase;
+    type Read = dyn Fn(&Program<'_, Tally<Cleartext>>, i32, &Array<Shared<i32>, 1>) -> Shared<i32>;
+    fn index<I: Scalar>(p: &Program<'_, Tally<Cleartext>>) -> Shared<I> {
+        p.input(Party::Client, Some(I::from_lane(0))).expect("input")
+    }
+    let cost = |n: i32, read: &Read| {
+        let mut tally = Tally::new(Cleartext::new());
+        {
+            let program = Program::new(&mut tally);
+            let values: Vec<i32> = (0..n).collect();
+            let a = program.input_array(Party::Server, [values.len()], Some(&values)).expect("inputs");
+            program.reveal(&read(&program, n, &a), Reveal::Both).expect("opens");
+        }
+        let online = tally.phase(Phase::Online);
+        // A correlation has its price as well: some bits that are made ahead.
+        (online.bytes.iter().sum::<u64>() + online.cots.iter().sum::<u64>() / 2, online.half_rounds)
+    };
+    for n in (1..20).chain([33, 64, 100, 255, 1000]) {
+        let read = cost(n, &|p, n, a| reads::one(p, n, a, &index(p)).expect("runs"));
+        let scan = cost(n, &|p, n, a| reads::scan(p, n, a, &index(p)).expect("runs"));
+        let small = cost(n, &|p, n, a| reads::one_small(p, n, a, &index(p)).expect("runs"));
+        assert!(read.0 <= scan.0 && read.1 <= scan.1, "{n}: {read:?} for a read, {scan:?} for a scan");
+        assert!(small.0 <= scan.0 && small.1 <= read.1, "{n}: {small:?} at a small index, {read:?}");
+    }
+}

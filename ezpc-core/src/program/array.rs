@@ -1,7 +1,10 @@
 //! Arrays of programs: any rank, passed by reference, with row views.
 
 use super::cells::{Cells, Element};
+use super::graph::{self, Graph};
 use super::public::Index;
+use super::shared::Shared;
+use super::view::{NONE, View};
 use crate::error::{Error, Result};
 use core::cell::RefCell;
 use core::fmt;
@@ -130,6 +133,19 @@ impl<T: Element, const R: usize> Array<T, R> {
             at = at * size + bounded(i, size)?;
         }
         Ok(self.start + at)
+    }
+}
+
+impl<T, const R: usize> Array<Shared<T>, R> {
+    /// All elements, at least one, row-major.
+    pub(super) fn elements(&self, graph: &mut Graph) -> View {
+        let (cells, range) = (self.cells.borrow(), self.start..self.start + self.len());
+        let inner = View::whole(NONE, graph::count(range.len()));
+        let inner = View { start: graph::count(range.start), ..inner };
+        match cells.view(inner) {
+            Some(view) => view,
+            None => graph.collect_slots(range.map(|at| cells.at(at))),
+        }
     }
 }
 

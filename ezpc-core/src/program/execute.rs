@@ -2,6 +2,7 @@
 
 use super::graph::{Graph, Place, ZERO, count};
 use super::kind::{Domain, Kind};
+use super::openings::joined;
 use super::plan::{Group, Key, Plan};
 use super::view::{Id, View};
 use crate::error::Result;
@@ -139,6 +140,16 @@ impl<P: Protocol> Store<P> {
             Kind::ExtendSigned => Op::Extend(arith(0, operand()), own, Signedness::Signed),
             Kind::ExtendUnsigned => Op::Extend(arith(0, operand()), own, Signedness::Unsigned),
             Kind::Trunc => Op::Trunc(arith(0, own), u32::try_from(parameter).expect("a shift"), Trunc::Floor),
+            Kind::Read => {
+                let (array, index) = (group.operands[0], Width::new(graph.width(group.operands[1])));
+                match graph.whole_table(array) {
+                    Some(table) => Op::Lookup(table.clone(), arith(1, index)),
+                    None => {
+                        let array = self.arith(graph, protocol, own, [array].into_iter());
+                        Op::Read(array.into_owned(), arith(1, index))
+                    }
+                }
+            }
             Kind::And => Op::And(boolean(0, own), boolean(1, own)),
             Kind::Or => Op::Or(boolean(0, own), boolean(1, own)),
             Kind::AddBool => Op::AddBool(boolean(0, own), boolean(1, own)),
@@ -297,15 +308,9 @@ where
 impl Group {
     /// The lines that the nodes come from.
     fn origins(&self, graph: &Graph) -> Origins {
-        let mut all = Origins::new();
-        for &id in &self.ids {
-            let (site, units) = (graph.site(id).unwrap_or(NOWHERE), graph.node(id).len as usize);
-            match all.last_mut() {
-                Some((last, count)) if *last == site => *count += units,
-                _ => all.push((site, units)),
-            }
-        }
-        all
+        joined(self.ids.iter().map(|&id| {
+            (graph.site(id).unwrap_or(Site::NOWHERE), graph.node(id).len as usize)
+        }))
     }
 
     /// Operand `i` of each node.
@@ -391,6 +396,3 @@ const SHORT: usize = 64;
 
 /// Sums are computed in parts that stay in the second-level cache.
 const PART: usize = 1 << 13;
-
-/// Where operations come from that Rust code records.
-const NOWHERE: Site = Site { function: "", line: 0 };

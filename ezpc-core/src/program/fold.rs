@@ -28,12 +28,9 @@ impl Graph {
     pub(super) fn accumulate(&mut self, fold: Fold, label: Label, s: View, x: View, lanes: u32) -> View {
         match fold {
             Fold::Add | Fold::Sub => {
-                // Many additions are local on arithmetic shares: cheaper than adders, even after a conversion, unless
-                // the program says where.
-                let (label, x) = if lanes > 1 && label == Label::Bool {
-                    let x = self.boolean(x);
-                    (label, self.all(Kind::AddAllBool, x, lanes))
-                } else if lanes > 1 {
+                // Many additions are local on arithmetic shares: cheaper than a tree of adders, even after a conversion
+                // and wherever the program asks for the result.
+                let (label, x) = if lanes > 1 {
                     let x = self.arith(x);
                     (Label::Arith, self.all(Kind::SumAll, x, lanes))
                 } else {
@@ -75,7 +72,6 @@ impl Graph {
             let x = x.first();
             match (kind, self.constant_value(x)) {
                 (Kind::AndAll | Kind::OrAll, _) => return x,
-                (Kind::AddAllBool, Some(v)) => return self.constant(width, v.wrapping_mul(lanes.into())),
                 (Kind::SumAll, _) => return self.scale(x, u64::from(lanes)),
                 (Kind::XorAll, _) if lanes % 2 == 1 => return x,
                 (Kind::XorAll, _) => return self.constant(width, 0),
@@ -88,7 +84,7 @@ impl Graph {
             self.table_values(x, &mut values);
             let values = values.into_iter();
             let value = match kind {
-                Kind::SumAll | Kind::AddAllBool => values.fold(0, u64::wrapping_add),
+                Kind::SumAll => values.fold(0, u64::wrapping_add),
                 Kind::MulAll => values.fold(1, u64::wrapping_mul),
                 Kind::AndAll => values.fold(u64::MAX, |a, b| a & b),
                 Kind::OrAll => values.fold(0, |a, b| a | b),

@@ -47,6 +47,8 @@ pub(super) enum Kind {
     ExtendUnsigned,
     /// The floor of a division by 2^s.
     Trunc,
+    /// Elements of the first operand, all lanes of which are one array, at the indices of the second.
+    Read,
     // Boolean, local.
     Xor,
     Rewire,
@@ -59,8 +61,6 @@ pub(super) enum Kind {
     And,
     Or,
     AddBool,
-    /// The sum of the elements.
-    AddAllBool,
     AndAll,
     OrAll,
     MuxBool,
@@ -107,7 +107,8 @@ impl Kind {
             | Self::MinUnsigned
             | Self::ExtendSigned
             | Self::ExtendUnsigned
-            | Self::Trunc => Domain::Arith,
+            | Self::Trunc
+            | Self::Read => Domain::Arith,
             _ => Domain::Bool,
         }
     }
@@ -165,7 +166,6 @@ impl Kind {
             | Self::SumAll
             | Self::MulAll
             | Self::XorAll
-            | Self::AddAllBool
             | Self::AndAll
             | Self::OrAll
             | Self::BitToArith
@@ -201,7 +201,6 @@ impl Kind {
             Self::Xor | Self::Mul | Self::And | Self::Or | Self::AddBool => Some(self),
             kind if kind.extremum().is_some() => Some(self),
             Self::MulAll => Some(Self::Mul),
-            Self::AddAllBool => Some(Self::AddBool),
             Self::AndAll => Some(Self::And),
             Self::OrAll => Some(Self::Or),
             _ => None,
@@ -221,6 +220,6 @@ impl Kind {
 
     /// Whether the result is one element made of all elements of the operand by an interactive operation.
     pub(super) fn folds(self) -> bool {
-        matches!(self, Self::MulAll | Self::AddAllBool | Self::AndAll | Self::OrAll)
+        matches!(self, Self::MulAll | Self::AndAll | Self::OrAll)
     }
 }

@@ -97,18 +97,6 @@ impl<P: Protocol> Program<'_, P> {
             g.difference(label, zero, x.view())
         })
     }
-    /// The element at a secret index; 0 outside of the array. Every element is compared with the index.
-    pub fn lookup<T: Scalar, I: Scalar>(&self, elements: &[Shared<T>], index: &Shared<I>) -> Shared<T> {
-        let zero = self.constant(T::from_lane(0));
-        let mut sum = zero.clone();
-        for (i, element) in elements.iter().enumerate().take_while(|&(i, _)| reaches::<I>(i)) {
-            let hit = self.eq(index, &self.constant(I::from_lane(i as u64)));
-            let term = self.mux(Label::PreferBool, &hit, element, &zero);
-            sum = if T::BITS == 1 { self.xor(&sum, &term) } else { self.add_disjoint(&sum, &term) };
-        }
-        sum
-    }
-
     /// The elements with the one at a secret index replaced.
     pub fn replace<T: Scalar, I: Scalar>(
         &self,
@@ -124,17 +112,6 @@ impl<P: Protocol> Program<'_, P> {
             self.mux(Label::PreferBool, &hit, value, element)
         };
         elements.iter().enumerate().map(choose).collect()
-    }
-
-    /// The sum of values of which at most one is not zero: exclusive or, on Boolean shares.
-    fn add_disjoint<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
-        self.record(|g| {
-            if g.prefers_bool(x.view(), y.view()) {
-                let (x, y) = (g.boolean(x.view()), g.boolean(y.view()));
-                return g.xor(x, y);
-            }
-            g.sum(Label::Arith, x.view(), y.view())
-        })
     }
 
     /// c ? t : f.

@@ -38,7 +38,7 @@ pub(super) struct Key {
     pub(super) order: u32,
     pub(super) kind: Kind,
     pub(super) width: u32,
-    /// The wiring, the owner of an input, the width of the operand, a shift, the number of lanes.
+    /// The wiring, the owner of an input, the width of the operand, a shift, the number of lanes, of an array.
     pub(super) parameter: u64,
     /// The number of operands.
     pub(super) terms: u32,
@@ -89,6 +89,7 @@ impl Graph {
             scratch,
             batches: HashMap::new(),
             recent: [None; RECENT],
+            arrays: Vec::new(),
             plan: Plan::default(),
         };
         planner.mark(&pending, wanted);
@@ -132,6 +133,8 @@ pub(super) struct Planner<'a> {
     batches: HashMap<Key, usize>,
     /// The latest batch of each kind, to spare most look-ups.
     recent: [Option<(Key, usize)>; RECENT],
+    /// The arrays that are read at secret indices, and the widths of these.
+    arrays: Vec<(View, u32)>,
     pub(super) plan: Plan,
 }
 
@@ -199,6 +202,8 @@ impl Planner<'_> {
             Some(Kind::Add | Kind::Xor) => self.place_sum(id),
             Some(kind) if kind.extremum().is_some() => self.place_extremum(id),
             Some(_) if node.kind.folds() || self.absorbs(node.operands()) => self.place_tree(id),
+            // The first operand is the same array for all lanes.
+            _ if node.kind == Kind::Read => self.assign(id, node.kind, node.operands(), &[]),
             _ => self.place_parts(id, node.kind, node.operands(), &[]),
         }
     }
@@ -328,6 +333,7 @@ impl Planner<'_> {
         }
         let parameter = match kind {
             Kind::Rewire | Kind::Trunc => node.param,
+            Kind::Read => self.array(operands),
             Kind::InputArith | Kind::InputBool => node.args[0].start.into(),
             Kind::SumAll | Kind::XorAll => operands[0].len.into(),
             Kind::Reduce
@@ -349,6 +355,16 @@ impl Planner<'_> {
         if kind == Kind::Add {
             group.by.extend_from_slice(by);
         }
+    }
+
+    /// The number of the array that is read; reads of one array at indices of one width are one batch.
+    fn array(&mut self, operands: &[View]) -> u64 {
+        let array = (operands[0], self.graph.width(operands[1]));
+        let known = self.arrays.iter().position(|&known| known == array);
+        known.unwrap_or_else(|| {
+            self.arrays.push(array);
+            self.arrays.len() - 1
+        }) as u64
     }
 
     /// The earliest place of a local operation on `operands`.

@@ -134,11 +134,16 @@ impl<P: Protocol> Tally<P> {
     }
 
     fn opened(&mut self, width: Width, len: usize, to: Reveal) {
-        let bytes = packed_len(width, len);
-        let [server, client] = Party::BOTH.map(|p| if to.includes(p.peer()) { bytes } else { 0 });
-        let cost = Cost::level(server, client);
+        let cost = opening(width, len, to);
         self.count(Phase::Online, &cost, cost.half_rounds());
     }
+}
+
+/// What it costs to open `len` values.
+fn opening(width: Width, len: usize, to: Reveal) -> Cost {
+    let bytes = packed_len(width, len);
+    let [server, client] = Party::BOTH.map(|p| if to.includes(p.peer()) { bytes } else { 0 });
+    Cost::level(server, client)
 }
 
 impl<P: Protocol> Protocol for Tally<P> {
@@ -233,6 +238,12 @@ impl<P: Protocol> Protocol for Tally<P> {
 
     fn trace(&mut self, ops: &[Op<P::Arith, P::Bool>], origins: &dyn Fn() -> Vec<Origins>) {
         self.lines.add(ops, &origins(), self.link);
+    }
+
+    fn trace_opening(&mut self, width: Width, to: Reveal, origins: &dyn Fn() -> Origins) {
+        let origins = origins();
+        let cost = opening(width, origins.iter().map(|o| o.1).sum(), to);
+        self.lines.add_opening(&cost, &origins);
     }
 
     fn scope(&mut self, name: &str) {

@@ -10,5 +10,10 @@ pub struct Site {
     pub line: u32,
 }
 
+impl Site {
+    /// Of what Rust code does by itself.
+    pub const NOWHERE: Self = Self { function: "", line: 0 };
+}
+
 /// The lines that the units of one operation come from, in order, and how many units of each.
 pub type Origins = Vec<(Site, usize)>;

@@ -50,20 +50,44 @@ impl Lines {
                 all.add(&bundle.cost, 0);
                 half_rounds = half_rounds.max(bundle.cost.half_rounds() as u64);
             }
-            let units: usize = origins.iter().map(|o| o.1).sum();
-            let mut before = Totals::default();
-            let mut done = 0;
-            for &(site, count) in origins {
-                done += count;
-                let until = all.part(done as u64, units as u64);
-                let own = until.without(before);
-                before = until;
-                self.lines.entry(site).or_default().join(own);
-                self.functions.entry(site.function).or_default().join(own);
-                let most = rounds.entry(site).or_default();
-                *most = half_rounds.max(*most);
-            }
+            self.divide(all, origins, half_rounds, &mut rounds);
         }
+        self.take_part(rounds);
+    }
+
+    /// Adds values that are opened together.
+    pub(super) fn add_opening(&mut self, cost: &Cost, origins: &Origins) {
+        let (mut all, mut rounds) = (Totals::default(), BTreeMap::new());
+        all.add(cost, 0);
+        self.divide(all, origins, cost.half_rounds() as u64, &mut rounds);
+        self.take_part(rounds);
+    }
+
+    /// Gives each line its part of the bytes and COTs of an operation.
+    fn divide(
+        &mut self,
+        all: Totals,
+        origins: &Origins,
+        half_rounds: u64,
+        rounds: &mut BTreeMap<Site, u64>,
+    ) {
+        let units: usize = origins.iter().map(|o| o.1).sum();
+        let mut before = Totals::default();
+        let mut done = 0;
+        for &(site, count) in origins {
+            done += count;
+            let until = all.part(done as u64, units as u64);
+            let own = until.without(before);
+            before = until;
+            self.lines.entry(site).or_default().join(own);
+            self.functions.entry(site.function).or_default().join(own);
+            let most = rounds.entry(site).or_default();
+            *most = half_rounds.max(*most);
+        }
+    }
+
+    /// Counts the half-rounds that lines take part in.
+    fn take_part(&mut self, rounds: BTreeMap<Site, u64>) {
         let mut functions: BTreeMap<&str, u64> = BTreeMap::new();
         for (site, half_rounds) in rounds {
             self.lines.entry(site).or_default().half_rounds += half_rounds;
@@ -129,7 +153,7 @@ impl fmt::Display for Lines {
         }
         rest.half_rounds = 0;
         if rest != Totals::default() {
-            row(f, "inputs, openings", "", &rest)?;
+            row(f, "elsewhere", "", &rest)?;
         }
         row(f, "the program, online", "", &self.online)?;
         f.write_str("half-rounds of a line are those it takes part in: lines share them\n")

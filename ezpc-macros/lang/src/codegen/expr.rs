@@ -53,12 +53,9 @@ impl Codegen<'_> {
             ExprKind::Oblivious(row, index) => {
                 let (array, index) = (self.value(scope, row), self.reference(scope, index));
                 if row.ty.public() {
-                    quote_spanned!(span=> #program.lookup(
-                        &#array.to_vec().into_iter().map(|x| #program.constant(x)).collect::<::std::vec::Vec<_>>(),
-                        #index
-                    ))
+                    quote_spanned!(span=> #program.read_public(&#array, #index))
                 } else {
-                    quote_spanned!(span=> #program.lookup(&#array.to_vec(), #index))
+                    quote_spanned!(span=> #program.read(&#array, #index))
                 }
             }
             ExprKind::Unary(op, x) => self.unary(scope, *op, x, expr),
