@@ -307,8 +307,7 @@ fn reads_in_loops_give_zero_outside() {
         };
         let wide = [0, 1, i64::try_from(n).expect("small") - 1, i64::try_from(n).expect("small"), -1];
         let wide = wide.into_iter().chain([i64::MIN, 1 << 32, i64::MAX, 2]);
-        let expected: Vec<i32> =
-            wide.map(|i| at(i.into()) + 1000 * at(i.wrapping_add(1).into())).collect();
+        let expected: Vec<i32> = wide.map(|i| at(i.into()) + 1000 * at(i.wrapping_add(1).into())).collect();
         let short: Vec<i32> =
             [0i16, 1, -1, 300, i16::MIN, i16::MAX, 2].into_iter().map(|i| at(i.into())).collect();
         let clear = read_many(&mut Cleartext::new(), n).expect("runs");

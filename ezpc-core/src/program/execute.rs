@@ -308,9 +308,9 @@ where
 impl Group {
     /// The lines that the nodes come from.
     fn origins(&self, graph: &Graph) -> Origins {
-        joined(self.ids.iter().map(|&id| {
-            (graph.site(id).unwrap_or(Site::NOWHERE), graph.node(id).len as usize)
-        }))
+        joined(
+            self.ids.iter().map(|&id| (graph.site(id).unwrap_or(Site::NOWHERE), graph.node(id).len as usize)),
+        )
     }
 
     /// Operand `i` of each node.

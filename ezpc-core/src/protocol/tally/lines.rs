@@ -64,13 +64,7 @@ impl Lines {
     }
 
     /// Gives each line its part of the bytes and COTs of an operation.
-    fn divide(
-        &mut self,
-        all: Totals,
-        origins: &Origins,
-        half_rounds: u64,
-        rounds: &mut BTreeMap<Site, u64>,
-    ) {
+    fn divide(&mut self, all: Totals, origins: &Origins, half_rounds: u64, rounds: &mut BTreeMap<Site, u64>) {
         let units: usize = origins.iter().map(|o| o.1).sum();
         let mut before = Totals::default();
         let mut done = 0;
