@@ -434,3 +434,41 @@ fn recursion_has_an_end() {
     // What was counted goes with the calls.
     down(&program, 499, &x).expect("ends");
 }
+
+/// A search keeps the first of equal values between two parties as well, and carries fixed-point values with it.
+#[test]
+fn searches_between_two_parties() {
+    secure! {
+        mod nearest;
+        def void main() {
+            input(SERVER, x, int32_al[9]);
+            input(SERVER, price, fix<32, 8>[9]);
+            input(CLIENT, q, int32_al);
+            int32_al least = 2147483647;
+            int32_al at = -1;
+            fix<32, 8> cost = 0.0;
+            for i = [0:9] {
+                int32_al d = (x[i] - q) * (x[i] - q);
+                if (d < least) { least = d; at = i; cost = price[i]; }
+            }
+            output(CLIENT, at);
+            output(CLIENT, cost);
+            output(ALL, least);
+        }
+    }
+    let values = vec![40, -3, 17, 8, 9, 11, 8, 12, 40];
+    let prices = (0..9).map(|i| ezpc_core::program::Fix::nearest(f64::from(i) + 0.5)).collect();
+    let all = nearest::Inputs { x: Some(values), price: Some(prices), q: Some(10) };
+    let clear = nearest::main(&mut Cleartext::new(), &all).expect("runs");
+    assert_eq!((clear.at, clear.cost.map(|c| c.to_f64()), clear.least), (Some(4), Some(4.5), 1));
+    let both = run_two(|p| {
+        let own = match p.party() {
+            Some(Party::Server) => nearest::Inputs { q: None, ..all.clone() },
+            _ => nearest::Inputs { x: None, price: None, ..all.clone() },
+        };
+        nearest::main(p, &own)
+    });
+    let [server, client] = both.expect("runs");
+    assert_eq!((server.at, server.least), (None, 1));
+    assert_eq!(client, clear);
+}

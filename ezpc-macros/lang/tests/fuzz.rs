@@ -101,6 +101,9 @@ fn text() -> impl Strategy<Value = String> {
         "int32_pl[2][3] t = {{1, 2, 3}, {4, 5, 6}};".to_owned(),
         "int32_al[3] x = x * 2 + a;".to_owned(),
         "x[a] += x[a];".to_owned(),
+        "for i = [0:2] { if (x[i] > a) { a = x[i]; b = i; } }".to_owned(),
+        "fix<32, 12> q = fix<32, 12>(a) * 0.5;".to_owned(),
+        "b = f(a, x);".to_owned(),
         "while (reveal(ALL, a > 1)) { a = a - 1; }".to_owned(),
     ]);
     let leaf = prop_oneof![3 => word, 1 => snippet];
