@@ -165,8 +165,9 @@ def hybrid(n, k, t):
 
 
 SETS = [
-    ("in use", 3 << 14, 1024, 384),
+    ("in use", 3 << 14, 1152, 384),
     ("more trees", 3 << 14, 1280, 384),
+    ("fewer trees", 3 << 14, 1024, 384),
     ("fewer leaves", 1 << 15, 1280, 256),
     ("more columns", 1 << 16, 1280, 512),
     ("fewer columns", 1 << 15, 1280, 384),

@@ -147,7 +147,7 @@ impl<'a> Garbling<'a> {
         let (n, bits) = (u.len(), shape.chain.bits());
         let [chain_cots, choice_cots] = [bits as usize, 1].map(|count| cx.send.take(n * count));
         let table_cots = cx.send.take(n * shape.tables());
-        let mut kappa = cx.recv.take(n);
+        let kappa = cx.recv.take(n);
         let (own, top) = (lanes_of(&kappa.choices()), lanes_of(&bit_of_each(u, bits)));
         let mut pi = masks(&mut cx.rng, n);
         let last = shape.chain.len() - 1;
@@ -239,7 +239,7 @@ impl<'a> Evaluating<'a> {
     pub(crate) fn new(cx: &mut Ctx, shape: &'a GateShape, u: &[u64]) -> (Vec<u8>, Self) {
         let (n, bits) = (u.len(), shape.chain.bits());
         let [chain_cots, choice_cots] = [bits as usize, 1].map(|count| cx.recv.take(n * count));
-        let mut table_cots = cx.recv.take(n * shape.tables());
+        let table_cots = cx.recv.take(n * shape.tables());
         let kappa = cx.send.take(n);
         let (top, mask) = (bit_of_each(u, bits), low_mask(bits));
         let low: Lanes = u.iter().map(|&v| v & mask).collect();
@@ -254,7 +254,7 @@ impl<'a> Evaluating<'a> {
 
     /// Message 3, from message 2.
     pub(crate) fn open(self, values: &[&[u64]], received: &[u8]) -> (Vec<u8>, Evaluated<'a>) {
-        let Self { shape, chain, top, kappa, mut choice_cots, table_cots } = self;
+        let Self { shape, chain, top, kappa, choice_cots, table_cots } = self;
         let carry = chain.open(received, &[shape.chain.len()]);
         let gate = top.xor(&carry[0]);
         let own = lanes_of(&gate);

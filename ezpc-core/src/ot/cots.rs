@@ -1,7 +1,6 @@
 //! The two ends of a batch of correlated OTs.
 
 use super::domain::{PadDomain, PadKeys};
-use super::ferret::{OUTPUT, Round};
 use crate::crypto::Block;
 use crate::party::Party;
 use crate::ring::BitVec;
@@ -15,6 +14,10 @@ use zeroize::Zeroize;
 pub(super) struct Blocks(Vec<Block>);
 
 impl Blocks {
+    pub(super) const fn new(blocks: Vec<Block>) -> Self {
+        Self(blocks)
+    }
+
     pub(super) fn zeros(len: usize) -> Self {
         Self(vec![Block::ZERO; len])
     }
@@ -22,6 +25,7 @@ impl Blocks {
 
 impl Deref for Blocks {
     type Target = [Block];
+
     fn deref(&self) -> &[Block] {
         &self.0
     }
@@ -40,63 +44,46 @@ impl Drop for Blocks {
     }
 }
 
-/// Consecutive blocks of a batch.
+/// Consecutive blocks of some memory.
 #[derive(Clone)]
-pub(super) enum Piece {
-    /// In memory.
-    Blocks(Arc<Blocks>, Range<usize>),
-    /// Outputs of a round of Ferret, computed whenever they are read: most are read once, a few hundred at a time, and
-    /// go into a hash while they are in the first-level cache.
-    Round(Arc<Round>, Range<usize>),
+pub(super) struct View {
+    memory: Arc<Blocks>,
+    range: Range<usize>,
 }
 
-impl Piece {
+impl View {
+    pub(super) const fn new(memory: Arc<Blocks>, range: Range<usize>) -> Self {
+        Self { memory, range }
+    }
+
     /// All of `blocks`.
     pub(super) fn of(blocks: Vec<Block>) -> Self {
         let range = 0..blocks.len();
-        Self::Blocks(Arc::new(Blocks(blocks)), range)
+        Self::new(Arc::new(Blocks::new(blocks)), range)
     }
 
-    /// All outputs of a round.
-    pub(super) fn whole(round: Arc<Round>) -> Self {
-        Self::Round(round, 0..OUTPUT)
-    }
-
-    const fn range(&mut self) -> &mut Range<usize> {
-        let (Self::Blocks(_, range) | Self::Round(_, range)) = self;
-        range
+    pub(super) fn blocks(&self) -> &[Block] {
+        &self.memory[self.range.clone()]
     }
 
     pub(super) fn len(&self) -> usize {
-        let (Self::Blocks(_, range) | Self::Round(_, range)) = self;
-        range.len()
+        self.range.len()
     }
 
-    /// Splits the first `count` blocks off.
+    /// Splits the first `count` off.
     pub(super) fn take(&mut self, count: usize) -> Self {
-        let mut front = self.clone();
-        let middle = self.range().start + count;
-        front.range().end = middle;
-        self.range().start = middle;
+        assert!(count <= self.len(), "{count} OTs asked for, {} left", self.len());
+        let middle = self.range.start + count;
+        let front = Self::new(Arc::clone(&self.memory), self.range.start..middle);
+        self.range.start = middle;
         front
-    }
-
-    /// The blocks from number `first` on.
-    fn read(&self, first: usize, out: &mut [Block]) {
-        match self {
-            Self::Blocks(blocks, range) => {
-                out.copy_from_slice(&blocks[range.clone()][first..first + out.len()]);
-            }
-            Self::Round(round, range) => round.output(range.start + first, out),
-        }
     }
 }
 
 /// Where the blocks of a batch stand in the stream of COTs of their direction, and what they may be used for.
 #[derive(Clone)]
 pub(super) struct Batch {
-    pieces: Vec<Piece>,
-    len: usize,
+    view: View,
     /// The position in the stream of the first COT.
     start: u64,
     /// How many consecutive COTs share a position.
@@ -107,51 +94,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(keys: Arc<PadKeys>, start: u64, pieces: Vec<Piece>) -> Self {
-        let len = pieces.iter().map(|piece| piece.len()).sum();
-        Self { pieces, len, start, group: 1, only: None, keys }
+    pub(super) const fn new(keys: Arc<PadKeys>, start: u64, view: View) -> Self {
+        Self { view, start, group: 1, only: None, keys }
     }
 
-    /// The blocks from number `first` on.
-    pub(super) fn read(&self, mut first: usize, mut out: &mut [Block]) {
-        for piece in &self.pieces {
-            let len = piece.len();
-            if first < len && !out.is_empty() {
-                let (now, later) = out.split_at_mut(out.len().min(len - first));
-                piece.read(first, now);
-                (first, out) = (0, later);
-            } else {
-                first -= first.min(len);
-            }
-        }
-        assert!(out.is_empty(), "no more blocks are read than a batch has");
-    }
-
-    /// Computes all blocks, some at a time.
-    pub(super) fn compute(&self) {
-        let mut some = Blocks::zeros(512);
-        for first in (0..self.len).step_by(some.len()) {
-            let count = some.len().min(self.len - first);
-            self.read(first, &mut some[..count]);
-            core::hint::black_box(&some[..]);
-        }
-    }
-
-    /// All blocks, in memory from now on.
-    pub(super) fn blocks(&mut self) -> &[Block] {
-        if !matches!(&self.pieces[..], [Piece::Blocks(..)]) {
-            let mut blocks = vec![Block::ZERO; self.len];
-            self.read(0, &mut blocks);
-            self.pieces = vec![Piece::of(blocks)];
-        }
-        match &self.pieces[..] {
-            [Piece::Blocks(blocks, range)] => &blocks[range.clone()],
-            _ => unreachable!("the blocks were just put into one piece"),
-        }
-    }
-
-    pub(super) const fn len(&self) -> usize {
-        self.len
+    pub(super) fn blocks(&self) -> &[Block] {
+        self.view.blocks()
     }
 
     /// The position in the stream of COT `i`.
@@ -168,42 +116,27 @@ impl Batch {
     }
 
     fn take(&mut self, count: usize) -> Self {
-        assert!(count <= self.len, "{count} OTs asked for, {} left", self.len);
         assert!((count as u64).is_multiple_of(self.group), "interleaved OTs are taken in whole groups");
-        let (mut front, mut left) = (Vec::with_capacity(1), count);
-        while left > 0 {
-            let piece = &mut self.pieces[0];
-            let taken = piece.take(left.min(piece.len()));
-            left -= taken.len();
-            front.push(taken);
-            if piece.len() == 0 {
-                self.pieces.remove(0);
-            }
-        }
-        let front = Self { pieces: front, len: count, keys: Arc::clone(&self.keys), ..*self };
-        self.len -= count;
+        let front = Self { view: self.view.take(count), keys: Arc::clone(&self.keys), ..*self };
         self.start += count as u64 / self.group;
         front
     }
 
-    fn twice(mut self, first: PadDomain, second: PadDomain) -> [Self; 2] {
+    fn twice(self, first: PadDomain, second: PadDomain) -> [Self; 2] {
         assert!(first != second, "two uses of one OT need two domains");
         assert!(self.only.is_none(), "an OT has at most two uses");
-        self.blocks();
         [first, second].map(|domain| Self { only: Some(domain), ..self.clone() })
     }
 
     fn interleave(self, other: Self) -> Self {
-        assert!(self.len == other.len, "interleaved batches have one length");
+        assert!(self.view.len() == other.view.len(), "interleaved batches have one length");
         assert!(self.group == 1 && other.group == 1, "a batch is interleaved once");
         assert!(self.keys.sender() == other.keys.sender(), "interleaved batches have one direction");
         let only = self.only.or(other.only);
         assert!(other.only.is_none_or(|o| Some(o) == only), "interleaved OTs have one use");
-        let (mut this, mut other) = (self, other);
         let blocks: Vec<Block> =
-            this.blocks().iter().zip(other.blocks()).flat_map(|(&a, &b)| [a, b]).collect();
-        let pieces = vec![Piece::of(blocks)];
-        Self { group: 2, only, ..Self::new(this.keys, this.start, pieces) }
+            self.blocks().iter().zip(other.blocks()).flat_map(|(&a, &b)| [a, b]).collect();
+        Self { group: 2, only, ..Self::new(Arc::clone(&self.keys), self.start, View::of(blocks)) }
     }
 }
 
@@ -216,14 +149,14 @@ pub struct SenderCots {
 }
 
 impl SenderCots {
-    pub(super) fn new(keys: Arc<PadKeys>, start: u64, delta: Block, pieces: Vec<Piece>) -> Self {
-        Self { batch: Batch::new(keys, start, pieces), delta }
+    pub(super) fn new(keys: Arc<PadKeys>, start: u64, delta: Block, view: View) -> Self {
+        Self { batch: Batch::new(keys, start, view), delta }
     }
 
     /// The number of COTs.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.batch.len
+        self.batch.view.len()
     }
 
     /// Whether there is none.
@@ -287,14 +220,14 @@ pub struct ReceiverCots {
 }
 
 impl ReceiverCots {
-    pub(super) fn new(keys: Arc<PadKeys>, start: u64, pieces: Vec<Piece>) -> Self {
-        Self { batch: Batch::new(keys, start, pieces) }
+    pub(super) fn new(keys: Arc<PadKeys>, start: u64, view: View) -> Self {
+        Self { batch: Batch::new(keys, start, view) }
     }
 
     /// The number of COTs.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.batch.len
+        self.batch.view.len()
     }
 
     /// Whether there is none.
@@ -318,10 +251,9 @@ impl ReceiverCots {
         Self { batch: self.batch.take(count) }
     }
 
-    /// The random choice bits, one a COT. Reading them does not use the COTs up; where their pads are wanted at the same
-    /// time, [`ReceiverCots::bit_pads`] takes less.
+    /// The random choice bits, one a COT. Reading them does not use the COTs up.
     #[must_use]
-    pub fn choices(&mut self) -> BitVec {
+    pub fn choices(&self) -> BitVec {
         let blocks = self.batch.blocks();
         let words = blocks
             .chunks(64)

@@ -1,4 +1,4 @@
-//! Silent COTs from the learning-parity-with-noise assumption: 3.2 bits of traffic each.
+//! Silent COTs from the learning-parity-with-noise assumption: 3.1 bits of traffic each.
 //!
 //! Yang, Weng, Lan, Zhang, Wang, "Ferret: Fast Extension for Correlated OT with Small Communication"
 //! (<https://eprint.iacr.org/2020/924>) with the correlated GGM trees of Guo, Yang, Wang, Zhang, Xie, Liu, Zhao,
@@ -35,23 +35,21 @@
 mod lpn;
 mod tree;
 
-pub(super) use lpn::Matrix;
+pub(super) use lpn::Code;
 
 use crate::arch::fixed_key::FixedKey;
 use crate::arch::lpn::TABLE;
 use crate::crypto::{Aes, Block, Prg, SessionId};
 use crate::party::Party;
-use core::mem;
-use std::sync::Arc;
 use tree::{DEPTH, GROUP, LEAVES, Scratch};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Length of the LPN secret.
 const SECRET: usize = 3 << 14;
 /// Noise weight: the number of trees.
-const TREES: usize = 1024;
-/// COTs a round makes, those for the next round included.
-const LENGTH: usize = TREES * LEAVES;
+const TREES: usize = 1152;
+/// COTs a round makes. The first [`BASE`] are for the next round.
+pub(super) const LENGTH: usize = TREES * LEAVES;
 /// COTs a round takes: no more than the table has room for.
 pub(super) const BASE: usize = SECRET + TREES * DEPTH;
 const _: () = assert!(BASE <= TABLE);
@@ -63,7 +61,7 @@ pub(super) const FLIPS_BYTES: usize = TREES * DEPTH / 8;
 pub(super) const SUMS_BYTES: usize = TREES * (DEPTH - 1) * Block::BYTES;
 
 /// The set, as the handshake compares it.
-pub(super) const PARAMETERS: &str = "ferret k=49152 t=1024 B=384 d=10";
+pub(super) const PARAMETERS: &str = "ferret k=49152 t=1152 B=384 d=10";
 
 /// The tree hashes of one direction of a session.
 struct TreeKeys {
@@ -88,70 +86,39 @@ impl TreeKeys {
 struct Base(Zeroizing<Vec<Block>>);
 
 impl Base {
-    /// From [`BASE`] COTs.
+    /// [`BASE`] COTs.
     fn new(cots: &[Block]) -> Self {
-        assert!(cots.len() == BASE, "a round takes {BASE} COTs");
-        let mut base = Self::empty();
-        base.0[..BASE].copy_from_slice(cots);
+        // A table of the length that the kernel reads.
+        let mut base = Self(Zeroizing::new(vec![Block::ZERO; TABLE]));
+        base.renew(&cots[..BASE]);
         base
     }
 
-    /// Room for the COTs, in a table of the length that the kernel reads.
-    fn empty() -> Self {
-        Self(Zeroizing::new(vec![Block::ZERO; TABLE]))
+    /// The first COTs of the round just made.
+    fn renew(&mut self, cots: &[Block]) {
+        self.0[..BASE].copy_from_slice(&cots[..BASE]);
     }
 
-    /// The table the matrix is applied to: the secret comes first, and no place of the matrix is beyond it.
-    fn table(&self) -> &[Block] {
-        &self.0
+    /// The table the code is applied to: the secret comes first, and no place of the code is beyond it.
+    fn secret(&self) -> &[u128; TABLE] {
+        let table: &[u128] = bytemuck::must_cast_slice(&self.0);
+        table.try_into().expect("the table has its length")
     }
 
     /// The COTs of the trees: tree by tree, level by level.
     fn of_trees(&self) -> &[[Block; DEPTH]] {
         self.0[SECRET..BASE].as_chunks().0
     }
-}
 
-/// Memory for the leaves of a round, to be used again. It may hold leaves of COTs already handed out, and is wiped
-/// when dropped.
-#[derive(Default)]
-pub(super) struct Leaves(Zeroizing<Vec<Block>>);
-
-impl Leaves {
-    fn groups(&mut self) -> impl Iterator<Item = &mut [Block]> {
-        self.0.resize(LENGTH, Block::ZERO);
-        self.0.chunks_exact_mut(GROUP * LEAVES)
+    fn groups(&self) -> &[[[Block; DEPTH]; GROUP]] {
+        self.of_trees().as_chunks().0
     }
 }
 
-/// The outputs of a round, computed when they are asked for, so that they are written once, where they are used.
-pub(super) struct Round {
-    leaves: Leaves,
-    base: Base,
-    matrix: Arc<Matrix>,
-}
-
-impl Round {
-    /// The usable COTs from number `first` on.
-    pub(super) fn output(&self, first: usize, outputs: &mut [Block]) {
-        self.rows(BASE + first, outputs);
-    }
-
-    /// The memory, for a later round.
-    pub(super) fn into_leaves(self) -> Leaves {
-        self.leaves
-    }
-
-    fn rows(&self, first: usize, outputs: &mut [Block]) {
-        let leaves = &self.leaves.0[first..first + outputs.len()];
-        self.matrix.add(self.base.table(), first, leaves, outputs);
-    }
-
-    fn next_base(&self) -> Base {
-        let mut next = Base::empty();
-        self.rows(0, &mut next.0[..BASE]);
-        next
-    }
+/// The leaves of every group of trees.
+fn groups(leaves: &mut [Block]) -> impl Iterator<Item = &mut [Block]> {
+    assert!(leaves.len() == LENGTH, "a round has {LENGTH} leaves");
+    leaves.chunks_exact_mut(GROUP * LEAVES)
 }
 
 /// The COT sender.
@@ -159,38 +126,32 @@ pub(super) struct Sender {
     delta: Block,
     base: Base,
     keys: TreeKeys,
-    matrix: Arc<Matrix>,
 }
 
 impl Sender {
     /// Starts from [`BASE`] keys.
-    pub(super) fn new(
-        session: &SessionId,
-        sender: Party,
-        matrix: Arc<Matrix>,
-        delta: Block,
-        base: Vec<Block>,
-    ) -> Self {
-        Self { delta, base: Base::new(&Zeroizing::new(base)), keys: TreeKeys::new(session, sender), matrix }
+    pub(super) fn new(session: &SessionId, sender: Party, delta: Block, base: &[Block]) -> Self {
+        Self { delta, base: Base::new(base), keys: TreeKeys::new(session, sender) }
     }
 
-    /// One round: takes the receiver's message and returns the answer and the keys.
-    pub(super) fn answer(&mut self, flips: &[u8], mut leaves: Leaves) -> (Vec<u8>, Round) {
+    /// One round: takes the receiver's message, makes the keys and returns the answer.
+    pub(super) fn answer(&mut self, flips: &[u8], code: &Code, cots: &mut [Block]) -> Vec<u8> {
         assert!(flips.len() == FLIPS_BYTES, "the message has the length of its round");
         let hash = self.keys.next();
         let mut message = Vec::with_capacity(SUMS_BYTES);
         let mut scratch = Scratch::new();
         let mut keys = Zeroizing::new([[Block::ZERO; DEPTH]; GROUP]);
-        let (groups, _) = self.base.of_trees().as_chunks::<GROUP>();
-        for (group, (leaves, base)) in leaves.groups().zip(groups).enumerate() {
+        for (group, (leaves, base)) in groups(cots).zip(self.base.groups()).enumerate() {
             let bits = group * GROUP * DEPTH..;
             for (bit, (key, &base)) in bits.zip(keys.as_flattened_mut().iter_mut().zip(base.as_flattened())) {
                 *key = base ^ (Block::mask(flips[bit / 8] >> (bit % 8) & 1) & self.delta);
             }
             let sums = tree::grow(&hash, self.delta, &keys, &mut scratch, leaves);
             message.extend_from_slice(bytemuck::must_cast_slice(&sums));
+            code.add(self.base.secret(), group * GROUP * LEAVES, leaves);
         }
-        (message, next_round(&mut self.base, leaves, &self.matrix))
+        self.base.renew(cots);
+        message
     }
 }
 
@@ -204,16 +165,15 @@ impl Drop for Sender {
 pub(super) struct Receiver {
     base: Base,
     keys: TreeKeys,
-    matrix: Arc<Matrix>,
     /// The path of every tree in the round under way.
     paths: Zeroizing<Vec<u16>>,
 }
 
 impl Receiver {
     /// Starts from [`BASE`] macs.
-    pub(super) fn new(session: &SessionId, sender: Party, matrix: Arc<Matrix>, base: Vec<Block>) -> Self {
+    pub(super) fn new(session: &SessionId, sender: Party, base: &[Block]) -> Self {
         let paths = Zeroizing::new(Vec::with_capacity(TREES));
-        Self { base: Base::new(&Zeroizing::new(base)), keys: TreeKeys::new(session, sender), matrix, paths }
+        Self { base: Base::new(base), keys: TreeKeys::new(session, sender), paths }
     }
 
     /// Starts a round: draws the paths and returns the message.
@@ -233,29 +193,23 @@ impl Receiver {
         message
     }
 
-    /// Ends the round with the sender's answer: the macs.
-    pub(super) fn finish(&mut self, answer: &[u8], mut leaves: Leaves) -> Round {
+    /// Ends the round with the sender's answer: makes the macs.
+    pub(super) fn finish(&mut self, answer: &[u8], code: &Code, cots: &mut [Block]) {
         assert!(answer.len() == SUMS_BYTES, "the message has the length of its round");
         let hash = self.keys.next();
         let mut scratch = Scratch::new();
         let mut sums = Zeroizing::new(tree::Sums::default());
-        let (macs, _) = self.base.of_trees().as_chunks::<GROUP>();
         let (paths, _) = self.paths.as_chunks::<GROUP>();
         let messages = answer.chunks_exact(size_of::<tree::Sums>());
-        for (((leaves, macs), paths), message) in leaves.groups().zip(macs).zip(paths).zip(messages) {
+        for (group, (((leaves, macs), paths), message)) in
+            groups(cots).zip(self.base.groups()).zip(paths).zip(messages).enumerate()
+        {
             bytemuck::must_cast_slice_mut::<_, u8>(sums.as_flattened_mut()).copy_from_slice(message);
             tree::regrow(&hash, paths, macs, &sums, &mut scratch, leaves);
+            code.add(self.base.secret(), group * GROUP * LEAVES, leaves);
         }
-        next_round(&mut self.base, leaves, &self.matrix)
+        self.base.renew(cots);
     }
-}
-
-/// The round with these leaves; its first COTs replace `base`.
-fn next_round(base: &mut Base, leaves: Leaves, matrix: &Arc<Matrix>) -> Round {
-    let this = mem::replace(base, Base(Zeroizing::default()));
-    let round = Round { leaves, base: this, matrix: Arc::clone(matrix) };
-    *base = round.next_base();
-    round
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Ideal correlated OTs from one place that sees everything. For tests; not a protocol.
 
-use super::cots::Piece;
+use super::cots::View;
 use super::domain::PadKeys;
 use super::{ReceiverCots, SenderCots};
 use crate::crypto::{Block, SessionId};
@@ -26,7 +26,7 @@ pub fn deal_from(
     let macs: Vec<Block> = (0..count).map(|_| Block::random(rng)).collect();
     let blocks = macs.iter().map(|&t| t ^ (Block::mask(t.lsb()) & delta)).collect();
     (
-        SenderCots::new(Arc::clone(&keys), 0, delta, vec![Piece::of(blocks)]),
-        ReceiverCots::new(keys, 0, vec![Piece::of(macs)]),
+        SenderCots::new(Arc::clone(&keys), 0, delta, View::of(blocks)),
+        ReceiverCots::new(keys, 0, View::of(macs)),
     )
 }

@@ -1,14 +1,12 @@
 //! Rates of the parts of the engines, printed. Not checked.
 
-use super::ferret::{self, Leaves, Matrix};
+use super::ferret;
 use super::{PadDomain, ideal, softspoken};
 use crate::arch::fixed_key::{FixedKey, Patch};
 use crate::arch::transpose::transpose;
 use crate::crypto::{Aes, Block, Mmo, Prg, SessionId};
 use crate::party::Party;
-use core::mem;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Instant;
 
 #[expect(clippy::print_stdout, reason = "the output is the purpose")]
@@ -80,35 +78,17 @@ fn rates() {
     let (_, corrections) = time("softspoken receiver", n, || receiver.extend(n));
     time("softspoken sender", n, || sender.extend(n, &corrections));
 
-    let matrix = time("matrix, per row", 393_216, || Arc::new(Matrix::new(&session)));
+    let code = time("code, per row", ferret::LENGTH, || ferret::Code::new(&session));
     let (mut receiver, trees) = softspoken::Receiver::new(&session, Party::Server, &pairs);
     let mut sender = softspoken::Sender::new(&session, Party::Server, delta, &chosen, &trees);
     let (macs, corrections) = receiver.extend(ferret::BASE);
     let keys = sender.extend(ferret::BASE, &corrections);
-    let mut sender = ferret::Sender::new(&session, Party::Server, Arc::clone(&matrix), delta, keys);
-    let mut receiver = ferret::Receiver::new(&session, Party::Server, matrix, macs);
+    let mut sender = ferret::Sender::new(&session, Party::Server, delta, &keys);
+    let mut receiver = ferret::Receiver::new(&session, Party::Server, &macs);
     let flips = time("ferret receiver asks", ferret::OUTPUT, || receiver.ask(&mut rng));
-    let mut memory = Leaves::default();
-    let mut window = vec![Block::ZERO; 1 << 14];
-    for warm in [false, true] {
-        let answer = time("ferret sender answers", ferret::OUTPUT, || {
-            let (answer, round) = sender.answer(&flips, mem::take(&mut memory));
-            memory = round.into_leaves();
-            answer
-        });
-        time("ferret receiver finishes", ferret::OUTPUT, || {
-            let round = receiver.finish(&answer, mem::take(&mut memory));
-            memory = round.into_leaves();
-        });
-        if warm {
-            let round = receiver.finish(&answer, mem::take(&mut memory));
-            time("outputs of a round", ferret::OUTPUT / window.len() * window.len(), || {
-                for i in 0..ferret::OUTPUT / window.len() {
-                    round.output(i * window.len(), &mut window);
-                }
-            });
-        }
-    }
+    let mut cots = vec![Block::ZERO; ferret::LENGTH];
+    let answer = time("ferret sender answers", ferret::OUTPUT, || sender.answer(&flips, &code, &mut cots));
+    time("ferret receiver finishes", ferret::OUTPUT, || receiver.finish(&answer, &code, &mut cots));
 
     for m in [1, 2] {
         let name = |what: &str| format!("{what}, 1 of {}, per COT", 1 << m);

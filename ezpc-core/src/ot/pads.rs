@@ -22,7 +22,7 @@ use core::ops::Range;
 /// The largest m.
 pub(super) const MAX_DIGIT_BITS: usize = 12;
 
-/// COTs made and hashed at once: they and their hashes stay in the first-level cache.
+/// COTs hashed at once: their combinations and hashes stay in the first-level cache.
 const TILE: usize = 512;
 
 /// Memory in which pads are made, for calls that follow each other; wiped when dropped.
@@ -32,14 +32,12 @@ impl Tiles {
     /// New memory.
     #[must_use]
     pub fn new() -> Self {
-        Self(Blocks::zeros(3 * TILE))
+        Self(Blocks::zeros(2 * TILE))
     }
 
-    /// Places for the blocks of a tile, their combinations and their hashes.
-    fn parts(&mut self) -> [&mut [Block]; 3] {
-        let (blocks, rest) = self.0.split_at_mut(TILE);
-        let (combined, hashes) = rest.split_at_mut(TILE);
-        [blocks, combined, hashes]
+    /// Places for the combinations of a tile and their hashes.
+    fn parts(&mut self) -> (&mut [Block], &mut [Block]) {
+        self.0.split_at_mut(TILE)
     }
 }
 
@@ -136,8 +134,8 @@ impl SenderCots {
         let offsets: Vec<Block> = (0..1_usize << m)
             .map(|digit| combine(m, |b| Block::mask((digit >> b) as u8 & 1) & self.delta))
             .collect();
-        let [blocks, combined, hashes] = tiles.parts();
-        for_each_tile(&self.batch, m, domain, [blocks, combined], |hash, _, keys, range| {
+        let (combined, hashes) = tiles.parts();
+        for_each_tile(&self.batch, m, domain, combined, |hash, _, keys, range| {
             for (digit, &offset) in offsets.iter().enumerate() {
                 let hashes = &mut hashes[..range.len()];
                 hash.hash_offset(keys, offset, hashes);
@@ -174,8 +172,8 @@ impl ReceiverCots {
     ) {
         let slots = slots(self.len(), m);
         assert!(pads.len() == slots && digits.len() == slots, "a place for every pad and digit");
-        let [blocks, combined, _] = tiles.parts();
-        for_each_tile(&self.batch, m, domain, [blocks, combined], |hash, macs, combined, range| {
+        let (combined, _) = tiles.parts();
+        for_each_tile(&self.batch, m, domain, combined, |hash, macs, combined, range| {
             digits_of(macs, m, &mut digits[range.clone()]);
             hash.hash_blocks(combined);
             vectorize(Narrow { blocks: combined, pads: &mut pads[range] });
@@ -303,11 +301,12 @@ fn for_each_tile(
     batch: &Batch,
     m: usize,
     domain: PadDomain,
-    [blocks, combined]: [&mut [Block]; 2],
+    combined: &mut [Block],
     mut f: impl FnMut(&Mmo, &[Block], &mut [Block], Range<usize>),
 ) {
     batch.check(domain);
-    let slots = slots(batch.len(), m);
+    let blocks = batch.blocks();
+    let slots = slots(blocks.len(), m);
     let chunk_of = |slot: usize| batch.position((slot * m) as u64) / domain.cots_per_key();
     let mut keyed: Option<(u64, Mmo)> = None;
     let mut slot = 0;
@@ -324,8 +323,7 @@ fn for_each_tile(
         while chunk_of(end - 1) != chunk {
             end -= 1;
         }
-        let (blocks, combined) = (&mut blocks[..(end - slot) * m], &mut combined[..end - slot]);
-        batch.read(slot * m, blocks);
+        let (blocks, combined) = (&blocks[slot * m..end * m], &mut combined[..end - slot]);
         combine_slots(blocks, m, combined);
         f(hash, blocks, combined, slot..end);
         slot = end;
@@ -346,7 +344,7 @@ mod tests {
     fn the_receiver_knows_the_pad_of_its_digit_only() {
         for m in 1..=5 {
             for slots in [0, 1, 63, 64, 65, 1000] {
-                let (sender, mut receiver) = ideal::deal(m * slots, &mut rng());
+                let (sender, receiver) = ideal::deal(m * slots, &mut rng());
                 let choices = receiver.choices();
                 let all = sender.pads::<u128>(m, PadDomain::Table);
                 let (digits, pads) = receiver.pads::<u128>(m, PadDomain::Table);

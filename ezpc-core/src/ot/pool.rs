@@ -18,7 +18,7 @@
 
 mod stock;
 
-use super::cots::Piece;
+use super::cots::View;
 use super::domain::{PadDomain, PadKeys};
 use super::{COT_BATCH, ReceiverCots, SenderCots, ferret, softspoken};
 use crate::base_ot;
@@ -27,7 +27,7 @@ use crate::error::Result;
 use crate::party::Party;
 use crate::ring::BitVec;
 use crate::transport::cost::Cost;
-use crate::transport::machine::{Io, join};
+use crate::transport::machine::Io;
 use core::fmt;
 use std::sync::Arc;
 use stock::Stock;
@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 pub enum CotEngine {
     /// SoftSpoken OT extension: 31 bits a COT, one half-round.
     SoftSpoken,
-    /// Ferret: 3.2 bits a COT, two half-rounds for every 334,848 of a direction. The first COTs come from
+    /// Ferret: 3.1 bits a COT, two half-rounds for every 382,848 of a direction. The first COTs come from
     /// SoftSpoken, and a direction that never needs many stays with it.
     Ferret,
 }
@@ -166,8 +166,8 @@ impl PoolState {
 pub struct CotPool {
     state: PoolState,
     session: SessionId,
-    /// The matrix of Ferret, once it is needed.
-    matrix: Option<Arc<ferret::Matrix>>,
+    /// The code of Ferret, once a direction needs it.
+    code: Option<ferret::Code>,
     send: SendEnd,
     receive: ReceiveEnd,
     party: Party,
@@ -212,7 +212,7 @@ impl CotPool {
             let (corrections, flips) = rest.split_at(softspoken::extension_bytes(COT_BATCH));
             let mut send = softspoken::Sender::new(session, FIRST_SENDER, delta, &chosen, trees);
             let keys = send.extend(COT_BATCH, corrections);
-            let pads = SenderCots::new(first_keys, 0, delta, vec![Piece::of(keys)])
+            let pads = SenderCots::new(first_keys, 0, delta, View::of(keys))
                 .pads::<Block>(1, PadDomain::BaseTransfer);
             let flips = Block::vec_from_bytes(flips)[0];
             let pairs: Vec<[Block; 2]> = (0..128)
@@ -229,7 +229,7 @@ impl CotPool {
             let pairs = base_ot::send(io, 128, rng, session).await?;
             let (mut receive, mut message) = softspoken::Receiver::new(session, FIRST_SENDER, &pairs);
             let (macs, corrections) = receive.extend(COT_BATCH);
-            let mut cots = ReceiverCots::new(first_keys, 0, vec![Piece::of(macs)]);
+            let cots = ReceiverCots::new(first_keys, 0, View::of(macs));
             let flips = cots.choices().xor(&wanted);
             message.extend_from_slice(&corrections);
             message.extend(flips.words().iter().flat_map(|word| word.to_le_bytes()));
@@ -242,7 +242,7 @@ impl CotPool {
         Ok(Self {
             state: PoolState::new(engine),
             session: *session,
-            matrix: None,
+            code: None,
             send: SendEnd {
                 softspoken: send,
                 ferret: None,
@@ -294,26 +294,28 @@ impl CotPool {
     pub async fn refill(&mut self, io: &Io, want: [usize; 2]) -> Result<()> {
         let mine = self.state.plan(self.party, want);
         let theirs = self.state.plan(self.party.peer(), want);
-        if mine.bootstrap || theirs.bootstrap {
-            self.matrix.get_or_insert_with(|| Arc::new(ferret::Matrix::new(&self.session)));
+        let mut message = self.receive.extend(theirs, &self.session, &mut self.code);
+        for round in 0..mine.rounds.max(theirs.rounds).max(1) {
+            let (send, receive) = (round < mine.rounds, round < theirs.rounds);
+            if receive {
+                message.extend(self.receive.ask());
+            }
+            let extension = if round == 0 { softspoken::extension_bytes(mine.extension()) } else { 0 };
+            let flips = if send { ferret::FLIPS_BYTES } else { 0 };
+            let received = io.exchange(&message, extension + flips).await;
+            let (corrections, flips) = received.split_at(extension);
+            if round == 0 {
+                self.send.extend(mine, corrections, &self.session, &mut self.code);
+            }
+            message = if send { self.send.answer(flips, self.code.as_ref()) } else { Vec::new() };
+            let answer = io.exchange(&message, if receive { ferret::SUMS_BYTES } else { 0 }).await;
+            message.clear();
+            if receive {
+                self.receive.finish(&answer, self.code.as_ref());
+            }
         }
-        let bootstrap = Bootstrap { session: &self.session, matrix: self.matrix.as_ref() };
-        let (sent, received) =
-            join(self.send.run(io, mine, &bootstrap), self.receive.run(io, theirs, &bootstrap)).await;
-        sent?;
-        received?;
         self.state.refill(want);
         Ok(())
-    }
-
-    /// Computes the next COTs of both directions, counted by their sender, and throws them away.
-    ///
-    /// # Panics
-    /// When fewer are on hand.
-    pub fn discard(&mut self, cots: [usize; 2]) {
-        let (send, receive) = self.take(cots);
-        send.batch.compute();
-        receive.batch.compute();
     }
 
     /// The next COTs of both directions, counted by their sender.
@@ -330,76 +332,69 @@ impl CotPool {
     }
 }
 
-/// What Ferret needs to start.
-struct Bootstrap<'a> {
-    session: &'a SessionId,
-    matrix: Option<&'a Arc<ferret::Matrix>>,
-}
-
-impl Bootstrap<'_> {
-    fn matrix(&self) -> Arc<ferret::Matrix> {
-        Arc::clone(self.matrix.expect("a bootstrap is planned together with its matrix"))
-    }
-}
-
 impl SendEnd {
-    async fn run(&mut self, io: &Io, plan: Plan, bootstrap: &Bootstrap<'_>) -> Result<()> {
-        let extension = softspoken::extension_bytes(plan.extension());
-        let flips = if plan.rounds > 0 { ferret::FLIPS_BYTES } else { 0 };
-        let mut message = io.receive(extension + flips).await;
-        if extension > 0 {
-            let mut keys = self.softspoken.extend(plan.extension(), &message[..extension]);
-            if plan.bootstrap {
-                let base = keys.split_off(plan.extend);
-                let (delta, sender) = (self.softspoken.delta(), self.keys.sender());
-                self.ferret =
-                    Some(ferret::Sender::new(bootstrap.session, sender, bootstrap.matrix(), delta, base));
-            }
-            self.stock.put(keys);
+    /// Takes the peer's corrections: COTs for use, and Ferret's first base.
+    fn extend(
+        &mut self,
+        plan: Plan,
+        corrections: &[u8],
+        session: &SessionId,
+        code: &mut Option<ferret::Code>,
+    ) {
+        if plan.extension() == 0 {
+            return;
         }
-        message.drain(..extension);
-        for done in 1..=plan.rounds {
-            let ferret = self.ferret.as_mut().expect("rounds are planned after the bootstrap");
-            let (answer, round) = ferret.answer(&message, self.stock.memory());
-            io.send(&answer).await;
-            self.stock.put_round(round);
-            if done < plan.rounds {
-                message = io.receive(ferret::FLIPS_BYTES).await;
-            }
+        let mut keys = self.softspoken.extend(plan.extension(), corrections);
+        if plan.bootstrap {
+            let base = Zeroizing::new(keys.split_off(plan.extend));
+            let (delta, sender) = (self.softspoken.delta(), self.keys.sender());
+            code.get_or_insert_with(|| ferret::Code::new(session));
+            self.ferret = Some(ferret::Sender::new(session, sender, delta, &base));
         }
-        Ok(())
+        self.stock.put(keys);
+    }
+
+    /// Ferret's round.
+    fn answer(&mut self, flips: &[u8], code: Option<&ferret::Code>) -> Vec<u8> {
+        let (ferret, code) = self.ferret.as_mut().zip(code).expect(BOOTSTRAPPED);
+        let mut cots = self.stock.memory();
+        let answer = ferret.answer(flips, code, &mut cots);
+        self.stock.put_round(cots);
+        answer
     }
 }
 
 impl ReceiveEnd {
-    async fn run(&mut self, io: &Io, plan: Plan, bootstrap: &Bootstrap<'_>) -> Result<()> {
-        let mut message = Vec::new();
-        if plan.extension() > 0 {
-            let (mut macs, corrections) = self.softspoken.extend(plan.extension());
-            message = corrections;
-            if plan.bootstrap {
-                let base = macs.split_off(plan.extend);
-                let sender = self.keys.sender();
-                self.ferret =
-                    Some(ferret::Receiver::new(bootstrap.session, sender, bootstrap.matrix(), base));
-            }
-            self.stock.put(macs);
+    /// Makes COTs for use, and Ferret's first base. Returns the corrections.
+    fn extend(&mut self, plan: Plan, session: &SessionId, code: &mut Option<ferret::Code>) -> Vec<u8> {
+        if plan.extension() == 0 {
+            return Vec::new();
         }
-        if plan.rounds == 0 {
-            io.send(&message).await;
+        let (mut macs, corrections) = self.softspoken.extend(plan.extension());
+        if plan.bootstrap {
+            let base = Zeroizing::new(macs.split_off(plan.extend));
+            let sender = self.keys.sender();
+            code.get_or_insert_with(|| ferret::Code::new(session));
+            self.ferret = Some(ferret::Receiver::new(session, sender, &base));
         }
-        for _ in 0..plan.rounds {
-            let ferret = self.ferret.as_mut().expect("rounds are planned after the bootstrap");
-            message.extend(ferret.ask(&mut self.rng));
-            io.send(&message).await;
-            message.clear();
-            let answer = io.receive(ferret::SUMS_BYTES).await;
-            let round = ferret.finish(&answer, self.stock.memory());
-            self.stock.put_round(round);
-        }
-        Ok(())
+        self.stock.put(macs);
+        corrections
+    }
+
+    fn ask(&mut self) -> Vec<u8> {
+        self.ferret.as_mut().expect(BOOTSTRAPPED).ask(&mut self.rng)
+    }
+
+    /// Ends Ferret's round.
+    fn finish(&mut self, answer: &[u8], code: Option<&ferret::Code>) {
+        let (ferret, code) = self.ferret.as_mut().zip(code).expect(BOOTSTRAPPED);
+        let mut cots = self.stock.memory();
+        ferret.finish(answer, code, &mut cots);
+        self.stock.put_round(cots);
     }
 }
+
+const BOOTSTRAPPED: &str = "rounds are planned after the bootstrap";
 
 /// The sender of the direction that is set up by base OTs.
 const FIRST_SENDER: Party = Party::Server;
@@ -414,4 +409,89 @@ const BOOTSTRAP_AFTER: usize = ferret::BASE;
 const FIRST_POSITION: u64 = COT_BATCH as u64;
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::crypto::Kdf;
+    use crate::testing::run_machines;
+
+    pub(super) fn session() -> SessionId {
+        SessionId::new([3; 32])
+    }
+
+    /// Runs `refills` of COTs and checks correlation, independence of directions, costs and determinism.
+    /// Returns a digest of all macs.
+    fn check(engine: CotEngine, refills: &[[usize; 2]]) -> String {
+        let one = |party: Party| {
+            move |io: Io| async move {
+                let mut rng = Prg::from_seed(Block::new(11 + party.index() as u128));
+                let mut pool = CotPool::setup(&io, party, &mut rng, &session(), engine).await?;
+                let mut taken = Vec::new();
+                for &want in refills {
+                    pool.refill(&io, want).await?;
+                    assert!(pool.available()[0] >= want[0] && pool.available()[1] >= want[1]);
+                    taken.push(pool.take(want));
+                }
+                Ok((taken, pool.state().clone()))
+            }
+        };
+        let ((server, state), (client, _), counted) = run_machines(one(Party::Server), one(Party::Client));
+        let mut predicted = PoolState::new(engine);
+        let mut cost = CotPool::setup_cost();
+        for &want in refills {
+            cost = cost.then(predicted.refill_cost(want));
+            predicted.refill(want);
+            predicted.take(want);
+        }
+        assert_eq!((counted, state), (cost, predicted));
+
+        let mut trace = Kdf::new("trace");
+        let mut deltas = [Block::ZERO; 2];
+        for ((server_send, server_receive), (client_send, client_receive)) in server.into_iter().zip(client) {
+            for (direction, (sender, receiver)) in
+                [(server_send, client_receive), (client_send, server_receive)].into_iter().enumerate()
+            {
+                let (keys, macs) = (sender.batch.blocks(), receiver.batch.blocks());
+                assert_eq!(keys.len(), macs.len());
+                assert_eq!(sender.delta.lsb(), 1);
+                for (&q, &t) in keys.iter().zip(macs) {
+                    assert_eq!(q ^ (Block::mask(t.lsb()) & sender.delta), t);
+                    assert_eq!(q.lsb(), 0);
+                }
+                if keys.len() > 1000 {
+                    let ones: usize = macs.iter().map(|t| usize::from(t.lsb())).sum();
+                    let deviation =
+                        (2.0 * ones as f64 - keys.len() as f64).abs() / (keys.len() as f64).sqrt();
+                    assert!(deviation < 5.0, "{ones} ones of {}", keys.len());
+                    let mut distinct: Vec<u128> = keys.iter().map(|q| q.bits()).collect();
+                    distinct.sort_unstable();
+                    distinct.dedup();
+                    assert_eq!(distinct.len(), keys.len(), "keys repeat");
+                }
+                deltas[direction] = sender.delta;
+                trace = trace.part(Block::slice_bytes(macs));
+            }
+        }
+        assert_ne!(deltas[0], deltas[1]);
+        format!("{:032x}", trace.block().bits())
+    }
+
+    #[test]
+    fn softspoken_makes_cots_in_both_directions() {
+        let refills = [[0, 0], [1, 0], [0, 300], [9000, 20_000], [128, 128], [5, 5000]];
+        // A seed determines everything, on every machine; a change here changes the wire.
+        assert_eq!(check(CotEngine::SoftSpoken, &refills), "552ee7bf2c659811a3f8472da8329a95");
+    }
+
+    #[test]
+    fn ferret_makes_cots_in_both_directions() {
+        let refills = [[300, 0], [50_000, 20_000], [400_000, 30_000], [900_000, 0], [10, 100_000]];
+        // A seed determines everything, on every machine; a change here changes the wire.
+        assert_eq!(check(CotEngine::Ferret, &refills), "54f49f790e94e06b5deedd0ed4922854");
+    }
+
+    #[test]
+    #[should_panic(expected = "on hand")]
+    fn taking_too_many_panics() {
+        PoolState::new(CotEngine::SoftSpoken).take([1, 0]);
+    }
+}

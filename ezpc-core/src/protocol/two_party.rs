@@ -161,7 +161,7 @@ impl TwoParty {
             if !schedule::serves(self.pool.available(), step) {
                 self.refill(cots.map(|count| count.min(schedule::REFILL_MOST)))?;
             }
-            self.pool.discard(step);
+            let _ = self.pool.take(step);
             cots = [cots[0] - step[0], cots[1] - step[1]];
         }
         Ok(())

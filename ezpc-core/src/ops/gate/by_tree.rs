@@ -72,7 +72,7 @@ pub(super) async fn gate(
         }
         gated
     } else {
-        let (mut choice_cots, mut table_cots) = (recv.take(n), recv.take(n * shape.tables()));
+        let (choice_cots, table_cots) = (recv.take(n), recv.take(n * shape.tables()));
         let gate = top.xor(&carry);
         let mut flips = LaneWriter::new(n, flip_bits[1]);
         flips.push_bits(&gate.xor(&choice_cots.choices()));

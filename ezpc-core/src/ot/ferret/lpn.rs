@@ -1,4 +1,4 @@
-//! The public random matrix of the LPN assumption, ten ones a row.
+//! The public code of the LPN assumption: a random matrix with ten ones a row.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -13,10 +13,10 @@ use crate::crypto::{Block, Prg, SessionId};
 const DRAWN: usize = 4096;
 
 /// The places of the ones, row by row. Public.
-pub(in crate::ot) struct Matrix(Vec<[u16; LOCALITY]>);
+pub(in crate::ot) struct Code(Vec<[u16; LOCALITY]>);
 
-impl Matrix {
-    /// The matrix of a session.
+impl Code {
+    /// The code of a session, for both directions and all rounds.
     pub(in crate::ot) fn new(session: &SessionId) -> Self {
         let mut rows = vec![[0_u16; LOCALITY]; LENGTH];
         let places = rows.as_flattened_mut();
@@ -36,12 +36,10 @@ impl Matrix {
         Self(rows)
     }
 
-    /// `leaves[i]` plus the product of row `first + i` and the secret. The places read are public.
-    pub(super) fn add(&self, table: &[Block], first: usize, leaves: &[Block], outputs: &mut [Block]) {
-        let table: &[u128] = bytemuck::must_cast_slice(table);
-        let table: &[u128; TABLE] = table.try_into().expect("the table has its length");
-        let rows = &self.0[first..first + outputs.len()];
-        add_rows(table, rows, bytemuck::must_cast_slice(leaves), bytemuck::must_cast_slice_mut(outputs));
+    /// Adds the product of row `first + i` and the secret to `leaves[i]`. The places read are public.
+    pub(super) fn add(&self, secret: &[u128; TABLE], first: usize, leaves: &mut [Block]) {
+        let rows = &self.0[first..first + leaves.len()];
+        add_rows(secret, rows, bytemuck::must_cast_slice_mut(leaves));
     }
 }
 
@@ -51,9 +49,9 @@ mod tests {
 
     #[test]
     fn places_are_uniform_in_the_secret() {
-        let matrix = Matrix::new(&SessionId::new([7; 32]));
+        let code = Code::new(&SessionId::new([7; 32]));
         let mut counts = vec![0_u32; SECRET];
-        for &place in matrix.0.as_flattened() {
+        for &place in code.0.as_flattened() {
             counts[usize::from(place)] += 1;
         }
         let mean = (LENGTH * LOCALITY) as f64 / SECRET as f64;

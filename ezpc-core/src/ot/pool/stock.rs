@@ -1,58 +1,72 @@
 //! COTs on hand, first in, first out.
 
 use crate::crypto::Block;
-use crate::ot::cots::Piece;
-use crate::ot::ferret::{Leaves, Round};
+use crate::ot::cots::{Blocks, View};
+use crate::ot::ferret;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Keys or macs in the order of their stream.
 pub(super) struct Stock {
-    pieces: VecDeque<Piece>,
+    views: VecDeque<View>,
     /// The stream's position of the next block.
     position: u64,
-    /// Rounds whose COTs are all handed out: when these are used up, too, their memory serves again.
-    spent: Vec<Arc<Round>>,
+    /// Memory of rounds, to be used again when nobody views it any more. It is wiped when dropped.
+    rounds: Vec<Arc<Blocks>>,
 }
 
 impl Stock {
     pub(super) const fn new(position: u64) -> Self {
-        Self { pieces: VecDeque::new(), position, spent: Vec::new() }
+        Self { views: VecDeque::new(), position, rounds: Vec::new() }
     }
 
     pub(super) fn put(&mut self, blocks: Vec<Block>) {
         if !blocks.is_empty() {
-            self.pieces.push_back(Piece::of(blocks));
+            self.views.push_back(View::of(blocks));
         }
     }
 
-    pub(super) fn put_round(&mut self, round: Round) {
-        self.pieces.push_back(Piece::whole(Arc::new(round)));
+    /// The COTs of a round, but those for the next one.
+    pub(super) fn put_round(&mut self, round: Blocks) {
+        let round = Arc::new(round);
+        self.views.push_back(View::new(Arc::clone(&round), ferret::BASE..ferret::LENGTH));
+        self.rounds.push(round);
     }
 
     /// Memory for the next round.
-    pub(super) fn memory(&mut self) -> Leaves {
-        let free = self.spent.iter().position(|round| Arc::strong_count(round) == 1);
-        free.and_then(|i| Arc::into_inner(self.spent.swap_remove(i)))
-            .map_or_else(Leaves::default, Round::into_leaves)
+    pub(super) fn memory(&mut self) -> Blocks {
+        let free = self.rounds.iter().position(|round| Arc::strong_count(round) == 1);
+        free.and_then(|i| Arc::into_inner(self.rounds.swap_remove(i)))
+            .unwrap_or_else(|| Blocks::zeros(ferret::LENGTH))
     }
 
     /// The next `count` blocks and the position of the first of them.
-    pub(super) fn take(&mut self, count: usize) -> (Vec<Piece>, u64) {
-        let (mut taken, mut left) = (Vec::with_capacity(1), count);
-        while left > 0 {
-            let mut piece = self.pieces.pop_front().expect("the pool counts what is on hand");
-            let front = piece.take(left.min(piece.len()));
-            left -= front.len();
-            taken.push(front);
-            if piece.len() > 0 {
-                self.pieces.push_front(piece);
-            } else if let Piece::Round(round, _) = piece {
-                self.spent.push(round);
-            }
-        }
+    pub(super) fn take(&mut self, count: usize) -> (View, u64) {
         let start = self.position;
         self.position += count as u64;
-        (taken, start)
+        let first = self.next(count);
+        if first.len() == count {
+            return (first, start);
+        }
+        // They span two parts: the only ones that are copied.
+        let mut blocks = Vec::with_capacity(count);
+        blocks.extend_from_slice(first.blocks());
+        while blocks.len() < count {
+            blocks.extend_from_slice(self.next(count - blocks.len()).blocks());
+        }
+        (View::of(blocks), start)
+    }
+
+    /// As many of the next `count` blocks as lie together.
+    fn next(&mut self, count: usize) -> View {
+        let Some(view) = self.views.front_mut() else {
+            assert!(count == 0, "the pool counts what is on hand");
+            return View::of(Vec::new());
+        };
+        let next = view.take(count.min(view.len()));
+        if view.len() == 0 {
+            self.views.pop_front();
+        }
+        next
     }
 }
