@@ -6,8 +6,8 @@
         --input-range=-8,8 --calibrate FOLDER/NAME.in.npy --output FOLDER/NAME.ours.npy
     venv/bin/python ezpc-ml/tests/zoo/prepare.py --compare FOLDER
 
-The wheel's weights are constants; here they are drawn as He et al. do, and batch norms hold the statistics of the first image. A softmax
-at the end is left out of what is compared, as the importer leaves it out.
+The wheel's weights are constants; here they are drawn as He et al. do, and batch norms hold the statistics
+of the first image. A softmax at the end is left out of what is compared, as the importer leaves it out.
 """
 
 import sys
