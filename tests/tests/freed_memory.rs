@@ -2,27 +2,36 @@
 
 #![allow(unsafe_code, reason = "an allocator that looks at what is freed")]
 
-use ezpc_core::crypto::{Block, Prg};
+use core::mem::ManuallyDrop;
+use ezpc_core::crypto::{Block, Prg, SessionId};
+use ezpc_core::he::{HeKeys, he_setup};
+use ezpc_core::ops::linear::{LinearPlan, PreparedWeights, linear_private};
+use ezpc_core::ot::{CotEngine, CotPool};
 use ezpc_core::protocol::{
     Config, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Reveal, Signedness, Trunc,
     TwoParty,
 };
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::secret::Secret;
-use ezpc_core::transport::memory;
+use ezpc_core::testing::run_machines;
+use ezpc_core::transport::machine::Io;
+use ezpc_core::transport::{Link, memory};
 use ezpc_core::{Party, Result};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// What is looked for: a number in the inputs, seeds, and the bytes of a wrapped secret. No code has them otherwise.
+/// What is looked for beside [`KEYS`]: a number in the inputs, and seeds. No code has them otherwise.
 const INPUT: u64 = 0xd1ce_5a17_ab1e_0ddb;
 const SEEDS: [u128; 2] =
     [0x5eed_0000_1111_2222_3333_4444_5555_6666, 0x5eed_7777_8888_9999_aaaa_bbbb_cccc_dddd];
 
 static LOOKING: AtomicBool = AtomicBool::new(false);
 static INPUTS: AtomicUsize = AtomicUsize::new(0);
-static KEYS: AtomicUsize = AtomicUsize::new(0);
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+/// Sixteen bytes of each seed, and of each key that comes from them: correlations Δ, secret keys of the encryption.
+static KEYS: Mutex<Vec<[u8; 16]>> = Mutex::new(Vec::new());
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
 struct Looking;
@@ -50,22 +59,28 @@ static ALLOCATOR: Looking = Looking;
 
 fn look(block: &[u8]) {
     let input = block.windows(8).filter(|bytes| *bytes == INPUT.to_le_bytes()).count();
-    let keys = SEEDS.iter().filter(|seed| block.windows(16).any(|bytes| bytes == seed.to_le_bytes())).count();
+    let wanted = KEYS.lock().expect("no panic");
+    let keys = wanted.iter().filter(|key| block.windows(16).any(|bytes| bytes == **key)).count();
     if input + keys > 0 {
         INPUTS.fetch_add(input, Ordering::Relaxed);
-        KEYS.fetch_add(keys, Ordering::Relaxed);
+        FOUND.fetch_add(keys, Ordering::Relaxed);
         LARGEST.fetch_max(block.len(), Ordering::Relaxed);
     }
 }
 
-/// How many inputs and seeds lie in what `act` frees.
+/// Looks for this, too.
+fn plant(key: [u8; 16]) {
+    KEYS.lock().expect("no panic").push(key);
+}
+
+/// How many inputs, and how many blocks with a key, lie in what `act` frees.
 fn freed(act: impl FnOnce()) -> [usize; 2] {
     INPUTS.store(0, Ordering::Relaxed);
-    KEYS.store(0, Ordering::Relaxed);
+    FOUND.store(0, Ordering::Relaxed);
     LOOKING.store(true, Ordering::Relaxed);
     act();
     LOOKING.store(false, Ordering::Relaxed);
-    [INPUTS.load(Ordering::Relaxed), KEYS.load(Ordering::Relaxed)]
+    [INPUTS.load(Ordering::Relaxed), FOUND.load(Ordering::Relaxed)]
 }
 
 const LEN: usize = 300;
@@ -113,9 +128,49 @@ fn both_parties() {
     });
 }
 
+fn seeded(party: Party) -> Prg {
+    Prg::from_seed(Block::new(SEEDS[party.index()]))
+}
+
+/// Both parties' silent OTs, some of which are used.
+fn transfers(engine: CotEngine) -> [CotPool; 2] {
+    async fn run(io: Io, party: Party, engine: CotEngine) -> Result<CotPool> {
+        let session = SessionId::new([5; 32]);
+        let mut pool = CotPool::setup(&io, party, &mut seeded(party), &session, engine).await?;
+        pool.refill(&io, [150_000, 1000]).await?;
+        drop(pool.take([140_000, 900]));
+        Ok(pool)
+    }
+    let (server, client, _) =
+        run_machines(|io| run(io, Party::Server, engine), |io| run(io, Party::Client, engine));
+    [server, client]
+}
+
+/// Both parties' keys, which have served one layer.
+fn encryption() -> [HeKeys; 2] {
+    async fn run(io: Io, party: Party) -> Result<HeKeys> {
+        let mut rng = seeded(party);
+        let keys = he_setup(io.clone(), party, SessionId::new([6; 32]), &mut rng).await?;
+        let kind = LinearKind::MatMul(MatMulSpec { rows: 4, inner: 16, cols: 1 });
+        for shift in [12, 0] {
+            let spec = LinearSpec { kind, input: Width::W32, shift, weight_bits: 8 };
+            let plan = LinearPlan::new(&spec, Link::default())?;
+            let values: Vec<i64> = (0..64).map(|i| i - 30).collect();
+            let weights = PreparedWeights::new(&plan, &values, None, 1)?;
+            let own = (party == Party::Server).then_some(&weights);
+            let (x, rng) = (rng.ring_vec(Width::W32, 16), seeded(party));
+            linear_private(io.clone(), &keys, &plan, Party::Server, own, x.lanes(), rng, 1).await?;
+        }
+        Ok(keys)
+    }
+    let (server, client, _) = run_machines(|io| run(io, Party::Server), |io| run(io, Party::Client));
+    [server, client]
+}
+
 /// One test: the allocator is one.
 #[test]
 fn freed_memory_holds_no_secrets() {
+    SEEDS.iter().for_each(|seed| plant(seed.to_le_bytes()));
     // What is not wiped is found: a plain vector, and one that grew and left its old place behind.
     assert_eq!(freed(|| drop(core::hint::black_box(vec![INPUT; 4]))), [4, 0]);
     let grown = freed(|| {
@@ -133,4 +188,30 @@ fn freed_memory_holds_no_secrets() {
         "inputs and seeds, in blocks of up to {} bytes",
         LARGEST.load(Ordering::Relaxed)
     );
+
+    // A party's Δ is the first that its generator yields; a pool that is freed and not dropped shows it.
+    for party in Party::BOTH {
+        plant(Block::random(&mut seeded(party)).with_lsb().bits().to_le_bytes());
+    }
+    for engine in [CotEngine::SoftSpoken, CotEngine::Ferret] {
+        for (party, pool) in Party::BOTH.into_iter().zip(transfers(engine)) {
+            let pool = Box::new(ManuallyDrop::new(pool));
+            assert_eq!(freed(|| drop(core::hint::black_box(pool))), [0, 1], "the {party}'s pool has its Δ");
+        }
+        let pools = transfers(engine);
+        let found = freed(|| drop(core::hint::black_box(pools)));
+        assert_eq!(found, [0, 0], "a pool that is dropped wipes its Δ");
+    }
+    // Keys of the encryption are the same in the next run with the same seeds; a copy that is not wiped is found.
+    for keys in encryption() {
+        for words in keys.secret_words() {
+            let bytes: Vec<u8> = words[64..68].iter().flat_map(|word| word.to_ne_bytes()).collect();
+            plant(bytes.try_into().expect("four words"));
+            let copy = words.to_vec();
+            assert_eq!(freed(|| drop(core::hint::black_box(copy))), [0, 1]);
+        }
+    }
+    let keys = encryption();
+    let found = freed(|| drop(core::hint::black_box(keys)));
+    assert_eq!(found, [0, 0], "keys that are dropped are wiped");
 }

@@ -29,13 +29,45 @@ fn module(source: &Source) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The identifiers that follow `prefix` in the code.
+/// The identifiers that follow `prefix` in the code, each of a group in braces too.
 fn named<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-    code.match_indices(prefix).map(move |(at, _)| {
+    code.match_indices(prefix).flat_map(move |(at, _)| {
         let rest = &code[at + prefix.len()..];
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        &rest[..end]
+        match rest.strip_prefix('{') {
+            Some(group) => first_of_each(group),
+            None => vec![identifier(rest)],
+        }
     })
+}
+
+/// The identifier at the start of `text`, empty if there is none.
+fn identifier(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    &text[..end]
+}
+
+/// The first identifiers of the paths in a group, of which `text` is what stands behind the opening brace.
+fn first_of_each(text: &str) -> Vec<&str> {
+    let mut names = vec![identifier(text.trim_start())];
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(identifier(text[at + 1..].trim_start())),
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+#[test]
+fn groups_of_imports_are_read() {
+    let code =
+        "use crate::{\n    ops::{and, mul},\n    ring::Width, ot,\n};\nuse crate::he::tile; crate::Error";
+    assert_eq!(named(code, "crate::").collect::<Vec<_>>(), ["ops", "ring", "ot", "he", "Error"]);
 }
 
 #[test]
@@ -132,8 +164,7 @@ fn neural_networks_reach_the_parties_only_through_the_protocol() {
     for source in sources("ezpc-ml/src") {
         for inner in named(&source.code, "ezpc_core::") {
             assert!(
-                !["ot", "he", "ops", "base_ot", "transport", "crypto", "arch", "correlation"]
-                    .contains(&inner),
+                !["ot", "he", "ops", "base_ot", "transport", "crypto", "arch", "sharing"].contains(&inner),
                 "{} names ezpc_core::{inner}",
                 source.path.display()
             );
@@ -146,7 +177,7 @@ fn no_file_is_too_long() {
     for folder in ["ezpc-core/src", "ezpc-ml/src", "ezpc-macros", "examples", "tests"] {
         for source in sources(folder) {
             let lines = source.code.lines().count();
-            assert!(lines <= 800, "{} has {lines} lines: split it by noun", source.path.display());
+            assert!(lines <= 500, "{} has {lines} lines: split it by noun", source.path.display());
         }
     }
 }

@@ -89,6 +89,13 @@ impl HeKeys {
         &self.secret[set as usize]
     }
 
+    /// The secret keys as they lie in memory, for a test that looks for them where memory was freed.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn secret_words(&self) -> [&[u32]; 2] {
+        self.secret.each_ref().map(|key| &**key.s.expose())
+    }
+
     /// The peer's public key.
     pub(crate) const fn peer(&self, set: RingSet) -> &PublicKey {
         &self.peer[set as usize]
