@@ -71,11 +71,9 @@ pub fn main<E: Example>() -> ExitCode {
             .map_or_else(|error| Err(Failure::after_connection(error)), |()| Ok(report)),
         None => Ok(report),
     });
+    let done = done.and_then(|report| report.print(example.common()).map_err(Failure::after_connection));
     match done {
-        Ok(report) => {
-            report.print(example.common());
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             ui.error(&stop::reason().unwrap_or(failure.message));
             ExitCode::from(failure.code)

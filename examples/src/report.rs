@@ -3,8 +3,8 @@
 mod html;
 
 use crate::Common;
-use ezpc_core::Party;
 use ezpc_core::transport::{Counts, Phase, Stats};
+use ezpc_core::{Error, Party, Result};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -123,14 +123,18 @@ impl Report {
     }
 
     /// Prints to stdout, for humans or, under `--json`, the JSON object alone.
-    pub(crate) fn print(&self, common: &Common) {
+    ///
+    /// # Errors
+    /// When stdout does not take all of it: a full disk, or a reader that has gone away.
+    pub(crate) fn print(&self, common: &Common) -> Result<()> {
         let text = match (common.json, &self.rows[..]) {
             (false, _) => self.to_text(),
             (true, []) => format!("{}\n", Value::Object(self.fields.clone())),
             (true, rows) => rows.iter().map(|row| format!("{row}\n")).collect(),
         };
-        // A reader that has gone away does not want to hear more.
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        written.map_err(|error| Error::io("printing the result", error))
     }
 
     /// Where something was counted, in the order of first use.

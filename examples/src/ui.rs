@@ -2,6 +2,7 @@
 
 use crate::Common;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write as _;
 use std::sync::Mutex;
 
 /// Progress, notes and errors, all on stderr.
@@ -56,5 +57,6 @@ impl Ui {
 /// One line, whatever the message.
 pub(crate) fn print_error(message: &str) {
     let line = message.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-    eprintln!("error: {line}");
+    // The exit code says it even where stderr takes nothing.
+    let _ = writeln!(std::io::stderr(), "error: {line}");
 }
