@@ -84,7 +84,8 @@ mod tests {
         let (link, counts) = run(server, Party::Server)().expect("no error");
         let (other, _) = client.join().expect("no panic").expect("no error");
         assert_eq!(link, other);
-        assert!(link.delay >= Duration::from_millis(4), "{link:?}");
+        // A party that the machine wakes late finds part of the delay already over.
+        assert!(link.delay >= Duration::from_millis(1), "{link:?}");
         assert!(link.bits_per_second < 100_000_000, "{link:?}");
         let cost = probe_cost();
         assert_eq!(counts.bytes_sent, cost.bytes(Party::Server) as u64);
