@@ -25,7 +25,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -123,7 +123,13 @@ fn write_new(path: &Path, text: &[u8], private: bool) -> Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
-    let failed = |error| Error::io(format!("cannot write {}", path.display()), error);
+    let failed = |error: std::io::Error| match error.kind() {
+        // Keys are not overwritten: a certificate pinned by a peer may belong to them.
+        ErrorKind::AlreadyExists => {
+            Error::io(format!("cannot write {}: remove it or choose another folder", path.display()), error)
+        }
+        _ => Error::io(format!("cannot write {}", path.display()), error),
+    };
     let mut file = options.open(path).map_err(failed)?;
     file.write_all(text).and_then(|()| file.sync_all()).map_err(|error| {
         // Half a file is none.

@@ -127,7 +127,8 @@ impl Recipe for SetSize {
 
     fn tell(&self, outputs: &set_size::Outputs, report: Report) -> Report {
         let common = outputs.common;
-        report.line(format!("{common} elements are in both sets")).field("common", common)
+        let elements = if common == 1 { "element is" } else { "elements are" };
+        report.line(format!("{common} {elements} in both sets")).field("common", common)
     }
 }
 
