@@ -141,7 +141,7 @@ async fn receive(io: &Io, cots: ReceiverCots, width: Width, own: &[u64], index: 
     let (n, bits) = (own.len(), index.bits());
     let (choices, pads) = cots.pads::<u64>(bits as usize, PadDomain::Lookup);
     let mut sum = Lanes::new(pads);
-    let flips: Vec<u64> = own.iter().zip(choices).map(|(i, c)| i ^ u64::from(c)).collect();
+    let flips: Vec<u64> = own.iter().zip(&*choices).map(|(i, &c)| i ^ u64::from(c)).collect();
     let mut message = LaneWriter::new(n, bits as usize);
     message.push(bits, &flips);
     io.send(&message.finish()).await;

@@ -18,6 +18,7 @@ use crate::crypto::{Block, Mmo};
 use crate::ring::BitVec;
 use core::fmt;
 use core::ops::Range;
+use zeroize::Zeroizing;
 
 /// The largest m.
 pub(super) const MAX_DIGIT_BITS: usize = 12;
@@ -131,9 +132,11 @@ impl SenderCots {
         tiles: &mut Tiles,
         mut place: impl FnMut(usize, Range<usize>, &[Block]),
     ) {
-        let offsets: Vec<Block> = (0..1_usize << m)
-            .map(|digit| combine(m, |b| Block::mask((digit >> b) as u8 & 1) & self.delta))
-            .collect();
+        // The second one is Δ.
+        let mut offsets = Blocks::zeros(1 << m);
+        for (digit, offset) in offsets.iter_mut().enumerate() {
+            *offset = combine(m, |b| Block::mask((digit >> b) as u8 & 1) & self.delta);
+        }
         let (combined, hashes) = tiles.parts();
         for_each_tile(&self.batch, m, domain, combined, |hash, _, keys, range| {
             for (digit, &offset) in offsets.iter().enumerate() {
@@ -151,9 +154,9 @@ impl ReceiverCots {
     /// # Panics
     /// When the COTs are not a whole number of slots, or tagged for another domain.
     #[must_use]
-    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Vec<u16>, Vec<T>) {
+    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Zeroizing<Vec<u16>>, Vec<T>) {
         let slots = slots(self.len(), m);
-        let (mut digits, mut pads) = (vec![0; slots], vec![T::default(); slots]);
+        let (mut digits, mut pads) = (Zeroizing::new(vec![0; slots]), vec![T::default(); slots]);
         self.pads_into(m, domain, &mut Tiles::new(), &mut digits, &mut pads);
         (digits, pads)
     }

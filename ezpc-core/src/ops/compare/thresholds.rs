@@ -156,7 +156,7 @@ impl Plan {
                 let offset = self.shape.offset(i);
                 let [first, second] = recv.take(m * n).twice(DOMAINS[0], DOMAINS[1]);
                 let (choices, mine) = first.pads::<u128>(m, DOMAINS[0]);
-                flips.iter_mut().zip(choices).for_each(|(f, c)| *f ^= u64::from(c) << offset);
+                flips.iter_mut().zip(&*choices).for_each(|(f, &c)| *f ^= u64::from(c) << offset);
                 pads[0].push(Wiped::new(mine));
                 pads[1].push(Wiped::new(second.pads::<u128>(m, DOMAINS[1]).1));
             }
