@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 fn program() -> PathBuf {
@@ -26,31 +26,24 @@ fn assert_named(output: &Output, what: &str) {
     assert!(output.stdout.is_empty(), "a result beside an error");
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("ezpc-full-{}-{name}", std::process::id()));
+/// The error names the file, and nothing of it is left.
+fn assert_refused(option: &str, file: &str) {
+    let folder = std::env::temp_dir().join(format!("ezpc-full-{}-{file}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for temporary files");
-    folder
-}
-
-fn assert_empty(folder: &Path) {
-    assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), 0, "no partial file");
+    let path = folder.join(file).display().to_string();
+    assert_named(&with_no_room(&["--json", option, &path]), &path);
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0, "no partial file");
     std::fs::remove_dir(folder).expect("it is ours");
 }
 
 #[test]
 fn a_report_that_does_not_fit_is_an_error_and_no_file() {
-    let folder = folder("report");
-    let page = folder.join("report.html").display().to_string();
-    assert_named(&with_no_room(&["--json", "--report", &page]), &page);
-    assert_empty(&folder);
+    assert_refused("--report", "report.html");
 }
 
 #[test]
 fn a_journal_that_does_not_fit_is_an_error_and_no_file() {
-    let folder = folder("journal");
-    let journal = folder.join("journal").display().to_string();
-    assert_named(&with_no_room(&["--json", "--journal", &journal]), &journal);
-    assert_empty(&folder);
+    assert_refused("--journal", "journal");
 }
 
 #[cfg(target_os = "linux")]

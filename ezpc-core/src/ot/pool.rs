@@ -294,7 +294,10 @@ impl CotPool {
     pub async fn refill(&mut self, io: &Io, want: [usize; 2]) -> Result<()> {
         let mine = self.state.plan(self.party, want);
         let theirs = self.state.plan(self.party.peer(), want);
-        let mut message = self.receive.extend(theirs, &self.session, &mut self.code);
+        if mine.bootstrap || theirs.bootstrap {
+            self.code.get_or_insert_with(|| ferret::Code::new(&self.session));
+        }
+        let mut message = self.receive.extend(theirs, &self.session);
         for round in 0..mine.rounds.max(theirs.rounds).max(1) {
             let (send, receive) = (round < mine.rounds, round < theirs.rounds);
             if receive {
@@ -305,7 +308,7 @@ impl CotPool {
             let received = io.exchange(&message, extension + flips).await;
             let (corrections, flips) = received.split_at(extension);
             if round == 0 {
-                self.send.extend(mine, corrections, &self.session, &mut self.code);
+                self.send.extend(mine, corrections, &self.session);
             }
             message = if send { self.send.answer(flips, self.code.as_ref()) } else { Vec::new() };
             let answer = io.exchange(&message, if receive { ferret::SUMS_BYTES } else { 0 }).await;
@@ -334,13 +337,7 @@ impl CotPool {
 
 impl SendEnd {
     /// Takes the peer's corrections: COTs for use, and Ferret's first base.
-    fn extend(
-        &mut self,
-        plan: Plan,
-        corrections: &[u8],
-        session: &SessionId,
-        code: &mut Option<ferret::Code>,
-    ) {
+    fn extend(&mut self, plan: Plan, corrections: &[u8], session: &SessionId) {
         if plan.extension() == 0 {
             return;
         }
@@ -348,7 +345,6 @@ impl SendEnd {
         if plan.bootstrap {
             let base = Zeroizing::new(keys.split_off(plan.extend));
             let (delta, sender) = (self.softspoken.delta(), self.keys.sender());
-            code.get_or_insert_with(|| ferret::Code::new(session));
             self.ferret = Some(ferret::Sender::new(session, sender, delta, &base));
         }
         self.stock.put(keys);
@@ -366,7 +362,7 @@ impl SendEnd {
 
 impl ReceiveEnd {
     /// Makes COTs for use, and Ferret's first base. Returns the corrections.
-    fn extend(&mut self, plan: Plan, session: &SessionId, code: &mut Option<ferret::Code>) -> Vec<u8> {
+    fn extend(&mut self, plan: Plan, session: &SessionId) -> Vec<u8> {
         if plan.extension() == 0 {
             return Vec::new();
         }
@@ -374,7 +370,6 @@ impl ReceiveEnd {
         if plan.bootstrap {
             let base = Zeroizing::new(macs.split_off(plan.extend));
             let sender = self.keys.sender();
-            code.get_or_insert_with(|| ferret::Code::new(session));
             self.ferret = Some(ferret::Receiver::new(session, sender, &base));
         }
         self.stock.put(macs);

@@ -33,11 +33,13 @@ impl Stock {
         self.rounds.push(round);
     }
 
-    /// Memory for the next round.
+    /// Memory for the next round. What more nobody views is given back.
     pub(super) fn memory(&mut self) -> Blocks {
-        let free = self.rounds.iter().position(|round| Arc::strong_count(round) == 1);
-        free.and_then(|i| Arc::into_inner(self.rounds.swap_remove(i)))
-            .unwrap_or_else(|| Blocks::zeros(ferret::LENGTH))
+        let rounds = core::mem::take(&mut self.rounds);
+        let (free, viewed): (Vec<_>, Vec<_>) =
+            rounds.into_iter().partition(|round| Arc::strong_count(round) == 1);
+        self.rounds = viewed;
+        free.into_iter().find_map(Arc::into_inner).unwrap_or_else(|| Blocks::zeros(ferret::LENGTH))
     }
 
     /// The next `count` blocks and the position of the first of them.
