@@ -1,4 +1,4 @@
-//! Kernels per instruction set, dispatched at run time; the only place with `unsafe`.
+//! Kernels per instruction set, dispatched at run time, and what wipes memory; the only place with `unsafe`.
 //!
 //! Every kernel has a portable version, which is the oracle of the others' tests. Kernels know plain integers
 //! only, blocks are `u128`.
@@ -25,3 +25,4 @@ pub(crate) mod ntt;
 pub(crate) mod residues;
 pub(crate) mod transpose;
 pub(crate) mod vector;
+pub(crate) mod wipe;

@@ -83,6 +83,10 @@ fn freed(act: impl FnOnce()) -> [usize; 2] {
     [INPUTS.load(Ordering::Relaxed), FOUND.load(Ordering::Relaxed)]
 }
 
+fn largest() -> usize {
+    LARGEST.load(Ordering::Relaxed)
+}
+
 const LEN: usize = 300;
 
 /// Every kind of operation, on inputs that are all the planted number; what is opened is a decision.
@@ -182,12 +186,7 @@ fn freed_memory_holds_no_secrets() {
     assert_eq!(grown, [0, 1]);
     assert_eq!(freed(|| drop(core::hint::black_box(Box::new(Secret::new(INPUT))))), [0, 0]);
     let found = freed(both_parties);
-    assert_eq!(
-        found,
-        [0, 0],
-        "inputs and seeds, in blocks of up to {} bytes",
-        LARGEST.load(Ordering::Relaxed)
-    );
+    assert_eq!(found, [0, 0], "inputs and seeds in blocks of up to {} bytes", largest());
 
     // A party's Δ is the first that its generator yields; a pool that is freed and not dropped shows it.
     for party in Party::BOTH {
@@ -198,9 +197,9 @@ fn freed_memory_holds_no_secrets() {
             let pool = Box::new(ManuallyDrop::new(pool));
             assert_eq!(freed(|| drop(core::hint::black_box(pool))), [0, 1], "the {party}'s pool has its Δ");
         }
-        let pools = transfers(engine);
-        let found = freed(|| drop(core::hint::black_box(pools)));
-        assert_eq!(found, [0, 0], "a pool that is dropped wipes its Δ");
+        // Now with the machines that make and use it: the whole run.
+        let found = freed(|| drop(core::hint::black_box(transfers(engine))));
+        assert_eq!(found, [0, 0], "Δ and seeds in blocks of up to {} bytes", largest());
     }
     // Keys of the encryption are the same in the next run with the same seeds; a copy that is not wiped is found.
     for keys in encryption() {
@@ -211,7 +210,6 @@ fn freed_memory_holds_no_secrets() {
             assert_eq!(freed(|| drop(core::hint::black_box(copy))), [0, 1]);
         }
     }
-    let keys = encryption();
-    let found = freed(|| drop(core::hint::black_box(keys)));
-    assert_eq!(found, [0, 0], "keys that are dropped are wiped");
+    let found = freed(|| drop(core::hint::black_box(encryption())));
+    assert_eq!(found, [0, 0], "keys and seeds in blocks of up to {} bytes", largest());
 }
