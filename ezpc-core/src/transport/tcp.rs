@@ -42,25 +42,21 @@ impl Listener {
         TcpTransport::new(stream, peer)
     }
 
-    /// Calls `accept` again and again until it returns something other than
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    /// Calls `accept` again and again until it has something.
     pub(super) fn poll<T>(
         &self,
         timeout: Duration,
         mut go_on: impl FnMut() -> bool,
         mut accept: impl FnMut(&TcpListener) -> io::Result<T>,
     ) -> Result<T> {
-        let what = || format!("waiting for the peer on {}", self.address);
-        let mut cancelled = false;
-        let accept = || {
-            cancelled = !go_on();
-            if cancelled { Err(io::ErrorKind::Other.into()) } else { accept(&self.socket) }
-        };
-        match poll_accept(timeout, |on| self.socket.set_nonblocking(on), accept) {
-            Ok(accepted) => Ok(accepted),
-            Err(_) if cancelled => Err(Error::new(ErrorKind::Cancelled, format!("{}: cancelled", what()))),
-            Err(error) => Err(Error::io(what(), error)),
-        }
+        let what = format!("waiting for the peer on {}", self.address);
+        let accepted = poll_accept(
+            &what,
+            timeout,
+            |on| self.socket.set_nonblocking(on),
+            || if go_on() { accept(&self.socket).map(Some) } else { Ok(None) },
+        )?;
+        accepted.ok_or_else(|| Error::new(ErrorKind::Cancelled, format!("{what}: cancelled")))
     }
 }
 
@@ -95,29 +91,33 @@ fn resolve(address: &str) -> Result<Vec<SocketAddr>> {
 
 /// Accepts one connection within `timeout`: the standard library has no time-out here, so this asks again with
 /// growing pauses.
+///
+/// No error of `accept` ends the wait. They are about one connection (its peer gave up between knocking and being let
+/// in, its network went away) or pass (no descriptor or memory is free); what the last one was is told with the time-out.
 pub(super) fn poll_accept<T>(
+    what: &str,
     timeout: Duration,
     set_nonblocking: impl Fn(bool) -> io::Result<()>,
     mut accept: impl FnMut() -> io::Result<T>,
-) -> io::Result<T> {
-    set_nonblocking(true)?;
+) -> Result<T> {
+    set_nonblocking(true).map_err(|error| Error::io(what, error))?;
     let start = Instant::now();
     let mut pause = Duration::from_micros(200);
+    let mut last = None;
     loop {
         match accept() {
-            // A peer that gave up between knocking and being let in is not ours.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock
-                        | io::ErrorKind::Interrupted
-                        | io::ErrorKind::ConnectionAborted
-                        | io::ErrorKind::ConnectionReset
-                ) => {}
-            result => return result,
+            Ok(accepted) => return Ok(accepted),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) => last = Some(error),
         }
         let Some(left) = timeout.checked_sub(start.elapsed()) else {
-            return Err(io::ErrorKind::TimedOut.into());
+            let late = Error::io(what, io::ErrorKind::TimedOut.into());
+            return Err(match last {
+                Some(last) => {
+                    Error::new(late.kind(), format!("{late} (somebody could not be let in: {last})"))
+                }
+                None => late,
+            });
         };
         sleep(pause.min(left));
         pause = (pause * 2).min(Duration::from_millis(20));
@@ -241,6 +241,25 @@ mod tests {
         let error = connect(&address, Duration::from_millis(20)).expect_err("nobody listens");
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert_eq!(error.to_string(), format!("cannot connect to {address}: nobody listened within 0.02 s"));
+    }
+
+    #[test]
+    fn a_failing_accept_only_pauses() {
+        // Aborted, no descriptor free (EMFILE), no memory, the network is down.
+        let errors = || {
+            let kinds =
+                [io::ErrorKind::ConnectionAborted, io::ErrorKind::OutOfMemory, io::ErrorKind::NetworkDown];
+            kinds.map(io::Error::from).into_iter().chain([io::Error::from_raw_os_error(24)])
+        };
+        let mut results = errors().map(Err).chain([Ok(7)]);
+        let accepted =
+            poll_accept("here", Duration::from_secs(60), |_| Ok(()), || results.next().expect("one more"));
+        assert_eq!(accepted.expect("after four pauses"), 7);
+        let aborted = || -> io::Result<()> { Err(io::ErrorKind::ConnectionAborted.into()) };
+        let error = poll_accept("here", Duration::from_millis(20), |_| Ok(()), aborted);
+        let error = error.expect_err("nobody could be let in");
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.to_string().contains("somebody could not be let in: "), "{error}");
     }
 
     #[test]

@@ -26,11 +26,11 @@ impl Listener {
 
     /// Waits at most `timeout` for one peer.
     pub fn accept(self, timeout: Duration) -> Result<UnixTransport> {
-        let what = || format!("waiting for the peer on {}", self.path.display());
+        let what = format!("waiting for the peer on {}", self.path.display());
         let accepted =
-            tcp::poll_accept(timeout, |on| self.socket.set_nonblocking(on), || self.socket.accept());
-        let (stream, _) = accepted.map_err(|error| Error::io(what(), error))?;
-        stream.set_nonblocking(false).map_err(|error| Error::io(what(), error))?;
+            tcp::poll_accept(&what, timeout, |on| self.socket.set_nonblocking(on), || self.socket.accept());
+        let (stream, _) = accepted?;
+        stream.set_nonblocking(false).map_err(|error| Error::io(what, error))?;
         Ok(UnixTransport::new(stream, self.path.clone()))
     }
 }
