@@ -4,7 +4,10 @@
     clippy::cast_possible_truncation,
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
-#![expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")
+)]
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;

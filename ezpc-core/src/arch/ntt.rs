@@ -17,6 +17,10 @@ const LANES: usize = 16;
 pub(crate) type Twiddle = [u32; 2];
 
 /// What the kernels need to know of a transform.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "the kernels for x86-64 and tests read it all")
+)]
 pub(crate) struct Twiddles {
     /// The prime p.
     p: u32,
@@ -46,6 +50,7 @@ impl Twiddles {
     }
 
     /// The number of coefficients.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "as above"))]
     pub(crate) fn len(&self) -> usize {
         self.forward.len()
     }

@@ -8,7 +8,10 @@
     clippy::cast_sign_loss,
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
-#![expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")
+)]
 
 /// A prime below 2^26 with the constants of Montgomery arithmetic.
 #[derive(Clone, Copy)]
