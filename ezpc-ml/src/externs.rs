@@ -227,7 +227,7 @@ fn layer<P: Protocol>(
     let shape = [y.len()];
     if let Some((owner, values)) = program.private(&constants) {
         let operand =
-            |values: Option<&[i64]>| Operand::Private { owner, values: values.map(<[i64]>::to_vec) };
+            |values: Option<&[i64]>| Operand::Private { owner, values: values.map(|v| v.to_vec().into()) };
         let known = values.as_deref();
         let bias = operand(known.map(|v| &v[split..]));
         let layer = Linear::new(spec, operand(known.map(|v| &v[..split])), Some(bias))?;

@@ -13,7 +13,7 @@ use crate::card::{Card, StepOp};
 use crate::fixed;
 use crate::graph::Decision;
 use crate::graph::compile::Weights;
-use crate::graph::exec::{Executor, Watch};
+use crate::graph::exec::{Executor, Observe, Watch};
 use crate::kernels::pool;
 use crate::npy::{Array, Elements};
 use crate::validate::class_width;
@@ -32,6 +32,19 @@ pub fn infer<P: Protocol>(
     [samples, batch]: [usize; 2],
     watch: &mut Watch<'_>,
 ) -> Result<Option<Array>> {
+    infer_observed(p, card, weights, input, [samples, batch], watch, &mut |_, _, _| Ok(()))
+}
+
+/// As [`infer`], and shows every step's value as soon as it is there.
+pub fn infer_observed<P: Protocol>(
+    p: &mut P,
+    card: &Card,
+    weights: Option<&Weights>,
+    input: Option<&[i64]>,
+    [samples, batch]: [usize; 2],
+    watch: &mut Watch<'_>,
+    observe: &mut Observe<'_, P>,
+) -> Result<Option<Array>> {
     let size = card.input_len();
     if samples == 0 || batch == 0 || samples > 1 << 40 {
         return Err(Error::usage("an inference of no samples"));
@@ -42,12 +55,12 @@ pub fn infer<P: Protocol>(
     let mut executor = Executor::new(p, card, weights)?;
     let shape = format!("infer card={} samples={samples} batch={batch}", card.sha256_hex());
     p.agree("the inference's public shape", shape.as_bytes())?;
-    executor.prepare(p, batch.min(samples))?;
+    executor.check(p, samples, batch)?;
     let mut outputs: Option<Vec<i64>> = None;
     for start in (0..samples).step_by(batch) {
         let now = batch.min(samples - start);
         let part = input.map(|x| &x[start * size..(start + now) * size]);
-        let y = executor.run(p, now, part, watch, [start, samples])?;
+        let y = executor.run_observed(p, now, part, watch, [start, samples], observe)?;
         p.scope("opening");
         let y = match (card.decision, guard_bits(card)) {
             (Decision::ArgMax | Decision::ArgMaxLast, _) => {

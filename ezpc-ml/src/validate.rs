@@ -302,7 +302,7 @@ fn run<P: Protocol>(
     if first > n {
         return Err(Error::usage(format!("a journal of {first} samples for a run of {n}")));
     }
-    executor.prepare(p, request.batch.min(n))?;
+    executor.check(p, n - first, request.batch)?;
     let mut shared = Shared::new();
     for start in (first..n).step_by(request.batch) {
         let batch = request.batch.min(n - start);

@@ -19,7 +19,10 @@ struct Openings {
     inner: Cleartext,
     opened: Vec<(usize, Reveal)>,
     agreed: Vec<String>,
-    prepared: usize,
+    /// Lengths of the inputs of the layers that were checked.
+    checked: Vec<usize>,
+    /// How many those were when the first input came.
+    in_time: Option<usize>,
     /// Runs an executor alone, which leaves that to its caller.
     bare: bool,
 }
@@ -42,14 +45,15 @@ impl Protocol for Openings {
         self.agreed.push(String::from_utf8_lossy(public).into_owned());
         Ok(())
     }
-    fn prepare(&mut self, _: &Linear<RingVec>) -> Result<()> {
-        self.prepared += 1;
+    fn check(&mut self, layer: &Linear<RingVec>) -> Result<()> {
+        self.checked.push(layer.spec.input_len());
         Ok(())
     }
 
     fn party(&self) -> Option<Party> { self.inner.party() }
     fn input(&mut self, from: Party, width: Width, len: usize, values: Option<&RingVec>) -> Result<RingVec> {
-        assert!(self.agreed.len() == 1 && self.prepared > 0 || self.bare, "an input before the parties agree");
+        assert!(self.agreed.len() == 1 || self.bare, "an input before the parties agree");
+        self.in_time.get_or_insert(self.checked.len());
         self.inner.input(from, width, len, values)
     }
     fn input_bool(&mut self, from: Party, width: Width, len: usize, values: Option<&BitPlanes>) -> Result<BitPlanes> {
@@ -102,7 +106,7 @@ fn a_validation_opens_one_bit() {
         let outcome =
             validate(&mut p, &model.card, weights, Some(&data), &request, &mut unwatched).expect("runs");
         assert_eq!(p.agreed, [request.shape(&model.card)]);
-        assert_eq!(p.prepared, 3, "one a layer");
+        assert_eq!(p.in_time, Some(3), "one a layer");
         assert_eq!(outcome.verdict, verdict);
         if opens == Opens::VERDICT {
             assert_eq!(outcome.figures.correct, None);
@@ -136,6 +140,10 @@ fn an_inference_drops_half_of_the_fraction_before_it_opens() {
         assert_eq!(value, ((exact >> 6) as f64 + 0.5) / 64.0);
     }
     assert!(p.opened.iter().all(|(_, to)| *to == Reveal::To(Party::Client)), "{:?}", p.opened);
+    // A refusal of weights comes before the first input, for the last and smaller batch, too.
+    let (whole, rest) = p.checked.split_at(3);
+    assert!(whole.iter().zip(rest).all(|(two, one)| *two == 2 * one), "{:?}", p.checked);
+    assert_eq!(p.in_time, Some(6));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use core::cell::RefCell;
 use ezpc_core::crypto::{Block, Prg, SessionId};
 use ezpc_core::he::{HeKeys, he_setup};
 use ezpc_core::ops::compare::{Method, less_than, less_than_cost, msb, msb_cost};
-use ezpc_core::ops::linear::{LinearPlan, PreparedWeights, linear_private};
+use ezpc_core::ops::linear::{LinearPlan, OwnWeights, PreparedWeights, linear_private};
 use ezpc_core::ops::{Ctx, and, convert, equal, extend, lut, maximum, mul, mux, relu, trunc};
 use ezpc_core::ot::{CotEngine, CotPool, ideal};
 use ezpc_core::protocol::{LinearKind, LinearSpec, MatMulSpec, Signedness, Trunc};
@@ -211,12 +211,14 @@ fn layers() {
     for shift in [12, 0] {
         let spec = LinearSpec { kind, input: Width::W32, shift, weight_bits: 8 };
         let plan = LinearPlan::new(&spec, Link::default()).expect("it fits");
-        let values: Vec<i64> = (0..128).map(|i| i % 200 - 100).collect();
-        // Weights are prepared once, at their owner alone: what that takes is not seen by the peer.
-        let weights = PreparedWeights::new(&plan, &values, None, 1).expect("they fit");
+        // The check of weights is allowed to tell whether they pass; their transform is not allowed to tell anything.
+        let mut values: Vec<i64> = (0..128).map(|i| i % 200 - 100).collect();
+        PreparedWeights::check(&plan, &values, None, 1).expect("they fit");
+        hide(&mut values);
+        let weights = OwnWeights::Plain { weights: &values, bias: None };
         run(async |io, party: Party| {
             let x = secret_vec(Width::W32, 16, 3 + party.index() as u128);
-            let own = (party == Party::Server).then_some(&weights);
+            let own = (party == Party::Server).then_some(weights);
             let rng = secret_rng(9 + party.index() as u128);
             linear_private(io, &keys[party.index()], &plan, Party::Server, own, x.lanes(), rng, 1).await
         });

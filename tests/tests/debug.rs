@@ -53,7 +53,8 @@ fn what_may_hold_a_secret_does_not_print_it() -> Result<()> {
     }
     let weight = i64::try_from(SECRET).expect("it fits");
     let kind = LinearKind::MatMul(MatMulSpec { rows: 1, inner: 2, cols: 1 });
-    let operand = || Operand::<RingVec>::Private { owner: Party::Server, values: Some(vec![weight; 2]) };
+    let operand =
+        || Operand::<RingVec>::Private { owner: Party::Server, values: Some(vec![weight; 2].into()) };
     assert_hides("Operand", &operand());
     let spec = LinearSpec { kind, input: Width::W64, shift: 0, weight_bits: 40 };
     assert_hides("Linear", &Linear::new(spec, operand(), None)?.weights);

@@ -18,6 +18,7 @@ mod owner;
 mod plan;
 mod prepare;
 mod spread;
+mod transform;
 
 #[cfg(test)]
 mod measure;
@@ -26,7 +27,7 @@ mod tests;
 
 pub use noise::NoiseReport;
 pub use plan::LinearPlan;
-pub use prepare::PreparedWeights;
+pub use prepare::{OwnWeights, PreparedWeights};
 
 use crate::crypto::Prg;
 use crate::error::{Error, Result};
@@ -35,6 +36,7 @@ use crate::he::answer::Privacy;
 use crate::party::Party;
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
+use prepare::Source;
 
 /// Multiplies a shared input with weights that `owner` knows; `weights` is `Some` exactly there.
 ///
@@ -46,7 +48,7 @@ pub fn linear_private<'a>(
     keys: &'a HeKeys,
     plan: &'a LinearPlan,
     owner: Party,
-    weights: Option<&'a PreparedWeights>,
+    weights: Option<OwnWeights<'a>>,
     x: &'a [u64],
     rng: Prg,
     threads: usize,
@@ -60,7 +62,7 @@ fn linear_with<'a>(
     keys: &'a HeKeys,
     plan: &'a LinearPlan,
     owner: Party,
-    weights: Option<&'a PreparedWeights>,
+    weights: Option<OwnWeights<'a>>,
     x: &'a [u64],
     mut rng: Prg,
     threads: usize,
@@ -81,6 +83,8 @@ fn linear_with<'a>(
         }
         let job = Job { keys, plan, first, x, threads: threads.max(1), privacy };
         let mut y = vec![0; plan.spec().output_len()];
+        // The peer encrypts meanwhile.
+        let weights = weights.map(|w| Source::new(plan, w, job.threads));
         let (set, one_time) = (plan.precision().set, plan.one_time_key());
         // A key of this run's own ends with it.
         let (own, public) = match one_time && !mine {
@@ -95,7 +99,7 @@ fn linear_with<'a>(
         let mut received = Vec::new();
         for level in 0..=plan.pieces() {
             let before = level.checked_sub(1);
-            if let Some(weights) = weights {
+            if let Some(weights) = &weights {
                 let message = match before {
                     Some(piece) => {
                         let (key, ciphertexts) = received.split_at(plan.key_len(piece));

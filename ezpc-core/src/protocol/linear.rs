@@ -6,7 +6,39 @@ use crate::party::Party;
 use crate::spec::LinearSpec;
 use core::any::Any;
 use core::fmt;
+use core::ops::Deref;
 use std::sync::{Arc, OnceLock};
+use zeroize::Zeroizing;
+
+/// Numbers that one party knows, shared by clones and wiped with the last of them.
+#[derive(Clone, Default)]
+pub struct Values(Arc<Zeroizing<Vec<i64>>>);
+
+impl From<Vec<i64>> for Values {
+    fn from(values: Vec<i64>) -> Self {
+        Self(Arc::new(Zeroizing::new(values)))
+    }
+}
+
+impl FromIterator<i64> for Values {
+    fn from_iter<I: IntoIterator<Item = i64>>(values: I) -> Self {
+        values.into_iter().collect::<Vec<i64>>().into()
+    }
+}
+
+impl Deref for Values {
+    type Target = [i64];
+
+    fn deref(&self) -> &[i64] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Values({})", self.len())
+    }
+}
 
 /// Who knows the weights of a linear layer.
 #[derive(Clone)]
@@ -19,10 +51,22 @@ pub enum Operand<A> {
         /// Who knows them.
         owner: Party,
         /// The values, at their owner and in a back end that plays both parties.
-        values: Option<Vec<i64>>,
+        values: Option<Values>,
     },
     /// Shared between the parties, in the ring of the layer's input.
     Shared(A),
+}
+
+impl<A> Operand<A> {
+    /// The values, where they are not shared and known here.
+    #[must_use]
+    pub fn known(&self) -> Option<&[i64]> {
+        match self {
+            Self::Public(values) => Some(values),
+            Self::Private { values, .. } => values.as_deref(),
+            Self::Shared(_) => None,
+        }
+    }
 }
 
 impl<A> fmt::Debug for Operand<A> {
@@ -79,7 +123,7 @@ impl<A> Linear<A> {
     /// A layer; fails when shapes and widths do not fit together or known weights exceed the public bound.
     pub fn new(spec: LinearSpec, weights: Operand<A>, bias: Option<Operand<A>>) -> Result<Self> {
         spec.check()?;
-        if let Operand::Public(values) | Operand::Private { values: Some(values), .. } = &weights {
+        if let Some(values) = weights.known() {
             if values.len() != spec.weights_len() {
                 return Err(Error::usage(format!(
                     "{} weights given, the shape has {}",
@@ -91,7 +135,7 @@ impl<A> Linear<A> {
                 return Err(Error::usage(format!("a weight exceeds {} bits", spec.weight_bits)));
             }
         }
-        if let Some(Operand::Public(values) | Operand::Private { values: Some(values), .. }) = &bias
+        if let Some(values) = bias.as_ref().and_then(Operand::known)
             && values.len() != spec.bias_len()
         {
             return Err(Error::usage(format!(

@@ -10,8 +10,8 @@ use crate::transport::handshake::{self, Parameters};
 use crate::transport::{Channel, Link, Transport, probe};
 use std::time::Duration;
 
-/// How a party runs a session. Nothing here is secret, and only `timeout`, `deadline` and `threads` may differ between the
-/// parties.
+/// How a party runs a session. Nothing here is secret, and only `timeout`, `deadline`, `threads` and `weights_memory` may differ
+/// between the parties.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -21,6 +21,9 @@ pub struct Config {
     pub deadline: Option<Duration>,
     /// The cores this party may use; results do not depend on it.
     pub threads: usize,
+    /// The most bytes for transformed weights of layers that run more than once; results do not depend on it. A layer
+    /// without room transforms its weights each time.
+    pub weights_memory: usize,
     /// What the program is called in the handshake; both parties must say the same.
     pub program: String,
     /// How correlated OTs are made; both parties must say the same.
@@ -36,6 +39,7 @@ impl Default for Config {
             timeout: Duration::from_secs(60),
             deadline: None,
             threads: 1,
+            weights_memory: 1 << 30,
             program: String::new(),
             cots: CotEngine::Ferret,
             link: Some(Link::default()),

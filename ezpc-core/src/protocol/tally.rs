@@ -228,6 +228,10 @@ impl<P: Protocol> Protocol for Tally<P> {
         self.inner.agree(what, public)
     }
 
+    fn check(&mut self, layer: &Linear<P::Arith>) -> Result<()> {
+        self.inner.check(layer)
+    }
+
     fn prepare(&mut self, layer: &Linear<P::Arith>) -> Result<()> {
         self.inner.prepare(layer)
     }

@@ -25,7 +25,7 @@ use crate::transport::cost::Cost;
 use crate::transport::machine::{Machine, join_all};
 use crate::transport::stats::{Phase, Stats};
 use crate::transport::{Channel, Link, driver, handshake};
-use layer::Resources;
+use layer::{Budget, Resources};
 pub(super) use methods::gadget_methods;
 use output::Output;
 use schedule::{Bundle, Demand};
@@ -62,6 +62,7 @@ pub struct TwoParty {
     /// Made before the first layer that needs them.
     keys: Option<HeKeys>,
     threads: usize,
+    budget: Budget,
     link: Link,
 }
 
@@ -105,7 +106,8 @@ impl TwoParty {
         driver::run(&mut channel, [Ok(machine)], 1)?;
         channel.set_phase(Phase::Online);
         let pool = pool.expect("the machine has finished");
-        Ok(Self { party, channel, pool, rng, masks, session, keys: None, threads: config.threads, link })
+        let (threads, budget) = (config.threads, Budget::new(config.weights_memory));
+        Ok(Self { party, channel, pool, rng, masks, session, keys: None, threads, budget, link })
     }
 
     pub(super) const fn channel(&mut self) -> &mut Channel {
@@ -192,7 +194,7 @@ impl TwoParty {
             if !schedule::serves(self.pool.available(), cots) {
                 self.refill(demand.want(cots))?;
             }
-            let with = Resources { keys: self.keys.as_ref(), threads: self.threads };
+            let with = Resources { keys: self.keys.as_ref(), threads: self.threads, budget: &self.budget };
             let (pool, rng, party) = (&mut self.pool, &mut self.rng, self.party);
             let machines = core::iter::from_fn(|| {
                 let bundle = bundles.next_if(|b| schedule::serves(pool.available(), b.cost.cots()))?;
@@ -364,11 +366,17 @@ impl Protocol for TwoParty {
         self.channel.set_scope(name);
     }
 
-    /// Transforms the weights at their owner, and checks that their noise fits: a refusal that depends on weights
-    /// happens before anything is sent.
+    /// Checks at the owner of the weights that their noise fits: a refusal that depends on weights happens before anything
+    /// is sent. The weights stay as they are: a layer that runs once transforms them piece by piece on its way.
+    fn check(&mut self, layer: &Linear<Arith>) -> Result<()> {
+        layer::plan(layer, self.link)?;
+        layer::check(layer, self.party, self.threads)
+    }
+
+    /// Checks the weights, and transforms them at their owner, as long as [`Config::weights_memory`] has room.
     fn prepare(&mut self, layer: &Linear<Arith>) -> Result<()> {
         layer::plan(layer, self.link)?;
-        layer::prepare(layer, self.party, self.threads)
+        layer::prepare(layer, self.party, self.threads, &self.budget)
     }
 
     gadget_methods!();

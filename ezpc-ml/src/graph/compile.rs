@@ -13,6 +13,7 @@ use super::Graph;
 use super::ranges::Span;
 use crate::card::{Card, Limits};
 use crate::{fixed, graph};
+use ezpc_core::protocol::Values;
 use ezpc_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
@@ -128,7 +129,7 @@ impl Weights {
     /// All constants, layer by layer, in each weights before biases.
     #[must_use]
     pub fn flat(&self) -> Vec<i64> {
-        let of = |c: &Constants| [c.weights.as_slice(), &c.bias].concat();
+        let of = |c: &Constants| [&c.weights[..], &c.bias].concat();
         self.steps.iter().flatten().flat_map(of).collect()
     }
 }
@@ -136,8 +137,8 @@ impl Weights {
 /// The integers of one layer.
 #[derive(Clone)]
 pub(super) struct Constants {
-    pub(super) weights: Vec<i64>,
-    pub(super) bias: Vec<i64>,
+    pub(super) weights: Values,
+    pub(super) bias: Values,
 }
 
 impl Weights {
@@ -148,7 +149,7 @@ impl Weights {
         for constants in self.steps.iter().flatten() {
             for list in [&constants.weights, &constants.bias] {
                 hash.update((list.len() as u64).to_le_bytes());
-                for value in list {
+                for value in list.iter() {
                     hash.update(value.to_le_bytes());
                 }
             }
@@ -160,15 +161,6 @@ impl Weights {
 impl core::fmt::Debug for Weights {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Weights(of {} steps)", self.steps.len())
-    }
-}
-
-impl Drop for Constants {
-    fn drop(&mut self) {
-        // Best effort without a dependency: the vendor's weights do not outlive their use.
-        self.weights.fill(0);
-        self.bias.fill(0);
-        core::hint::black_box(&self.weights);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::card::{Bound, Card, Scale, Step, StepOp};
 use crate::kernels::{Stage, Then, bounds, elementwise, linear, pool, shape};
 use crate::tensor::Tensor;
 use core::ops::ControlFlow;
-use ezpc_core::protocol::{Linear, LinearSpec, Op, Operand, ShareVec};
+use ezpc_core::protocol::{Linear, LinearSpec, Op, Operand, ShareVec, Values};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::{Error, ErrorKind, Party, Protocol, Result};
 use std::collections::HashMap;
@@ -59,15 +59,17 @@ impl<'m, P: Protocol> Executor<'m, P> {
         Ok(Self { card, weights, layers: HashMap::new(), constants: HashMap::new(), signs: HashMap::new() })
     }
 
-    /// Prepares all layers with weights for batches of `batch` samples, so that weights that cannot be used are
-    /// refused before the first sample. A batch of another size prepares its layers when it runs.
-    pub fn prepare(&mut self, p: &mut P, batch: usize) -> Result<()> {
+    /// Checks all layers with weights for `samples` samples in batches of `batch` and a last one of what remains, so that
+    /// weights that cannot be used are refused before the first sample: what a refusal tells of them must not depend on
+    /// when it comes.
+    pub fn check(&mut self, p: &mut P, samples: usize, batch: usize) -> Result<()> {
         let card = self.card;
-        for (i, step) in card.steps.iter().enumerate() {
-            if self.spec(i, batch).is_some() {
-                self.layer(i, batch)
-                    .and_then(|layer| p.prepare(layer))
-                    .map_err(|e| e.context(&format!("layer `{}`", step.name)))?;
+        let (whole, rest) = (samples.min(batch), samples % batch.max(1));
+        for size in [whole, rest].into_iter().filter(|&size| size > 0) {
+            for (i, step) in card.steps.iter().enumerate() {
+                if self.spec(i, size).is_some() {
+                    self.layer(i, size).and_then(|layer| p.check(layer)).map_err(|e| at(step, e))?;
+                }
             }
         }
         Ok(())
@@ -100,7 +102,7 @@ impl<'m, P: Protocol> Executor<'m, P> {
         observe: &mut Observe<'_, P>,
     ) -> Result<Tensor<P::Arith>> {
         let card = self.card;
-        let mut values = Values::new(card);
+        let mut values = Live::new(card);
         let mut waiting: Vec<Waiting<'_, P>> = Vec::new();
         let mut not_started: Vec<usize> = (0..card.steps.len()).collect();
         let mut started = 0;
@@ -180,7 +182,7 @@ impl<'m, P: Protocol> Executor<'m, P> {
     fn settle(
         &self,
         p: &mut P,
-        values: &mut Values<P::Arith>,
+        values: &mut Live<P::Arith>,
         i: usize,
         value: Tensor<P::Arith>,
         observe: &mut Observe<'_, P>,
@@ -289,7 +291,7 @@ impl<'m, P: Protocol> Executor<'m, P> {
         Ok(match self.layers.entry((i, batch)) {
             Entry::Occupied(layer) => layer.into_mut(),
             Entry::Vacant(place) => {
-                let private = |values: Option<&Vec<i64>>| Operand::Private {
+                let private = |values: Option<&Values>| Operand::Private {
                     owner: Party::Server,
                     values: values.cloned(),
                 };
@@ -340,12 +342,12 @@ struct Waiting<'k, P: Protocol> {
 }
 
 /// The values of steps, each until its last user has started.
-struct Values<A> {
+struct Live<A> {
     values: Vec<Option<Tensor<A>>>,
     uses: Vec<usize>,
 }
 
-impl<A: ShareVec> Values<A> {
+impl<A: ShareVec> Live<A> {
     fn new(card: &Card) -> Self {
         Self { values: card.steps.iter().map(|_| None).collect(), uses: card.uses() }
     }

@@ -334,7 +334,7 @@ fn confusion<P: Protocol>(
     let kind = LinearKind::MatMul(MatMulSpec { rows: classes, inner: n, cols: classes });
     let spec = LinearSpec { kind, input: width, shift: 0, weight_bits: 1 };
     let values = batch.labels.map(|labels| {
-        (0..classes as u64).flat_map(|c| labels.iter().map(move |&l| i64::from(l == c))).collect::<Vec<i64>>()
+        (0..classes as u64).flat_map(|c| labels.iter().map(move |&l| i64::from(l == c))).collect()
     });
     let layer = Linear::new(spec, Operand::Private { owner: Party::Client, values }, None)?;
     p.linear(&layer, &answers)

@@ -1,6 +1,7 @@
 //! Where the time of a layer goes, printed. Not checked.
 
 use super::tests::{keys, prg};
+use super::transform::Matrices;
 use super::*;
 use crate::ring::Width;
 use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
@@ -65,8 +66,10 @@ fn stages() {
             geometry.outs(),
             geometry.run()
         );
-        let prepared = time("prepare", || PreparedWeights::new(&plan, &weights, None, 1).expect("prepared"));
+        time("check", || PreparedWeights::check(&plan, &weights, None, 1).expect("fits"));
+        let prepared = time("prepare", || PreparedWeights::transformed(&plan, &weights, None, 1));
         println!("  weights {} KiB", prepared.bytes() >> 10);
+        let prepared = Source::Whole(&prepared);
         let x = prg(3).lanes(spec.input, spec.input_len());
         let job = |party: Party| Job {
             keys: &keys[party.index()],
@@ -87,6 +90,13 @@ fn stages() {
                 |p: usize| job(Party::Server).answer(p, public, &prepared, &uploads[p], &mut prg(2), &mut y);
             (0..plan.pieces()).map(|p| answer(p).expect("an answer")).collect()
         });
+        let plain = OwnWeights::Plain { weights: &weights, bias: None };
+        time("answer, with transforms", || {
+            let source = Source::new(&plan, plain, 1);
+            let mut answer =
+                |p: usize| job(Party::Server).answer(p, public, &source, &uploads[p], &mut prg(2), &mut y);
+            (0..plan.pieces()).map(|p| answer(p).expect("an answer").len()).sum::<usize>()
+        });
         let mut columns = Vec::new();
         time("of which columns", || {
             columns.clear();
@@ -97,12 +107,13 @@ fn stages() {
                 }
             }
         });
+        let mut buffer = Matrices::default();
         time("of which products", || {
             for (i, columns) in columns.iter().enumerate() {
                 let (piece, group) = (i / geometry.groups(), i % geometry.groups());
                 let width = 2 * plan.tiles(piece).0.len();
                 for (chunk, rows) in plan.chunks().enumerate() {
-                    let matrices = prepared.matrices(&plan, group, chunk);
+                    let matrices = prepared.matrices(&plan, group, chunk, rows.clone(), &mut buffer);
                     black_box(job(Party::Server).multiply(matrices, columns, width, rows.len()));
                 }
             }

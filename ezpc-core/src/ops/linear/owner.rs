@@ -1,8 +1,10 @@
 //! The party that knows the weights.
 
+use super::Job;
 use super::holder::Encoder;
+use super::prepare::Source;
 use super::spread::{spread, spread_with};
-use super::{Job, PreparedWeights};
+use super::transform::Matrices;
 use crate::arch::mac::{LANES, Target, Weights, multiply};
 use crate::arch::residues::add_assign;
 use crate::crypto::Prg;
@@ -18,7 +20,7 @@ impl Job<'_> {
         &self,
         piece: usize,
         key: &PublicKey,
-        weights: &PreparedWeights,
+        weights: &Source<'_>,
         ciphertexts: &[u8],
         rng: &mut Prg,
         y: &mut [u64],
@@ -41,10 +43,13 @@ impl Job<'_> {
                 items.push((chunk, rows, bytes, rngs));
                 rest = more;
             }
-            let start = || Scratch::new(plan.precision().set);
-            let shares =
-                spread_with(self.threads, items, start, |scratch, (chunk, rows, mut bytes, rngs)| {
-                    let matrices = weights.matrices(plan, group, chunk);
+            let start = || (Scratch::new(plan.precision().set), Matrices::default());
+            let shares = spread_with(
+                self.threads,
+                items,
+                start,
+                |(scratch, buffer), (chunk, rows, mut bytes, rngs)| {
+                    let matrices = weights.matrices(plan, group, chunk, rows.clone(), buffer);
                     let mut products = self.multiply(matrices, &columns, 2 * tiles.len(), rows.len());
                     let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
                     let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
@@ -53,7 +58,8 @@ impl Job<'_> {
                         let (out, more) = core::mem::take(&mut bytes).split_at_mut(plan.answer_len(tile, to));
                         bytes = more;
                         let channels = geometry.channels(group, to);
-                        let channels: Vec<_> = channels.map(|(first, c)| (first, weights.bias(c))).collect();
+                        let channels: Vec<_> =
+                            channels.map(|(first, c)| (first, weights.bias().of(c))).collect();
                         let needed = Needed { places: &tile.outputs, channels: &channels };
                         let mut shares = Zeroizing::new(vec![0; needed.len()]);
                         let (privacy, halves) = (self.privacy, [c0, c1]);
@@ -70,7 +76,8 @@ impl Job<'_> {
                         (to, tile, shares)
                     });
                     done.collect::<Vec<_>>()
-                });
+                },
+            );
             for (to, tile, shares) in shares.into_iter().flatten() {
                 geometry.place(tile, group, to, &shares, y);
             }

@@ -1,7 +1,6 @@
 //! What both parties derive from the shape of a layer.
 
-use super::PreparedWeights;
-use super::noise::allowed_failure;
+use super::noise::{NoiseReport, allowed_failure};
 use crate::arch::mac::ROWS;
 use crate::error::{Error, Result};
 use crate::he::answer::Precision;
@@ -86,10 +85,11 @@ impl LinearPlan {
     }
 
     /// log2 of a bound of the chance that some output is further off than the layer's contract says. By the norms of the
-    /// weights where they are given; without them by what the check of [`PreparedWeights::new`] lets pass.
+    /// weights where their report is given; without it by what [`PreparedWeights::check`](super::PreparedWeights::check)
+    /// lets pass.
     #[must_use]
-    pub fn failure(&self, weights: Option<&PreparedWeights>) -> f64 {
-        let one = weights.map_or_else(|| allowed_failure(&self.spec), |w| w.report().failure);
+    pub fn failure(&self, report: Option<&NoiseReport>) -> f64 {
+        let one = report.map_or_else(|| allowed_failure(&self.spec), |r| r.failure);
         one + (self.spec.output_len().max(1) as f64).log2()
     }
 

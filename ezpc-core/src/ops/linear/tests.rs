@@ -98,8 +98,23 @@ impl Case {
 
     /// The shares of both parties.
     fn run(&self, keys: &[HeKeys; 2], owner: Party, threads: usize, seed: u128) -> [Vec<u64>; 2] {
-        let prepared = self.prepared(threads);
-        let weights = Party::BOTH.map(|p| (p == owner).then_some(&prepared));
+        self.run_with(keys, owner, self.plain(), threads, seed)
+    }
+
+    /// As they are.
+    fn plain(&self) -> OwnWeights<'_> {
+        OwnWeights::Plain { weights: &self.weights, bias: Some(&self.bias) }
+    }
+
+    fn run_with(
+        &self,
+        keys: &[HeKeys; 2],
+        owner: Party,
+        weights: OwnWeights<'_>,
+        threads: usize,
+        seed: u128,
+    ) -> [Vec<u64>; 2] {
+        let weights = Party::BOTH.map(|p| (p == owner).then_some(weights));
         let shares = self.shares(seed);
         let run = |party: Party| {
             let i = party.index();
@@ -287,7 +302,7 @@ fn large_weights_are_refused_with_what_to_lower() {
     let refuse = |input, shift, weight: i64| {
         let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits: 40 };
         let plan = LinearPlan::new(&spec, Link::default()).expect("a plan");
-        PreparedWeights::new(&plan, &vec![weight; spec.weights_len()], None, 1).map(|p| *p.report())
+        PreparedWeights::check(&plan, &vec![weight; spec.weights_len()], None, 1)
     };
     let report = refuse(37, 12, 1 << 9).expect("ordinary weights fit");
     assert!(report.bound < report.step - 2.0);
@@ -302,15 +317,43 @@ fn large_weights_are_refused_with_what_to_lower() {
     assert!(error.to_string().contains("at most 44 bits"), "{error}");
 }
 
+/// Transformed ahead or when they are needed, from monomials or not, weights give the same messages.
+#[test]
+fn when_weights_are_transformed_changes_nothing() {
+    let strided = ConvSpec { stride: [2; 2], ..square([3, 30], 40, 5, 2) };
+    let grouped = ConvSpec { groups: 2, ..square([4, 60], 45, 3, 1) };
+    for kind in [
+        LinearKind::Conv(square([2, 26], 50, 3, 1)),
+        LinearKind::Conv(square([5, 50], 24, 3, 1)),
+        LinearKind::Conv(strided),
+        LinearKind::Conv(grouped),
+        LinearKind::Conv(square([70, 70], 7, 3, 1)),
+        LinearKind::Conv(square([70, 9], 14, 1, 0)),
+        LinearKind::MatMul(MatMulSpec { rows: 4, inner: 512, cols: 4 }),
+    ] {
+        let mut case = Case::new(kind, 37, 12, 10, 14, 5);
+        for piece in [None, Some(1)] {
+            if let Some(tiles) = piece {
+                case.plan = case.plan.with_piece(tiles);
+            }
+            let prepared = case.prepared(2);
+            assert_eq!(PreparedWeights::bytes_of(&case.plan), prepared.bytes());
+            let ahead = case.run_with(&keys(), Party::Server, OwnWeights::Prepared(&prepared), 1, 3);
+            assert!(ahead == case.run_with(&keys(), Party::Server, case.plain(), 3, 3));
+            let errors = case.errors(&ahead);
+            assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
+        }
+    }
+}
+
 #[test]
 fn malformed_ciphertexts_are_the_peers_fault() {
     let [server, _] = keys();
     let case = Case::new(LinearKind::Conv(square([2, 2], 5, 3, 1)), 37, 12, 10, 14, 5);
-    let prepared = case.prepared(1);
     let share = vec![0; case.x.len()];
     let message = vec![0xFF; case.plan.upload_len(0)];
     let result = run_against(vec![message], |io| {
-        linear_private(io, &server, &case.plan, Party::Server, Some(&prepared), &share, prg(1), 1)
+        linear_private(io, &server, &case.plan, Party::Server, Some(case.plain()), &share, prg(1), 1)
     });
     assert_eq!(result.expect_err("not reduced").kind(), ErrorKind::Peer);
     let bad_key = vec![0xFF; he_setup_cost().bytes(Party::Client)];

@@ -34,12 +34,12 @@ pub(super) fn linear(layer: &Linear<RingVec>, x: &RingVec) -> Result<RingVec> {
 }
 
 fn values(operand: &Operand<RingVec>, len: usize) -> Result<Cow<'_, [i64]>> {
-    let values = match operand {
-        Operand::Public(values) | Operand::Private { values: Some(values), .. } => Cow::Borrowed(&values[..]),
-        Operand::Private { owner, values: None } => {
-            return Err(Error::usage(format!("the {owner}'s weights are missing")));
+    let values = match (operand, operand.known()) {
+        (_, Some(values)) => Cow::Borrowed(values),
+        (Operand::Shared(x), _) => Cow::Owned(x.to_signed()),
+        (Operand::Public(_) | Operand::Private { .. }, None) => {
+            return Err(Error::usage("the weights are missing"));
         }
-        Operand::Shared(x) => Cow::Owned(x.to_signed()),
     };
     if values.len() != len {
         return Err(Error::usage(format!("{} weights given, the shape has {len}", values.len())));

@@ -8,15 +8,19 @@
 
 use crate::error::{Error, Result};
 use crate::he::HeKeys;
-use crate::ops::linear::{LinearPlan, PreparedWeights, linear_private, linear_private_cost};
+use crate::ops::linear::{
+    LinearPlan, NoiseReport, OwnWeights, PreparedWeights, linear_private, linear_private_cost,
+};
 use crate::ops::{Ctx, matrix};
 use crate::party::Party;
 use crate::protocol::{Linear, Operand};
 use crate::ring::RingVec;
 use crate::sharing::Shared;
+use crate::spec::LinearSpec;
 use crate::transport::Link;
 use crate::transport::cost::Cost;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What a COT counts when it competes with bytes.
 const BYTES_PER_COT: usize = 1;
@@ -26,8 +30,60 @@ struct Prepared {
     plan: Result<LinearPlan>,
     /// What the plan is for.
     link: Link,
-    /// At the owner, once it has been asked for.
-    weights: OnceLock<PreparedWeights>,
+    /// At the owner, once its weights are checked.
+    report: OnceLock<NoiseReport>,
+    /// At the owner, the transformed weights of a layer that runs again, where there was room for them.
+    weights: OnceLock<Kept>,
+    /// Whether the layer has run.
+    used: AtomicBool,
+}
+
+impl Prepared {
+    fn new(spec: &LinearSpec, link: Link) -> Self {
+        Self {
+            plan: LinearPlan::new(spec, link),
+            link,
+            report: OnceLock::new(),
+            weights: OnceLock::new(),
+            used: AtomicBool::new(false),
+        }
+    }
+}
+
+/// The bytes that a session has left for the transformed weights of layers that run again. Layers give theirs back when
+/// they go.
+#[derive(Clone, Debug)]
+pub(super) struct Budget(Arc<AtomicUsize>);
+
+impl Budget {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(bytes)))
+    }
+
+    /// A part of the budget, if there is that much.
+    fn take(&self, bytes: usize) -> Option<Share> {
+        let less = |left: usize| left.checked_sub(bytes);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok()?;
+        Some(Share { budget: self.clone(), bytes })
+    }
+}
+
+/// A part of a budget.
+struct Share {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.0.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Transformed weights, and the room that they take.
+struct Kept {
+    weights: PreparedWeights,
+    _share: Share,
 }
 
 /// What a session brings to a layer.
@@ -37,6 +93,8 @@ pub(super) struct Resources<'a> {
     pub(super) keys: Option<&'a HeKeys>,
     /// The cores this party may use.
     pub(super) threads: usize,
+    /// For weights that stay transformed.
+    pub(super) budget: &'a Budget,
 }
 
 /// Whether the layer runs under homomorphic encryption.
@@ -60,11 +118,7 @@ fn bytes(cost: &Cost) -> usize {
 }
 
 fn prepared<A>(layer: &Linear<A>) -> &Prepared {
-    layer.prepared.get_or_init(|| Prepared {
-        plan: LinearPlan::new(&layer.spec, Link::default()),
-        link: Link::default(),
-        weights: OnceLock::new(),
-    })
+    layer.prepared.get_or_init(|| Prepared::new(&layer.spec, Link::default()))
 }
 
 /// Plans a layer for a session over `link`, once; everything else about a layer comes after it.
@@ -72,11 +126,7 @@ pub(crate) fn plan<A>(layer: &Linear<A>, link: Link) -> Result<()> {
     if !matches!(&*layer.weights, Operand::Private { .. }) {
         return Ok(());
     }
-    let prepared = layer.prepared.get_or_init(|| Prepared {
-        plan: LinearPlan::new(&layer.spec, link),
-        link,
-        weights: OnceLock::new(),
-    });
+    let prepared = layer.prepared.get_or_init(|| Prepared::new(&layer.spec, link));
     if prepared.link == link {
         return Ok(());
     }
@@ -117,9 +167,8 @@ pub(super) async fn run(
             let weights: Vec<u64> = weights.iter().map(|&w| w as u64).collect();
             matrix::local(spec, &weights, x)
         }
-        Operand::Private { owner, values } if encrypted(layer) => {
-            let known = values.as_deref().filter(|_| *owner == party);
-            return under_keys(cx, with, layer, *owner, known, x).await;
+        Operand::Private { owner, .. } if encrypted(layer) => {
+            return under_keys(cx, with, layer, *owner, x).await;
         }
         Operand::Private { owner, values } => {
             let known = values.as_deref().filter(|_| *owner == party);
@@ -138,32 +187,67 @@ pub(super) async fn run(
 }
 
 /// log2 of a bound of the chance that some output of a layer that runs under keys is further off than its contract says:
-/// at the owner of the weights by their norms, once they are prepared, at the other party by what preparation lets pass.
+/// at the owner of the weights by their norms, at the other party by what their check lets pass.
 pub(super) fn failure<A>(layer: &Linear<A>) -> Option<f64> {
     if !encrypted(layer) {
         return None;
     }
     let prepared = prepared(layer);
-    prepared.plan.as_ref().ok().map(|plan| plan.failure(prepared.weights.get()))
+    prepared.plan.as_ref().ok().map(|plan| plan.failure(prepared.report.get()))
 }
 
-/// Transforms the weights of a layer that runs under keys, at their owner, once.
-pub(super) fn prepare(layer: &Linear<Shared<RingVec>>, party: Party, threads: usize) -> Result<()> {
-    let Operand::Private { owner, values: Some(weights) } = &*layer.weights else { return Ok(()) };
-    if *owner != party || !encrypted(layer) {
+/// A layer that runs under keys, its plan, and its weights, where they are known.
+type UnderKeys<'a> = (&'a Prepared, &'a LinearPlan, Option<OwnWeights<'a>>);
+
+/// At the owner of the weights the weights of a layer that runs under keys.
+fn own<'a>(layer: &'a Linear<Shared<RingVec>>, party: Party) -> Result<UnderKeys<'a>> {
+    let prepared = prepared(layer);
+    let plan = prepared.plan.as_ref().map_err(|e| Error::usage(e.to_string()))?;
+    let Operand::Private { owner, values: Some(weights) } = &*layer.weights else {
+        return Ok((prepared, plan, None));
+    };
+    let bias = layer.bias.as_deref().and_then(Operand::known);
+    Ok((prepared, plan, (*owner == party).then_some(OwnWeights::Plain { weights, bias })))
+}
+
+/// Checks the weights of a layer that runs under keys, at their owner, once.
+pub(super) fn check(layer: &Linear<Shared<RingVec>>, party: Party, threads: usize) -> Result<()> {
+    if !encrypted(layer) {
         return Ok(());
     }
-    let prepared = prepared(layer);
-    if let (Ok(plan), None) = (&prepared.plan, prepared.weights.get()) {
-        let bias = match layer.bias.as_deref() {
-            Some(Operand::Public(values) | Operand::Private { values: Some(values), .. }) => {
-                Some(&values[..])
-            }
-            _ => None,
-        };
-        let _ = prepared.weights.set(PreparedWeights::new(plan, weights, bias, threads)?);
+    let (prepared, plan, own) = own(layer, party)?;
+    if let (Some(OwnWeights::Plain { weights, bias }), None) = (own, prepared.report.get()) {
+        let _ = prepared.report.set(PreparedWeights::check(plan, weights, bias, threads)?);
     }
     Ok(())
+}
+
+/// Transforms the weights of a layer that runs under keys, at their owner, once, where there is room for them.
+pub(super) fn prepare(
+    layer: &Linear<Shared<RingVec>>,
+    party: Party,
+    threads: usize,
+    budget: &Budget,
+) -> Result<()> {
+    check(layer, party, threads)?;
+    if !encrypted(layer) {
+        return Ok(());
+    }
+    let (prepared, plan, own) = own(layer, party)?;
+    let Some(OwnWeights::Plain { weights, bias }) = own.filter(|_| prepared.weights.get().is_none()) else {
+        return Ok(());
+    };
+    if let Some(share) = budget.take(PreparedWeights::bytes_of(plan)) {
+        let weights = PreparedWeights::new(plan, weights, bias, threads)?;
+        let _ = prepared.weights.set(Kept { weights, _share: share });
+    }
+    Ok(())
+}
+
+/// Whether a layer's weights stay transformed.
+#[cfg(test)]
+pub(super) fn keeps<A>(layer: &Linear<A>) -> bool {
+    prepared(layer).weights.get().is_some()
 }
 
 async fn under_keys(
@@ -171,14 +255,18 @@ async fn under_keys(
     with: Resources<'_>,
     layer: &Linear<Shared<RingVec>>,
     owner: Party,
-    weights: Option<&[i64]>,
     x: &RingVec,
 ) -> Result<RingVec> {
-    prepare(layer, cx.party, with.threads)?;
-    let prepared = prepared(layer);
-    let plan = prepared.plan.as_ref().map_err(|e| Error::usage(e.to_string()))?;
+    // What runs a second time may run a hundred times.
+    if prepared(layer).used.swap(true, Ordering::Relaxed) {
+        prepare(layer, cx.party, with.threads, with.budget)?;
+    } else {
+        check(layer, cx.party, with.threads)?;
+    }
+    let (prepared, plan, own) = own(layer, cx.party)?;
     let keys = with.keys.expect("a session has keys before it runs a layer that needs them");
-    let weights = weights.and_then(|_| prepared.weights.get());
+    let kept = prepared.weights.get().map(|kept| OwnWeights::Prepared(&kept.weights));
+    let weights = own.map(|plain| kept.unwrap_or(plain));
     let y = linear_private(cx.io, keys, plan, owner, weights, x.lanes(), cx.rng, with.threads).await?;
     Ok(RingVec::new(layer.spec.output(), y))
 }

@@ -79,7 +79,7 @@ mod tests {
     fn layer(p: &mut TwoParty, input: u32, shift: u32) -> Result<Arith> {
         let kind = LinearKind::MatMul(MatMulSpec { rows: 4, inner: 2, cols: 3 });
         let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits: 4 };
-        let values = (p.party() == Some(Party::Server)).then(|| vec![3, -1, 2, 7, 5, 5, -8, 1]);
+        let values = (p.party() == Some(Party::Server)).then(|| vec![3, -1, 2, 7, 5, 5, -8, 1].into());
         let layer = Linear::new(spec, Operand::Private { owner: Party::Server, values }, None)?;
         let x = RingVec::from_signed(spec.input, &[100, 200, 300, -400, 500, 600]);
         let x = p.input(Party::Client, spec.input, 6, (p.party() == Some(Party::Client)).then_some(&x))?;

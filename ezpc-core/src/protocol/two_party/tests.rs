@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::{Cleartext, Tally};
+use crate::protocol::{Cleartext, ConvSpec, LinearKind, LinearSpec, MatMulSpec, Operand, Tally};
 use crate::testing::{conformance, conformance_at, exhaustive, run_two, run_two_with};
 use core::time::Duration;
 
@@ -74,4 +74,58 @@ fn a_link_is_measured_and_both_parties_go_by_it() {
         tally.input(Party::Server, Width::W32, 3, Some(&RingVec::zeros(Width::W32, 3))).expect("no error");
     tally.msb(&x).expect("no error");
     same_counts(&server, &client, &tally);
+}
+
+/// With no room for transformed weights, room for one layer's, or for all, in advance or not: the same shares from the same
+/// seeds, the same counts and the same chance of a failure.
+#[test]
+fn memory_for_weights_changes_nothing() {
+    let convolution = |batch| {
+        LinearKind::Conv(ConvSpec {
+            batch,
+            in_channels: 3,
+            input: [20; 2],
+            out_channels: 30,
+            kernel: [3; 2],
+            stride: [1; 2],
+            padding: [1; 4],
+            dilation: [1; 2],
+            groups: 1,
+        })
+    };
+    let kinds =
+        [LinearKind::MatMul(MatMulSpec { rows: 64, inner: 200, cols: 1 }), convolution(1), convolution(2)];
+    let run = |weights_memory: usize, ahead: bool| {
+        let config = Config { weights_memory, ..Config::default() };
+        let run = run_two_with(&config, |p| {
+            let mut shares = Vec::new();
+            p.scope("layers");
+            for kind in kinds {
+                let spec = LinearSpec { kind, input: Width::new(37), shift: 12, weight_bits: 8 };
+                let known = p.party() == Some(Party::Server);
+                let values = known.then(|| (0..spec.weights_len() as i64).map(|i| i % 199 - 99).collect());
+                let layer = Linear::new(spec, Operand::Private { owner: Party::Server, values }, None)?;
+                p.check(&layer)?;
+                if ahead {
+                    p.prepare(&layer)?;
+                }
+                let x = p.public(&RingVec::zeros(spec.input, spec.input_len()));
+                for _ in 0..3 {
+                    shares.push(p.linear(&layer, &x)?.share().clone());
+                }
+                assert_eq!(layer::keeps(&layer), known && weights_memory > 0, "{kind:?}");
+            }
+            let stats = p.stats();
+            let total = stats.total();
+            let failure = stats.failure("layers").expect("layers under encryption");
+            Ok((shares, [total.bytes_sent, total.bytes_received, total.half_rounds], failure))
+        });
+        run.expect("no error")
+    };
+    let none = run(0, false);
+    // Enough for each layer, not for two: a layer gives its room back.
+    for (bytes, ahead) in [(0, true), (10 << 20, false), (10 << 20, true), (usize::MAX, false)] {
+        assert!(none == run(bytes, ahead), "{bytes} bytes, ahead {ahead}");
+    }
+    assert!(none[0].2 < none[1].2, "the owner of the weights knows a better bound than its peer");
 }

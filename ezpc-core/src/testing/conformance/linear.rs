@@ -52,7 +52,7 @@ fn layer<P: Protocol>(p: &mut P, spec: LinearSpec) -> Result<()> {
             None => Operand::Public(values.to_vec()),
             Some(owner) => {
                 let known = p.party().is_none_or(|party| party == owner);
-                Operand::Private { owner, values: known.then(|| values.to_vec()) }
+                Operand::Private { owner, values: known.then(|| values.to_vec().into()) }
             }
         };
         let layer = Linear::new(spec, operand(&weights), Some(operand(&bias)))?;

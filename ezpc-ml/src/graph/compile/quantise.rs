@@ -10,6 +10,7 @@ use crate::card::Origin;
 use crate::fixed;
 use crate::graph::ranges::{self, Span, hull};
 use crate::graph::{Graph, Node, Op};
+use ezpc_core::protocol::Values;
 use ezpc_core::{Error, Result};
 
 /// What is known of a node's value.
@@ -166,9 +167,8 @@ impl State<'_> {
             let Op::Affine { axis, .. } = node.op else { unreachable!("a form of affine nodes") };
             let before = |k: usize| if axis == 0 { inputs[0].spans[k] } else { hull(&inputs[0].spans) };
             // What is never above zero may as well be at most zero.
-            for (k, b) in c.bias.iter_mut().enumerate() {
-                *b = (*b).max(i64::try_from(-before(k).hi).unwrap_or(i64::MIN));
-            }
+            let least = |k: usize| i64::try_from(-before(k).hi).unwrap_or(i64::MIN);
+            c.bias = c.bias.iter().enumerate().map(|(k, &b)| b.max(least(k))).collect();
             let after = |k: usize| before(k).plus(Span { lo: c.bias[k].into(), hi: c.bias[k].into() });
             let spans: Vec<Span> = (0..c.bias.len()).map(after).collect();
             value.spans = if axis == 0 { spans } else { vec![hull(&spans); node.shape[0]] };
@@ -309,7 +309,7 @@ fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f
             let spans: Vec<Span> = signed.collect();
             let signs = negative.iter().map(|&n| if n { -1 } else { 1 }).collect();
             Value {
-                constants: Some(Constants { weights: signs, bias: Vec::new() }),
+                constants: Some(Constants { weights: signs, bias: Values::default() }),
                 ..plain(if *axis == 0 { spans } else { vec![hull(&spans); rows] })
             }
         }
@@ -379,7 +379,7 @@ fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], f:
         let spans = (0..scale.len())
             .map(|k| at(k).times(sign).plus(Span { lo: i128::from(bias[k]), hi: i128::from(bias[k]) }))
             .collect();
-        let constants = Some(Constants { weights: Vec::new(), bias });
+        let constants = Some(Constants { weights: Values::default(), bias });
         return Ok(Value { constants, form, ..plain(spread(spans)) });
     }
     let (c, cut) = constants(&node.name, scale, shift, f)?;
@@ -418,7 +418,7 @@ fn weight_bits(weights: &[f32], f: u32) -> u32 {
     (f..f + 8).find(|&bits| usual * f64::from(bits).exp2() >= 128.0).unwrap_or(f + 8)
 }
 
-fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Vec<i64>> {
+fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Values> {
     values
         .iter()
         .map(|&v| {
