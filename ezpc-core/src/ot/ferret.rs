@@ -115,10 +115,10 @@ impl Base {
     }
 }
 
-/// The leaves of every group of trees.
-fn groups(leaves: &mut [Block]) -> impl Iterator<Item = &mut [Block]> {
-    assert!(leaves.len() == LENGTH, "a round has {LENGTH} leaves");
-    leaves.chunks_exact_mut(GROUP * LEAVES)
+/// Room for the COTs that every group of trees becomes.
+fn groups(cots: &mut [Block]) -> impl Iterator<Item = &mut [Block]> {
+    assert!(cots.len() == LENGTH, "a round has {LENGTH} COTs");
+    cots.chunks_exact_mut(GROUP * LEAVES)
 }
 
 /// The COT sender.
@@ -140,15 +140,16 @@ impl Sender {
         let hash = self.keys.next();
         let mut message = Vec::with_capacity(SUMS_BYTES);
         let mut scratch = Scratch::new();
+        let mut leaves = Zeroizing::new([Block::ZERO; GROUP * LEAVES]);
         let mut keys = Zeroizing::new([[Block::ZERO; DEPTH]; GROUP]);
-        for (group, (leaves, base)) in groups(cots).zip(self.base.groups()).enumerate() {
+        for (group, (cots, base)) in groups(cots).zip(self.base.groups()).enumerate() {
             let bits = group * GROUP * DEPTH..;
             for (bit, (key, &base)) in bits.zip(keys.as_flattened_mut().iter_mut().zip(base.as_flattened())) {
                 *key = base ^ (Block::mask(flips[bit / 8] >> (bit % 8) & 1) & self.delta);
             }
-            let sums = tree::grow(&hash, self.delta, &keys, &mut scratch, leaves);
+            let sums = tree::grow(&hash, self.delta, &keys, &mut scratch, &mut leaves[..]);
             message.extend_from_slice(bytemuck::must_cast_slice(&sums));
-            code.add(self.base.secret(), group * GROUP * LEAVES, leaves);
+            code.add(self.base.secret(), group * GROUP * LEAVES, &leaves[..], cots);
         }
         self.base.renew(cots);
         message
@@ -198,15 +199,16 @@ impl Receiver {
         assert!(answer.len() == SUMS_BYTES, "the message has the length of its round");
         let hash = self.keys.next();
         let mut scratch = Scratch::new();
+        let mut leaves = Zeroizing::new([Block::ZERO; GROUP * LEAVES]);
         let mut sums = Zeroizing::new(tree::Sums::default());
         let (paths, _) = self.paths.as_chunks::<GROUP>();
         let messages = answer.chunks_exact(size_of::<tree::Sums>());
-        for (group, (((leaves, macs), paths), message)) in
+        for (group, (((cots, macs), paths), message)) in
             groups(cots).zip(self.base.groups()).zip(paths).zip(messages).enumerate()
         {
             bytemuck::must_cast_slice_mut::<_, u8>(sums.as_flattened_mut()).copy_from_slice(message);
-            tree::regrow(&hash, paths, macs, &sums, &mut scratch, leaves);
-            code.add(self.base.secret(), group * GROUP * LEAVES, leaves);
+            tree::regrow(&hash, paths, macs, &sums, &mut scratch, &mut leaves[..]);
+            code.add(self.base.secret(), group * GROUP * LEAVES, &leaves[..], cots);
         }
         self.base.renew(cots);
     }

@@ -90,6 +90,15 @@ fn rates() {
     let answer = time("ferret sender answers", ferret::OUTPUT, || sender.answer(&flips, &code, &mut cots));
     time("ferret receiver finishes", ferret::OUTPUT, || receiver.finish(&answer, &code, &mut cots));
 
+    // As in a session: both directions in turn, into memory that was used a round ago.
+    let mut buffers: Vec<_> = (0..4).map(|_| vec![Block::ZERO; ferret::LENGTH]).collect();
+    time("both directions in turn", 2 * ferret::OUTPUT, || {
+        buffers.rotate_left(2);
+        sender.answer(&flips, &code, &mut buffers[0]);
+        let _ = receiver.ask(&mut rng);
+        receiver.finish(&answer, &code, &mut buffers[1]);
+    });
+
     for m in [1, 2] {
         let name = |what: &str| format!("{what}, 1 of {}, per COT", 1 << m);
         let n = 1 << 12;

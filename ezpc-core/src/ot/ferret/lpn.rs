@@ -36,10 +36,10 @@ impl Code {
         Self(rows)
     }
 
-    /// Adds the product of row `first + i` and the secret to `leaves[i]`. The places read are public.
-    pub(super) fn add(&self, secret: &[u128; TABLE], first: usize, leaves: &mut [Block]) {
+    /// `cots[i]` is `leaves[i]` plus the product of row `first + i` and the secret. The places read are public.
+    pub(super) fn add(&self, secret: &[u128; TABLE], first: usize, leaves: &[Block], cots: &mut [Block]) {
         let rows = &self.0[first..first + leaves.len()];
-        add_rows(secret, rows, bytemuck::must_cast_slice_mut(leaves));
+        add_rows(secret, rows, bytemuck::must_cast_slice(leaves), bytemuck::must_cast_slice_mut(cots));
     }
 }
 
