@@ -7,10 +7,12 @@
 //! cargo run --release --example custom_protocol
 //! ```
 
+use clap::Parser;
 use ezpc_core::protocol::{Cleartext, Protocol, Reveal, ShareVec, Signedness};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::{Party, Result};
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 /// Counts the interactive operations and elements of a program.
 struct Logged<P> {
@@ -103,7 +105,15 @@ fn auction<P: Protocol>(p: &mut P, bids: &[u64], reserve: u64) -> Result<(u64, b
 }
 
 #[expect(clippy::print_stdout, reason = "an example talks to its user")]
-fn main() -> Result<()> {
+/// Counts what a small auction in the clear asks of a back end of its own.
+#[derive(Parser)]
+struct Args {}
+
+fn main() -> ExitCode {
+    ezpc_examples::tool(|_: &Args| run())
+}
+
+fn run() -> Result<()> {
     let mut p = Logged { inner: Cleartext::new(), log: BTreeMap::new() };
     let (price, sold) = auction(&mut p, &[310, 275, 512, 120, 499], 400)?;
     println!("price {price}, sold {sold}");

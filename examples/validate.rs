@@ -44,7 +44,7 @@ struct Validate {
     labels: PathBuf,
 
     /// The share of right answers that the model must reach, a decimal number; the same at both parties.
-    #[arg(long, default_value = "0.95")]
+    #[arg(long, default_value = "0.95", allow_negative_numbers = true)]
     threshold: Threshold,
 
     /// What is opened besides the verdict, only when both parties say the same: any of accuracy, top5, confusion, auc and
