@@ -87,6 +87,7 @@ impl FixedKey {
 
     /// Every kind this machine can run.
     #[cfg(test)]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, reason = "there is one kind"))]
     fn all(key: u128) -> Vec<Self> {
         let mut all = vec![Self(Kind::Portable(portable::Cipher::new(key)))];
         #[cfg(target_arch = "x86_64")]
