@@ -109,6 +109,22 @@ fn a_run_whose_processes_are_killed_goes_on() {
     std::fs::remove_file(&journals[1]).expect("removes");
     let [server, client] = both(&folder, &[]).map(end);
     assert_eq!((server.0, client.0), (Some(1), Some(1)));
-    assert!(server.2.contains("the client has no journal of this run"), "{}", server.2);
+    for text in [&server.2, &client.2] {
+        assert!(text.contains("the client has no journal of this run"), "{text}");
+    }
+
+    // Nor do the journals of two runs, however far each is.
+    let head = after[1].split("run ").next().expect("a head").to_owned();
+    let other = head + "run 0000000000000001 0000000000000002\n";
+    for samples in [0, 30] {
+        let other = format!("{other}mark {samples:016x} 0000000000000000\n");
+        std::fs::write(&journals[1], &other).expect("writes");
+        let [server, client] = both(&folder, &[]).map(end);
+        assert_eq!((server.0, client.0), (Some(1), Some(1)));
+        for text in [&server.2, &client.2] {
+            assert!(text.contains("journals are of different runs"), "{text}");
+        }
+        assert_eq!(std::fs::read_to_string(&journals[1]).expect("a journal"), other);
+    }
     std::fs::remove_dir_all(&folder).expect("removes");
 }

@@ -120,9 +120,10 @@ impl<'r> Journal<'r> {
         let told = exchange(p, [a, b, last])?;
         let common = told.map(|t| t[2]).into_iter().min().unwrap_or(0);
         let named = self.run.is_some() && told[0][..2] == told[1][..2];
-        if common == 0 && !named {
-            if last > 0 && told[party.peer() as usize][2] == 0 {
-                return Err(self.unknown(party));
+        if !named {
+            // Both refuse: a party that went on alone would start over what its peer has half done.
+            if told.iter().any(|t| t[2] > 0) {
+                return Err(self.apart(told.map(|t| t[..2] == [0; 2])));
             }
             // Nothing is done yet: a new run, whose name both draw.
             let drawn = [(self.random)()?, (self.random)()?, 0];
@@ -132,11 +133,8 @@ impl<'r> Journal<'r> {
             self.write()?;
             return Ok((0, p.public(&RingVec::zeros(width, 1))));
         }
-        if told[0][..2] != told[1][..2] {
-            return Err(self.unknown(party));
-        }
         let mark = self.marks.iter().find(|m| m.samples == common).copied();
-        let mark = mark.ok_or_else(|| self.unknown(party))?;
+        let mark = mark.ok_or_else(|| self.apart([false; 2]))?;
         // A later mark of this party was made under another mask than the one that the peer will note at the same place:
         // it has to be gone from the file before either goes on.
         self.marks = vec![mark];
@@ -144,16 +142,18 @@ impl<'r> Journal<'r> {
         let own = RingVec::new(width, vec![mark.share]);
         let mut part = |from| p.input(from, width, 1, (from == party).then_some(&own));
         let (server, client) = (part(Party::Server)?, part(Party::Client)?);
-        let samples = usize::try_from(common).map_err(|_| self.unknown(party))?;
+        let samples = usize::try_from(common).map_err(|_| self.apart([false; 2]))?;
         Ok((samples, p.add(&server, &client)))
     }
 
-    fn unknown(&self, party: Party) -> Error {
-        Error::peer(format!(
-            "{}: the {} has no journal of this run; remove both to start from the first sample",
-            self.path.display(),
-            party.peer()
-        ))
+    /// The journals of the parties do not belong together; `missing` says which of them there are not.
+    fn apart(&self, missing: [bool; 2]) -> Error {
+        let why = match missing {
+            [true, false] => format!("the {} has no journal of this run", Party::Server),
+            [false, true] => format!("the {} has no journal of this run", Party::Client),
+            _ => "the parties' journals are of different runs".to_owned(),
+        };
+        Error::peer(format!("{}: {why}; remove both to start from the first sample", self.path.display()))
     }
 
     /// Notes the count of the first `samples` samples.
