@@ -10,26 +10,32 @@
 //! on shares (SECURITY.md, rounded values).
 //!
 //! With `--backend cleartext` one process computes the same fixed-point program without any protection: the oracle
-//! to compare with.
+//! to compare with. Its `--layers` says what each layer's fixed point loses against floating point.
 
 #![allow(
     clippy::cast_possible_truncation,
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
+#[path = "infer/layers.rs"]
+mod layers;
+
 use clap::{Parser, ValueEnum};
 use core::ops::ControlFlow;
-use ezpc_core::protocol::Cleartext;
-use ezpc_core::{Party, Result};
+use ezpc_core::protocol::{Cleartext, TwoParty};
+use ezpc_core::{Error, Party, Result};
 use ezpc_examples::model::{ModelArgs, load_samples, parse_count};
-use ezpc_examples::{Common, Connection, Example, Report, Ui};
+use ezpc_examples::{Common, Connection, Example, Report, Role, Ui};
 use ezpc_ml::card::Card;
 use ezpc_ml::csv;
 use ezpc_ml::graph::compile::Model;
-use ezpc_ml::graph::exec::{batch_size, unwatched};
-use ezpc_ml::infer::infer;
+use ezpc_ml::graph::exec::{Progress, batch_size, unwatched};
+use ezpc_ml::graph::oracle;
+use ezpc_ml::infer::{infer, infer_observed};
 use ezpc_ml::npy::{Array, write_whole};
+use ezpc_ml::tensor::Tensor;
 use ezpc_ml::validate::encode_samples;
+use layers::Debug;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,6 +60,12 @@ struct Infer {
     #[arg(long, value_enum, default_value_t = Backend::TwoParty)]
     backend: Backend,
 
+    /// A line for each layer. In the clear: its ring, the size of its values and how far they are from floating point. Between
+    /// two parties, for debugging and with `--role both` alone: how far its values are from the oracle's. That opens all of
+    /// them, and both processes read the model.
+    #[arg(long)]
+    layers: bool,
+
     /// How many samples run together; as many as the memory allows by default.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
@@ -70,7 +82,8 @@ enum Backend {
 /// What a party brings along.
 enum Input {
     Vendor(Box<Model>),
-    Client(Array),
+    /// And the model, in a debugging run.
+    Client(Array, Option<Box<Model>>),
 }
 
 impl Infer {
@@ -92,9 +105,13 @@ impl Infer {
     }
 
     fn cleartext(&self) -> Result<usize> {
-        let model = self.model.compile()?;
+        let (graph, model) = self.model.compile_with_graph()?;
         let samples = load_samples(&self.input, self.model.normalise.as_deref())?;
         let input = encode_samples(&model.card, &samples)?;
+        if self.layers {
+            let distances = oracle::distances(&model, &graph, &samples.to_f64())?;
+            eprint!("{}", layers::against_floating_point(&model.card, &distances));
+        }
         let count = samples.shape[0];
         let shape = [count, self.batch(&model.card, count)];
         let mut p = Cleartext::new();
@@ -114,9 +131,17 @@ impl Example for Infer {
     }
 
     fn load(&self, party: Party) -> Result<Input> {
+        if self.layers && self.common.role != Role::Both && !self.common.second {
+            return Err(Error::usage(
+                "--layers opens everything: it takes both parties on one machine, --role both",
+            ));
+        }
         Ok(match party {
             Party::Server => Input::Vendor(Box::new(self.model.compile()?)),
-            Party::Client => Input::Client(load_samples(&self.input, self.model.normalise.as_deref())?),
+            Party::Client => {
+                let samples = load_samples(&self.input, self.model.normalise.as_deref())?;
+                Input::Client(samples, self.layers.then(|| self.model.compile().map(Box::new)).transpose()?)
+            }
         })
     }
 
@@ -124,26 +149,45 @@ impl Example for Infer {
         let mut p = connection.session("infer")?;
         let (model, public) = match &input {
             Input::Vendor(model) => (Some(&**model), String::new()),
-            Input::Client(samples) => (None, format!("samples={}", samples.shape[0])),
+            Input::Client(samples, _) => (None, format!("samples={}", samples.shape[0])),
         };
         let (card, public) = self.model.exchange(&mut p, model, &public, ui)?;
         let samples = match &input {
             Input::Vendor(_) => None,
-            Input::Client(samples) => Some(encode_samples(&card, samples)?),
+            Input::Client(samples, _) => Some(encode_samples(&card, samples)?),
         };
         let count = parse_count(&public)?;
         let batch = self.batch(&card, count);
         let progress = ui.progress((card.steps.len() * count.div_ceil(batch)) as u64);
         let weights = model.map(|m| &m.weights);
-        let outputs = infer(&mut p, &card, weights, samples.as_deref(), [count, batch], &mut |at| {
+        let mut watch = |at: &Progress<'_>| {
             progress.set_message(at.name.to_owned());
             progress.inc(1);
             ControlFlow::Continue(())
-        })?;
-        let report = Report::new(p.stats())
+        };
+        let seen = match &input {
+            Input::Client(_, seen) => seen.as_deref(),
+            Input::Vendor(_) => None,
+        };
+        let mut debug = self
+            .layers
+            .then(|| Debug::new(seen, &card, samples.as_deref().unwrap_or_default(), batch))
+            .transpose()?;
+        let mut observe = |p: &mut TwoParty, i: usize, value: &Tensor<_>| match &mut debug {
+            Some(debug) => debug.observe(p, i, value),
+            None => Ok(()),
+        };
+        let shape = [count, batch];
+        let outputs =
+            infer_observed(&mut p, &card, weights, samples.as_deref(), shape, &mut watch, &mut observe)?;
+        let mut report = Report::new(p.stats())
             .line(format!("{count} samples, {} outputs each", card.output_len()))
             .field("samples", count)
+            .layers(&card)
             .field("card_sha256", card.sha256_hex());
+        if let Some(debug) = debug {
+            report = debug.report(&mut p, &card, report)?;
+        }
         p.close()?;
         self.save(outputs.as_ref())?;
         Ok(report)

@@ -181,6 +181,7 @@ impl Validate {
         let (n, need) = (request.samples, request.threshold.need(request.samples as u64));
         let verdict = if outcome.verdict { "good enough" } else { "not good enough" };
         let mut report = Report::new(stats)
+            .layers(card)
             .line(format!("the model is {verdict}: {need} of {n} samples right or more were asked for"))
             .field("verdict", outcome.verdict)
             .field("samples", n)

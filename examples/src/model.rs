@@ -7,7 +7,7 @@ use ezpc_core::{Error, Result};
 use ezpc_ml::card::{Card, Limits};
 use ezpc_ml::csv::{Normalisation, Table};
 use ezpc_ml::graph::compile::{Calibration, Model, Options, Unproved, calibrate, compile};
-use ezpc_ml::graph::passes;
+use ezpc_ml::graph::{Graph, passes};
 use ezpc_ml::npy::Array;
 use ezpc_ml::onnx;
 use std::path::{Path, PathBuf};
@@ -88,6 +88,11 @@ impl ModelArgs {
 
     /// The vendor's side: reads and compiles the model, and says on stderr what the user should know.
     pub fn compile(&self) -> Result<Model> {
+        self.compile_with_graph().map(|(_, model)| model)
+    }
+
+    /// As [`ModelArgs::compile`], with the graph in floating point that was compiled.
+    pub fn compile_with_graph(&self) -> Result<(Graph, Model)> {
         let import = onnx::load(&self.model)?;
         for notice in &import.notices {
             eprintln!("note: {notice}");
@@ -118,7 +123,7 @@ impl ModelArgs {
         if self.check_ranges && !model.card.opens_checks() {
             eprintln!("note: every bound is proved, so there is nothing to check");
         }
-        Ok(model)
+        Ok((graph, model))
     }
 
     /// Brings the card to the client, which checks and pins it. `public` is what the client says of its data;
@@ -155,7 +160,7 @@ impl ModelArgs {
     }
 }
 
-fn calibration(graph: &ezpc_ml::graph::Graph, path: &Path) -> Result<Calibration> {
+fn calibration(graph: &Graph, path: &Path) -> Result<Calibration> {
     let samples = load_array(path, None)?;
     calibrate(graph, &samples.to_f64()).map_err(|e| e.context(&path.display().to_string()))
 }

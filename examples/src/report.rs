@@ -5,10 +5,20 @@ mod html;
 use crate::Common;
 use ezpc_core::transport::{Counts, Phase, Stats};
 use ezpc_core::{Error, Party, Result};
+use ezpc_ml::card::{Card, Step};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
+
+/// What the tables say of a layer.
+#[derive(Clone, Copy, Debug)]
+struct Layer {
+    kind: &'static str,
+    /// Bits of its ring.
+    width: u32,
+}
 
 /// The result of one party, for humans and as JSON.
 #[derive(Clone, Debug)]
@@ -21,6 +31,7 @@ pub struct Report {
     matrices: Vec<(String, Vec<Vec<u64>>)>,
     facts: Vec<(String, String)>,
     scopes: bool,
+    layers: BTreeMap<String, Layer>,
     seconds: f64,
 }
 
@@ -37,6 +48,7 @@ impl Report {
             matrices: Vec::new(),
             facts: Vec::new(),
             scopes: true,
+            layers: BTreeMap::new(),
             seconds: 0.0,
         }
     }
@@ -88,6 +100,43 @@ impl Report {
     pub fn without_scopes(mut self) -> Self {
         self.scopes = false;
         self
+    }
+
+    /// For the table of scopes: the layers that they are named after. What layers of one kind take together is a second
+    /// table.
+    #[must_use]
+    pub fn layers(mut self, card: &Card) -> Self {
+        let layer =
+            |step: &Step| (step.name.clone(), Layer { kind: step.op.name(), width: step.width.bits() });
+        self.layers = card.steps.iter().map(layer).collect();
+        self
+    }
+
+    /// The layers that share a scope, whose name has all of theirs.
+    fn sharing<'s>(&'s self, scope: &'s str) -> impl Iterator<Item = &'s Layer> {
+        scope.split(" + ").filter_map(|name| self.layers.get(name))
+    }
+
+    /// The rings of the layers that share a scope, whose name has all of theirs.
+    fn width(&self, scope: &str) -> String {
+        let all: BTreeSet<u32> = self.sharing(scope).map(|layer| layer.width).collect();
+        all.iter().map(u32::to_string).collect::<Vec<_>>().join("/")
+    }
+
+    /// What the layers of each kind, or of kinds that ran side by side, took together: in all, and for correlated OTs.
+    fn kinds(&self) -> BTreeMap<String, [Counts; 2]> {
+        let mut kinds: BTreeMap<String, [Counts; 2]> = BTreeMap::new();
+        for (scope, counts) in self.named_scopes() {
+            let all: BTreeSet<&str> = self.sharing(scope).map(|layer| layer.kind).collect();
+            let kind = match all.is_empty() {
+                true => scope_title(scope).to_owned(),
+                false => all.into_iter().collect::<Vec<_>>().join(" + "),
+            };
+            let [total, offline] = kinds.entry(kind).or_default();
+            *total += counts;
+            *offline += self.stats.scope_in(scope, Phase::Offline);
+        }
+        kinds
     }
 
     /// Adds what only the end of the run knows.
@@ -161,9 +210,33 @@ impl Report {
         }
         if self.scopes && self.stats.scopes().any(|(name, _)| !name.is_empty()) {
             text += "\n";
-            row(&mut text, "", ["seconds", "sent", "received", "half-rounds", "failure"].map(String::from));
+            let mut head =
+                ["seconds", "sent", "received", "half-rounds", "failure"].map(String::from).to_vec();
+            head.extend((!self.layers.is_empty()).then(|| "width".to_owned()));
+            row(&mut text, "", &head);
             for (name, counts) in self.named_scopes() {
-                row(&mut text, scope_title(name), self.cells(name, counts));
+                let mut cells = self.cells(name, counts).to_vec();
+                cells.push(self.width(name));
+                cells.truncate(head.len());
+                row(&mut text, scope_title(name), &cells);
+            }
+        }
+        if self.scopes && !self.layers.is_empty() {
+            text += "\n";
+            row(
+                &mut text,
+                "",
+                &["seconds", "of them OTs", "sent", "received", "half-rounds"].map(String::from),
+            );
+            for (kind, [total, offline]) in self.kinds() {
+                let cells = [
+                    format!("{:.3}", total.seconds),
+                    format!("{:.3}", offline.seconds),
+                    human(total.bytes_sent),
+                    human(total.bytes_received),
+                    total.half_rounds.to_string(),
+                ];
+                row(&mut text, &kind, &cells);
             }
         }
         let total = self.stats.total();
@@ -190,7 +263,7 @@ fn chance(log2: f64) -> String {
     format!("2^{:.0}", log2.ceil())
 }
 
-fn row(text: &mut String, name: &str, cells: [String; 5]) {
+fn row(text: &mut String, name: &str, cells: &[String]) {
     let _ = write!(text, "{name:<28}");
     for cell in cells {
         let _ = write!(text, " {cell:>12}");

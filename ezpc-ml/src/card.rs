@@ -195,6 +195,14 @@ pub enum StepOp {
     Check,
 }
 
+impl StepOp {
+    /// The operation's name, as the text of a card has it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        text::operation(self).0
+    }
+}
+
 /// Ring and truncation of a layer with weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "what a linear layer publishes")]

@@ -107,6 +107,13 @@ impl Stats {
         sum(self.scopes.iter().map(|scope| scope.counts[phase.index()]))
     }
 
+    /// One phase of what was counted under a name.
+    #[must_use]
+    pub fn scope_in(&self, name: &str, phase: Phase) -> Counts {
+        let scope = self.scopes.iter().find(|scope| scope.name == name);
+        scope.map(|scope| scope.counts[phase.index()]).unwrap_or_default()
+    }
+
     /// What was counted under a name; zero for a name that never was.
     #[must_use]
     pub fn scope(&self, name: &str) -> Counts {

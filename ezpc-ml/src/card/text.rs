@@ -41,7 +41,7 @@ pub(super) fn encode(card: &Card) -> String {
     text
 }
 
-fn operation(op: &StepOp) -> (&'static str, String) {
+pub(super) fn operation(op: &StepOp) -> (&'static str, String) {
     match op {
         StepOp::Input => ("input", String::new()),
         StepOp::Conv { window, groups, outputs, scale } => {

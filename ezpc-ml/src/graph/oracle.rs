@@ -1,9 +1,13 @@
 //! The fixed-point program in the clear, in rings that nothing overflows: what two parties must get, and whether their
 //! bounds hold.
 
+#![allow(clippy::cast_possible_truncation, reason = "floating-point models compute in single precision")]
+
 use super::compile::Model;
-use super::exec::{Executor, Watch};
-use crate::card::StepOp;
+use super::exec::{Executor, Watch, unwatched};
+use super::{Graph, float};
+use crate::card::{StepOp, identifier};
+use crate::fixed;
 use crate::tensor::Tensor;
 use ezpc_core::Result;
 use ezpc_core::protocol::Cleartext;
@@ -50,4 +54,54 @@ pub fn run(model: &Model, batch: usize, input: &[i64], watch: &mut Watch<'_>) ->
             Ok(())
         })?;
     Ok(Outcome { values, clipped })
+}
+
+/// How far the fixed-point values of a step are from those of floating point.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Distance {
+    /// The largest distance.
+    pub largest: f64,
+    /// The mean of its square, as a root.
+    pub usual: f64,
+    /// The mean of the square of the value, as a root.
+    pub size: f64,
+}
+
+/// The distances of every step of a model from the graph that it was compiled from, over some samples; `None` for steps in
+/// between, which have no counterpart. Where a network loses precision, and how much of it.
+pub fn distances(model: &Model, graph: &Graph, samples: &[f64]) -> Result<Vec<Option<Distance>>> {
+    let card = model.card.widened();
+    let nodes: HashMap<String, usize> =
+        graph.nodes.iter().enumerate().map(|(i, node)| (identifier(&node.name), i)).collect();
+    let counterpart = |i: usize| {
+        let step = &card.steps[i];
+        let whole = !matches!(step.op, StepOp::Negate) && card.steps[..i].iter().all(|s| s.name != step.name);
+        nodes.get(&step.name).copied().filter(|_| whole)
+    };
+    let mut sums: Vec<Option<(Distance, usize)>> =
+        (0..card.steps.len()).map(|i| counterpart(i).map(|_| Default::default())).collect();
+    let mut p = Cleartext::new();
+    let mut executor = Executor::new(&p, &card, Some(&model.weights))?;
+    for sample in samples.chunks(card.input_len()) {
+        let input: Vec<i64> = sample.iter().map(|&v| fixed::encode(v, card.frac_bits)).collect();
+        let sample: Vec<f32> = sample.iter().map(|&v| v as f32).collect();
+        let trace = float::trace(graph, &sample)?;
+        executor.run_observed(&mut p, 1, Some(&input), &mut unwatched, [0, 1], &mut |_, i, value| {
+            if let (Some(node), Some((distance, count))) = (counterpart(i), &mut sums[i]) {
+                for (&v, &exact) in value.data().to_signed().iter().zip(&trace[node]) {
+                    let exact = f64::from(exact);
+                    let off = (fixed::decode(v, card.frac_bits) - exact).abs();
+                    distance.largest = distance.largest.max(off);
+                    distance.usual += off * off;
+                    distance.size += exact * exact;
+                }
+                *count += trace[node].len();
+            }
+            Ok(())
+        })?;
+    }
+    let root = |sum: f64, count: usize| (sum / count.max(1) as f64).sqrt();
+    let finish = |(d, n): (Distance, usize)| Distance { usual: root(d.usual, n), size: root(d.size, n), ..d };
+    Ok(sums.into_iter().map(|sum| sum.map(finish)).collect())
 }
