@@ -8,6 +8,7 @@
 
 mod plan;
 mod quantise;
+mod weights;
 
 use super::Graph;
 use super::ranges::Span;
@@ -40,7 +41,8 @@ pub struct Options {
     pub proof_bits: u32,
 }
 
-/// What keeps a value within a bound that is not proved.
+/// What keeps a value within a bound that is not proved. The wider the rings, the less room for the noise of fine weights: with
+/// clips and checks weights have fewer fractional bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "not at all, by force, by looking")]
 pub enum Unproved {
@@ -69,10 +71,12 @@ impl Default for Options {
     }
 }
 
-/// The least and the largest value seen at every node.
+/// The least and the largest value seen at every node, and the usual size.
 #[derive(Clone, Debug)]
 pub struct Calibration {
     seen: Vec<[f32; 2]>,
+    /// Sums of squares, an element.
+    squares: Vec<f64>,
     samples: usize,
 }
 
@@ -81,6 +85,12 @@ impl Calibration {
     #[must_use]
     pub const fn samples(&self) -> usize {
         self.samples
+    }
+
+    /// The usual size of the values of a node over that of another's; zero where one of them is always zero.
+    pub(super) fn gain(&self, from: usize, to: usize) -> f64 {
+        let gain = (self.squares[to] / self.squares[from]).sqrt();
+        if gain.is_finite() { gain } else { 0.0 }
     }
 
     /// The number of bits that hold `headroom` times what was seen at a node, in units of 2^-`frac_bits`.
@@ -202,11 +212,15 @@ pub fn calibrate(graph: &Graph, samples: &[f64]) -> Result<Calibration> {
         return Err(Error::usage(format!("calibration needs whole finite samples of {size} values")));
     }
     let mut seen = vec![[f32::MAX, f32::MIN]; graph.nodes.len()];
+    let mut squares = vec![0.0; graph.nodes.len()];
     for sample in samples.chunks(size) {
         let sample: Vec<f32> = sample.iter().map(|&v| v as f32).collect();
-        for (seen, values) in seen.iter_mut().zip(super::float::trace(graph, &sample)?) {
+        for ((seen, square), values) in
+            seen.iter_mut().zip(&mut squares).zip(super::float::trace(graph, &sample)?)
+        {
             *seen = values.iter().fold(*seen, |[lo, hi], &v| [lo.min(v), hi.max(v)]);
+            *square += values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64;
         }
     }
-    Ok(Calibration { seen, samples: samples.len() / size })
+    Ok(Calibration { seen, squares, samples: samples.len() / size })
 }

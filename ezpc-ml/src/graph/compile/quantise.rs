@@ -5,6 +5,7 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
+use super::weights::{Fine, weight_bits};
 use super::{Constants, Options, Risk, Unproved};
 use crate::card::Origin;
 use crate::fixed;
@@ -162,7 +163,7 @@ impl State<'_> {
         let inputs: Vec<&Value> = node.inputs.iter().map(|&i| &self.values[i]).collect();
         let shapes: Vec<&[usize]> =
             node.inputs.iter().map(|&i| self.graph.nodes[i].shape.as_slice()).collect();
-        let mut value = bound(node, &inputs, &shapes, input_range, self.options.frac_bits)?;
+        let mut value = bound(node, &inputs, &shapes, input_range, self.fine(index))?;
         if let (true, Form::Shift, Some(c)) = (self.rectified[index], value.form, &mut value.constants) {
             let Op::Affine { axis, .. } = node.op else { unreachable!("a form of affine nodes") };
             let before = |k: usize| if axis == 0 { inputs[0].spans[k] } else { hull(&inputs[0].spans) };
@@ -184,6 +185,24 @@ impl State<'_> {
         let cut = if shift == 0 { self.options.frac_bits } else { shift };
         let widest = if weights { cut + 29 - spare } else { MAX_RING };
         Ok((value, self.options.max_ring.filter(|_| weights).unwrap_or(widest).min(MAX_RING)))
+    }
+
+    /// What decides how fine the weights of a node are.
+    fn fine(&self, index: usize) -> Fine {
+        let bits = self.options.frac_bits;
+        let calibrated = self.options.calibration.as_ref().map(|seen| {
+            let operand = self.graph.nodes[index].inputs.first().copied().unwrap_or(index);
+            let result = match self.options.unproved {
+                // A bound that is proved may be kept up to the second.
+                Unproved::Report => {
+                    seen.bits(index, bits, self.options.headroom).max(bits + self.options.proof_bits)
+                }
+                // The widest result that is not exact: a clip or a check comes behind it.
+                Unproved::Clip | Unproved::Check => 28,
+            };
+            (seen.gain(operand, index), result)
+        });
+        Fine { bits, calibrated }
     }
 
     /// Takes the bound of calibration where it is smaller and wanted.
@@ -273,8 +292,8 @@ pub(super) fn ring_bits(sums: Span, shift: u32) -> u32 {
     1 + (128 - (most - 1).max(0).leading_zeros())
 }
 
-fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f: u32) -> Result<Value> {
-    let rows = node.shape[0];
+fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], fine: Fine) -> Result<Value> {
+    let (rows, f) = (node.shape[0], fine.bits);
     let x = || inputs[0].spans.as_slice();
     let layered = |sums: &[Span], spans: Vec<Span>, shift: u32, constants: Constants| Value {
         sums: Some((hull(sums), shift)),
@@ -287,13 +306,13 @@ fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f
             plain(vec![Span { lo, hi }; rows])
         }
         Op::Conv { window, groups, weights, bias } => {
-            let (c, shift) = constants(&node.name, weights, bias, f)?;
+            let (c, shift) = constants(&node.name, weights, bias, fine)?;
             let sums = ranges::conv(x(), window, *groups, &c.weights, &c.bias);
             let spans = sums.iter().map(|s| s.shifted(shift, 1, 2)).collect();
             layered(&sums, spans, shift, c)
         }
         Op::Dense { weights, bias } => {
-            let (c, shift) = constants(&node.name, weights, bias, f)?;
+            let (c, shift) = constants(&node.name, weights, bias, fine)?;
             let inner = c.weights.len() / c.bias.len();
             let one_row = shapes[0].len() == 1;
             let each = if one_row { x().to_vec() } else { vec![hull(x()); inner] };
@@ -302,7 +321,7 @@ fn bound(node: &Node, inputs: &[&Value], shapes: &[&[usize]], range: [i64; 2], f
             let spans = if one_row { spans } else { vec![hull(&spans); rows] };
             layered(&sums, spans, shift, c)
         }
-        Op::Affine { axis, scale, shift } => affine(node, x(), *axis, scale, shift, f)?,
+        Op::Affine { axis, scale, shift } => affine(node, x(), *axis, scale, shift, fine)?,
         Op::Sign { axis, negative } => {
             let at = |k: usize| if *axis == 0 { x()[k] } else { hull(x()) };
             let signed = negative.iter().enumerate().map(|(k, &n)| if n { at(k).negated() } else { at(k) });
@@ -369,20 +388,20 @@ fn plain(spans: Vec<Span>) -> Value {
     }
 }
 
-fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], f: u32) -> Result<Value> {
+fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], fine: Fine) -> Result<Value> {
     let all = |v: f32| scale.iter().all(|&s| s == v);
     let at = |k: usize| if axis == 0 { x[k] } else { hull(x) };
     let spread = |spans: Vec<Span>| if axis == 0 { spans } else { vec![hull(&spans); node.shape[0]] };
     let (form, sign) = if all(1.0) { (Form::Shift, 1) } else { (Form::NegateShift, -1) };
     if all(1.0) || all(-1.0) {
-        let bias = integers(&node.name, shift, f)?;
+        let bias = integers(&node.name, shift, fine.bits)?;
         let spans = (0..scale.len())
             .map(|k| at(k).times(sign).plus(Span { lo: i128::from(bias[k]), hi: i128::from(bias[k]) }))
             .collect();
         let constants = Some(Constants { weights: Values::default(), bias });
         return Ok(Value { constants, form, ..plain(spread(spans)) });
     }
-    let (c, cut) = constants(&node.name, scale, shift, f)?;
+    let (c, cut) = constants(&node.name, scale, shift, fine)?;
     let sums: Vec<Span> = (0..scale.len())
         .map(|k| {
             let b = i128::from(c.bias[k]);
@@ -395,27 +414,10 @@ fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], f:
 
 /// Weights with as many fractional bits as they need, biases at the scale of the products. The second value is what is
 /// truncated.
-fn constants(name: &str, weights: &[f32], bias: &[f32], f: u32) -> Result<(Constants, u32)> {
-    let shift = weight_bits(weights, f);
-    Ok((
-        Constants { weights: integers(name, weights, shift)?, bias: integers(name, bias, f + shift)? },
-        shift,
-    ))
-}
-
-/// Fractional bits of weights: the fewest with which all are exact, if that is less than `f`; otherwise `f`, or up to 8
-/// more, so that rounding changes weights of the usual size by less than one in 200.
-fn weight_bits(weights: &[f32], f: u32) -> u32 {
-    let exact = |bits: u32| {
-        let unit = f64::from(bits).exp2();
-        weights.iter().all(|&w| (f64::from(w) * unit).fract() == 0.0 && w.abs() <= 65536.0)
-    };
-    if let Some(bits) = (0..f).find(|&bits| exact(bits)) {
-        return bits;
-    }
-    let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
-    let usual = (square / weights.len().max(1) as f64).sqrt();
-    (f..f + 8).find(|&bits| usual * f64::from(bits).exp2() >= 128.0).unwrap_or(f + 8)
+fn constants(name: &str, weights: &[f32], bias: &[f32], fine: Fine) -> Result<(Constants, u32)> {
+    let shift = weight_bits(weights, bias.len(), fine);
+    let bias = integers(name, bias, fine.bits + shift)?;
+    Ok((Constants { weights: integers(name, weights, shift)?, bias }, shift))
 }
 
 fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Values> {

@@ -1,0 +1,57 @@
+//! How many fractional bits the weights of a layer have.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of bits, from logarithms of ordinary numbers"
+)]
+
+/// What decides how fine the weights of a layer are.
+#[derive(Clone, Copy)]
+pub(super) struct Fine {
+    /// Fractional bits of values: weights have no fewer, unless they are exact.
+    pub(super) bits: u32,
+    /// Where the layer was seen on samples: the size of its result over that of its operand, and the bits of the result.
+    pub(super) calibrated: Option<(f64, u32)>,
+}
+
+/// Units in weights of the usual size: enough for a shallow network, and for a deep one, in which a perturbation of early
+/// layers may grow a hundredfold.
+const COARSE: f64 = 128.0;
+const FINEST: f64 = 4096.0;
+
+/// Fractional bits of the weights of a layer of so many outputs: the fewest with which all are exact, if these are less than
+/// those of values; otherwise as many as these, or more, so that rounding changes results by a small part of their size.
+///
+/// More bits only widen the ring that the operand is brought to, as long as the noise of the encrypted layer, which grows with
+/// the weights, stays far below the last place of its result.
+pub(super) fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
+    let f = fine.bits;
+    let exact = |bits: u32| {
+        let unit = f64::from(bits).exp2();
+        weights.iter().all(|&w| (f64::from(w) * unit).fract() == 0.0 && w.abs() <= 65536.0)
+    };
+    if let Some(bits) = (0..f).find(|&bits| exact(bits)) {
+        return bits;
+    }
+    let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+    let usual = (square / weights.len().max(1) as f64).sqrt();
+    let most = f + 8;
+    let bits_for = |size: f64, units: f64, most: u32| {
+        (f..most).find(|&bits| size * f64::from(bits).exp2() >= units).unwrap_or(most)
+    };
+    let coarse = bits_for(usual, COARSE, most);
+    let Some((gain, result)) = fine.calibrated else { return coarse };
+    // Roundings of many weights add up like the products of independent values. Where a result is smaller than these would
+    // be, as a large operand meets a small weight in it or large terms cancel, it takes finer weights.
+    let row = (weights.len() / outputs.max(1)).max(1);
+    let size = if gain > 0.0 { usual.min(gain / (row as f64).sqrt()) } else { usual };
+    let norms = weights.chunks(row).map(|row| row.iter().map(|w| f64::from(w.abs())).sum::<f64>());
+    let largest = norms.fold(f64::MIN_POSITIVE, f64::max);
+    let room = (NOISE_BITS - f64::from(result) - largest.log2()).clamp(0.0, 64.0) as u32;
+    bits_for(size, FINEST, most.max(24)).min(room).max(coarse)
+}
+
+/// A row of weights may have a norm of 2^(NOISE_BITS - bits of the result): of the 52 bits of the smaller ring half an ulp and
+/// its sign go, a quarter of an ulp is the bound, and up to 32 rows share an answer.
+const NOISE_BITS: f64 = 52.0 - 2.0 - 2.0 - 5.0;
