@@ -11,6 +11,8 @@
 mod auction;
 #[path = "../edit_distance.rs"]
 mod edit_distance;
+#[path = "common/example.rs"]
+mod example;
 #[path = "../factorise.rs"]
 mod factorise;
 #[path = "../forest.rs"]
@@ -22,22 +24,17 @@ mod nearest;
 #[path = "../set_size.rs"]
 mod set_size;
 
+use example::example;
 use ezpc_core::Party;
 use ezpc_core::protocol::Cleartext;
 use ezpc_examples::cookbook::numbers;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 /// Runs a recipe between two processes; what it says, after its cost was found to be the predicted one.
 fn run(name: &str, args: &[&str]) -> Value {
-    let mut path = std::env::current_exe().expect("a test has a path");
-    path.pop();
-    path.pop();
-    let program: PathBuf = path.join("examples").join(name);
-    assert!(program.with_extension(std::env::consts::EXE_EXTENSION).exists(), "cargo build --examples first");
-    let output = Command::new(program).args(args).arg("--json").output().expect("it starts");
+    let output = example(name).args(args).arg("--json").output().expect("it starts");
     assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     assert!(said["half_rounds"].as_u64() > Some(0), "{name} talks");

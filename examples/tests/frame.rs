@@ -1,22 +1,16 @@
 //! What all examples promise: one command for both parties or one for each, JSON, exit codes, one line of error,
 //! and no hanging.
 
+#[path = "common/example.rs"]
+mod example;
+
+use example::example;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::thread;
-
-/// `cargo test` builds the examples beside the tests.
-fn example(name: &str) -> Command {
-    let mut path = std::env::current_exe().expect("a test has a path");
-    path.pop();
-    path.pop();
-    let program: PathBuf = path.join("examples").join(name);
-    assert!(program.with_extension(std::env::consts::EXE_EXTENSION).exists(), "cargo build --examples first");
-    Command::new(program)
-}
 
 fn link() -> Command {
     let mut command = example("link");

@@ -2,21 +2,22 @@
 
 #![cfg(unix)]
 
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+#[path = "common/example.rs"]
+mod example;
 
-fn program() -> PathBuf {
-    let mut path = std::env::current_exe().expect("a test has a path");
-    path.pop();
-    path.pop();
-    path.join("examples").join("validate")
-}
+use example::example;
+use std::process::{Command, Output, Stdio};
 
 /// Both parties, in processes that may not write a byte to a file, as on a full disk; what they print is piped.
 fn with_no_room(args: &[&str]) -> Output {
     // An ignored signal stays ignored in the program that is started; writes then fail with EFBIG.
     let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
-    Command::new("sh").args(["-c", script]).arg(program()).args(args).output().expect("it starts")
+    Command::new("sh")
+        .args(["-c", script])
+        .arg(example("validate").get_program())
+        .args(args)
+        .output()
+        .expect("it starts")
 }
 
 fn assert_named(output: &Output, what: &str) {
@@ -52,7 +53,7 @@ fn a_result_that_cannot_be_printed_is_an_error() {
     let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     for args in [&["--json"][..], &[]] {
         let stdout = full.try_clone().expect("a handle");
-        let child = Command::new(program()).args(args).stdout(stdout).stderr(Stdio::piped()).spawn();
+        let child = example("validate").args(args).stdout(stdout).stderr(Stdio::piped()).spawn();
         let output = child.and_then(std::process::Child::wait_with_output).expect("it starts");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(text.contains("error: printing the result: No space left on device"), "{text}");

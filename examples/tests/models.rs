@@ -1,21 +1,19 @@
 //! The examples with a model: two processes over TCP against the cleartext oracle, and what happens when files are bad.
 
+#[path = "common/example.rs"]
+mod example;
+
+use example::example;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn data(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name).display().to_string()
 }
 
-/// `cargo test` builds the examples beside the tests.
-fn example(name: &str, args: &[&str]) -> Output {
-    let mut path = std::env::current_exe().expect("a test has a path");
-    path.pop();
-    path.pop();
-    let program: PathBuf = path.join("examples").join(name);
-    assert!(program.with_extension(std::env::consts::EXE_EXTENSION).exists(), "cargo build --examples first");
-    Command::new(program).args(args).output().expect("it starts")
+fn run(name: &str, args: &[&str]) -> Output {
+    example(name).args(args).output().expect("it starts")
 }
 
 fn json(output: &Output) -> Value {
@@ -39,8 +37,7 @@ fn a_model_is_validated_between_two_processes() {
         [("0.98", "verdict", true, Value::Null), ("0.99", "accuracy", false, Value::from(166))]
     {
         let args = ["--json", "--model", &model, CANCER_RANGE, "--images", &images, "--labels", &labels];
-        let output =
-            example("validate", &[&args[..], &["--threshold", threshold, "--reveal", reveal]].concat());
+        let output = run("validate", &[&args[..], &["--threshold", threshold, "--reveal", reveal]].concat());
         let json = json(&output);
         assert_eq!((&json["verdict"], &json["correct"]), (&Value::from(verdict), &correct));
         assert_eq!(json["samples"], 169);
@@ -71,7 +68,7 @@ fn inference_agrees_with_the_oracle() {
             "--batch",
             "100",
         ];
-        json(&example("infer", &args));
+        json(&run("infer", &args));
         ezpc_ml::npy::Array::load(&path).expect("the outputs").to_f64()
     });
     std::fs::remove_dir_all(&folder).expect("it is ours");
@@ -100,7 +97,7 @@ fn a_convolutional_network_agrees_with_the_oracle_image_by_image() {
     let [secure, oracle] = ["two-party", "cleartext"].map(|backend| {
         let output = path(&format!("{backend}.npy"));
         let args = ["--json", "--input", &path("images.npy"), "--backend", backend, "--output", &output];
-        json(&example("infer", &args));
+        json(&run("infer", &args));
         load(&output)
     });
     std::fs::remove_dir_all(&folder).expect("it is ours");
@@ -128,7 +125,7 @@ fn tables_are_normalised_on_the_way_in() {
     write("x.csv", ezpc_ml::csv::write(&columns, &raw));
     write("y.csv", ezpc_ml::csv::write(&["label".to_owned()], &load(&labels)));
     write("rules.csv", columns.iter().map(|c| format!("{c},5,3\n")).collect());
-    let output = example(
+    let output = run(
         "validate",
         &[
             "--json",
@@ -166,7 +163,7 @@ fn bad_files_are_one_line_and_leave_nothing_behind() {
         (vec!["--card-sha256", "00"], 1, vec!["SHA-256"]),
         (vec!["--frac-bits", "40"], 2, vec!["40 fractional bits"]),
     ] {
-        let run = example("infer", &[&args[..], &["--output", &path, "--timeout", "20"]].concat());
+        let run = run("infer", &[&args[..], &["--output", &path, "--timeout", "20"]].concat());
         let text = String::from_utf8_lossy(&run.stderr);
         assert_eq!(run.status.code(), Some(code), "{args:?}: {text}");
         assert!(text.starts_with("error: ") && text.trim_end().lines().count() == 1, "{text}");
@@ -203,7 +200,7 @@ fn figures_are_opened_when_both_ask_and_stand_in_the_report() {
     let page = folder.path("report.html");
     let args = ["--json", "--model", &model, CANCER_RANGE, "--images", &images, "--labels", &labels];
     let more = ["--reveal", "confusion,accuracy,auc", "--report", &page];
-    let json = json(&example("validate", &[&args[..], &more].concat()));
+    let json = json(&run("validate", &[&args[..], &more].concat()));
     let confusion: Vec<Vec<u64>> = serde_json::from_value(json["confusion"].clone()).expect("counts");
     assert_eq!(json["correct"], 166);
     assert_eq!(confusion[0][0] + confusion[1][1], 166);
@@ -230,11 +227,7 @@ fn figures_are_opened_when_both_ask_and_stand_in_the_report() {
 fn parties_that_ask_for_different_figures_open_nothing() {
     let folder = Folder::new("asks");
     let (address, page) = ("127.0.0.1:0", folder.path("report.html"));
-    let mut path = std::env::current_exe().expect("a test has a path");
-    path.pop();
-    path.pop();
-    let program = path.join("examples/validate");
-    let mut server = Command::new(&program)
+    let mut server = example("validate")
         .args(["--role", "server", "--listen", address, "--timeout", "30", "--reveal", "verdict"])
         .stderr(std::process::Stdio::piped())
         .spawn()
@@ -243,7 +236,7 @@ fn parties_that_ask_for_different_figures_open_nothing() {
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr));
     let line = lines.next().expect("a line").expect("text");
     let address = line.rsplit(' ').next().expect("an address");
-    let client = Command::new(&program)
+    let client = example("validate")
         .args(["--role", "client", "--connect", address, "--reveal", "accuracy", "--report", &page])
         .output()
         .expect("it starts");
@@ -263,7 +256,7 @@ fn figures_that_mean_nothing_and_bad_places_are_one_line() {
         (vec!["--tolerance", "0.5"], 1, "models of one number"),
         (vec!["--report", "/no/such/folder/report.html"], 2, "folder that exists"),
     ] {
-        let run = example("validate", &[&args[..], &["--timeout", "20"]].concat());
+        let run = run("validate", &[&args[..], &["--timeout", "20"]].concat());
         let text = String::from_utf8_lossy(&run.stderr);
         assert_eq!(run.status.code(), Some(code), "{args:?}: {text}");
         assert!(text.starts_with("error: ") && text.trim_end().lines().count() == 1, "{text}");
@@ -285,7 +278,7 @@ fn values_beyond_calibrated_bounds_are_caught() {
     let run = |flags: &[&str]| {
         let wide = "--input-range=-16384,16384";
         let args = ["--json", "--model", &model, wide, "--input", &input, "--headroom", "1"];
-        example("infer", &[&args[..], &["--calibrate", &calibration], flags].concat())
+        run("infer", &[&args[..], &["--calibrate", &calibration], flags].concat())
     };
     let (oracle, check) = (run(&["--backend", "cleartext"]), run(&["--check-ranges"]));
     let clip = run(&["--clip"]);
