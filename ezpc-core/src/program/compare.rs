@@ -161,6 +161,7 @@ impl Graph {
     fn choose_bit(&mut self, c: View, t: View, f: View) -> View {
         let (t, f) = (self.boolean(t), self.boolean(f));
         match (self.constant_value(t), self.constant_value(f)) {
+            (Some(a), Some(b)) if a == b => t,
             (Some(1), Some(_)) => c,
             (Some(_), Some(_)) => self.invert(c),
             (Some(1), None) => self.or(c, f),

@@ -80,10 +80,14 @@ impl<const BITS: u32, const FRACTION: u32> Fix<BITS, FRACTION> {
         Self::from_raw(floor << FRACTION.saturating_sub(OF))
     }
 
-    /// The quotient truncated toward zero, for dividends below 2^(`BITS` - 1 - 2·`FRACTION`); refuses to divide by zero.
+    /// The quotient truncated toward zero, for dividends below 2^(`BITS` - 1 - 2·`FRACTION`), or the floor when the divisor
+    /// is a power of two that is at least 1; refuses to divide by zero.
     pub fn quotient(self, by: Self) -> Result<Self> {
         if by.raw == 0 {
             return Err(Error::usage("division of a public value by zero"));
+        }
+        if by.raw >= 1 << FRACTION && by.raw.count_ones() == 1 {
+            return Ok(Self::from_raw(self.raw >> (by.raw.trailing_zeros() - FRACTION)));
         }
         Ok(Self::from_raw(Self::from_raw(self.raw << FRACTION).raw.wrapping_div(by.raw)))
     }

@@ -175,7 +175,12 @@ impl Graph {
 
     #[allow(clippy::cast_possible_truncation, reason = "widths are at most 64")]
     pub(super) fn source(&mut self, kind: Kind, width: u32, len: u32, args: [View; 3], param: u64) -> View {
-        View::whole(self.insert(Node { kind, width: width as u8, len, args, param }), len)
+        let id = self.insert(Node { kind, width: width as u8, len, args, param });
+        if kind.gathers() || kind == Kind::Pick {
+            // An operation may be all that ever uses it.
+            self.counts.put_back(vec![id]);
+        }
+        View::whole(id, len)
     }
 
     /// A node for arithmetic values that are stored at once.
@@ -202,7 +207,7 @@ impl Graph {
     /// A public value.
     pub(super) fn constant(&mut self, width: u32, value: u64) -> View {
         let value = value & (u64::MAX >> (64 - width));
-        let hash = (value ^ u64::from(width) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let hash = (value.rotate_left(6) ^ u64::from(width)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let entry = at(hash % RECENT as u64);
         let known = self.recent[entry];
         if known != NONE {

@@ -52,15 +52,14 @@ impl<P: Protocol> Program<'_, P> {
         Opening { at: outputs.asked.len() - 1, kind: PhantomData }
     }
 
-    /// Reveals everything that was noted.
+    /// Reveals everything that was noted, the values of each width and receiver together. After an error all of it is
+    /// still noted.
     pub fn open_all(&self) -> Result<()> {
         let mut outputs = self.outputs.borrow_mut();
         let known = outputs.opened.len();
-        let asked = outputs.asked.split_off(known);
-        let opened = self.open(&asked)?;
+        let opened = self.open(&outputs.asked[known..])?;
         outputs.opened.extend(opened);
-        asked.iter().for_each(|asked| self.counts.release(asked.view.node));
-        outputs.asked.extend(asked);
+        outputs.asked[known..].iter().for_each(|asked| self.counts.release(asked.view.node));
         Ok(())
     }
 

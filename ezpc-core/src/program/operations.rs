@@ -23,10 +23,12 @@ impl<P: Protocol> Program<'_, P> {
         })
     }
     /// The quotient truncated toward zero; all ones when y is zero. Of fixed-point values for dividends below
-    /// 2^(bits - 1 - 2·fraction) in magnitude.
+    /// 2^(bits - 1 - 2·fraction) in magnitude, and the floor when y is a public power of two that is at least 1.
     pub fn div<T: Scalar>(&self, x: &Shared<T>, y: &Shared<T>) -> Shared<T> {
         self.record(|g| {
-            let by = g.constant_value(y.view()).filter(|v| T::FRACTION > 0 && v.is_power_of_two());
+            let by = g
+                .constant_value(y.view())
+                .filter(|&v| T::FRACTION > 0 && v.is_power_of_two() && v < 1 << (T::BITS - 1));
             if let Some(by) = by.map(u64::trailing_zeros).filter(|&by| by >= T::FRACTION) {
                 return g.truncate(x.view(), by - T::FRACTION);
             }

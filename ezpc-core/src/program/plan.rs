@@ -211,7 +211,8 @@ impl Planner<'_> {
     fn place_extremum(&mut self, id: Id) {
         let node = *self.graph.node(id);
         let [t, f, c] = node.args;
-        let computed = !self.graph.kind(c).pending() || self.mark_of(c).live;
+        let mark = self.mark_of(c);
+        let computed = !self.graph.kind(c).pending() || mark.live && !mark.absorbed;
         if self.absorbs(&[t, f]) {
             self.place_tree(id);
         } else if computed {

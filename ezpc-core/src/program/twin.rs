@@ -150,15 +150,18 @@ impl Graph {
         let (mut from, mut to) = (Vec::new(), Vec::new());
         self.resolve(x, &mut |part| from.extend(part.slots()));
         self.resolve(twin, &mut |part| to.extend(part.slots()));
+        let mut owned = false;
         for (&from, &to) in from.iter().zip(&to) {
-            self.set_cell(from, to, domain);
+            owned |= self.set_cell(from, to, domain);
         }
-        if to_whole && !self.kind(x).gathers() {
+        // Only what `x` owns forgets it when it goes.
+        if owned && to_whole && !self.kind(x).gathers() {
             self.twins.links[twin.node as usize].origin = x;
         }
     }
 
-    fn set_cell(&mut self, slot: Slot, twin: Slot, domain: Domain) {
+    /// Whether the element had none.
+    fn set_cell(&mut self, slot: Slot, twin: Slot, domain: Domain) -> bool {
         let len = self.node(slot.node).len as usize;
         let link = &mut self.twins.links[slot.node as usize].own[slot_of(domain)];
         if *link == NONE {
@@ -170,12 +173,14 @@ impl Graph {
             *link = TABLE + id;
         }
         if *link < TABLE {
-            return;
+            return false;
         }
         let cell = &mut self.twins.tables[(*link - TABLE) as usize][slot.index as usize];
-        if cell.node == NONE {
+        let free = cell.node == NONE;
+        if free {
             *cell = twin;
             self.counts().retain(twin.node);
         }
+        free
     }
 }

@@ -27,11 +27,18 @@ pub(super) fn rounded(op: &Op<Shared<RingVec>, Shared<BitPlanes>>) -> Rounded {
                 Rounded::NOT
             }
         }
-        Op::Linear(layer, x) => match (&*layer.weights, layer.spec.shift) {
-            (Operand::Private { owner, .. }, 1..) => x.rounded().or(Rounded::under(*owner)),
-            (Operand::Shared(weights), _) => x.rounded().or(weights.rounded()),
-            _ => x.rounded(),
-        },
+        Op::Linear(layer, x) => {
+            let weights = match (&*layer.weights, layer.spec.shift) {
+                (Operand::Private { owner, .. }, 1..) => Rounded::under(*owner),
+                (Operand::Shared(weights), _) => weights.rounded(),
+                _ => Rounded::NOT,
+            };
+            let bias = match layer.bias.as_deref() {
+                Some(Operand::Shared(bias)) => bias.rounded(),
+                _ => Rounded::NOT,
+            };
+            x.rounded().or(weights).or(bias)
+        }
         Op::Mul(x, y) => x.rounded().or(y.rounded()),
         Op::And(x, y) | Op::Or(x, y) | Op::AddBool(x, y) => x.rounded().or(y.rounded()),
         Op::MuxBool(c, t, f) => c.rounded().or(t.rounded()).or(f.rounded()),
