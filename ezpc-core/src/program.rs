@@ -75,6 +75,8 @@ pub struct Program<'p, P: Protocol> {
     party: Option<Party>,
     budget: Cell<usize>,
     depth: Cell<usize>,
+    /// An execution has failed: what it had taken out of the graph is not computed.
+    failed: Cell<bool>,
 }
 
 struct Engine<'p, P: Protocol> {
@@ -107,6 +109,7 @@ impl<'p, P: Protocol> Program<'p, P> {
             party,
             budget: Cell::new(BUDGET),
             depth: Cell::new(0),
+            failed: Cell::new(false),
         }
     }
 
@@ -196,6 +199,9 @@ impl<'p, P: Protocol> Program<'p, P> {
     }
 
     fn execute(&self, wanted: &Wanted<'_>) -> Result<()> {
+        if self.failed.replace(true) {
+            return Err(Error::usage("a program does not go on after an error"));
+        }
         let mut graph = self.graph.borrow_mut();
         let mut engine = self.engine.borrow_mut();
         let Engine { protocol, store, scratch } = &mut *engine;
@@ -224,6 +230,7 @@ impl<'p, P: Protocol> Program<'p, P> {
             }
         }
         self.counts.put_back(postponed);
+        self.failed.set(false);
         Ok(())
     }
 }
