@@ -104,7 +104,6 @@ fn auction<P: Protocol>(p: &mut P, bids: &[u64], reserve: u64) -> Result<(u64, b
     Ok((price.lanes()[0], sold.to_lanes()[0] == 1))
 }
 
-#[expect(clippy::print_stdout, reason = "an example talks to its user")]
 /// Counts what a small auction in the clear asks of a back end of its own.
 #[derive(Parser)]
 struct Args {}
@@ -113,6 +112,7 @@ fn main() -> ExitCode {
     ezpc_examples::tool(|_: &Args| run())
 }
 
+#[expect(clippy::print_stdout, reason = "an example talks to its user")]
 fn run() -> Result<()> {
     let mut p = Logged { inner: Cleartext::new(), log: BTreeMap::new() };
     let (price, sold) = auction(&mut p, &[310, 275, 512, 120, 499], 400)?;
