@@ -53,5 +53,6 @@ pub(super) fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
 }
 
 /// A row of weights may have a norm of 2^(NOISE_BITS - bits of the result): of the 52 bits of the smaller ring half an ulp and
-/// its sign go, a quarter of an ulp is the bound, and up to 32 rows share an answer.
-const NOISE_BITS: f64 = 52.0 - 2.0 - 2.0 - 5.0;
+/// its sign go; a quarter of an ulp is the bound, most of which the bits dropped from answers take, and a quarter of that
+/// is left; up to 32 rows share an answer.
+const NOISE_BITS: f64 = 52.0 - 2.0 - 4.0 - 5.0;
