@@ -64,12 +64,7 @@ fn wipe<T>(place: &mut MaybeUninit<T>) {
     // SAFETY: the bytes of a place that is borrowed uniquely; any content will do for them.
     #[allow(unsafe_code, reason = "sees a place as its bytes")]
     let bytes = unsafe { slice::from_raw_parts_mut(start, size_of::<T>()) };
-    // SAFETY: any content will do for words, too.
-    #[allow(unsafe_code, reason = "writes words, as bytes take eight times as long")]
-    let (first, words, last) = unsafe { bytes.align_to_mut::<MaybeUninit<u64>>() };
-    first.zeroize();
-    words.zeroize();
-    last.zeroize();
+    bytes.zeroize();
 }
 
 #[cfg(test)]
