@@ -20,7 +20,7 @@ pub mod two_party;
 pub use crate::sharing::ShareVec;
 pub use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec, Number, Reveal, Signedness, Trunc};
 pub use cleartext::Cleartext;
-pub use linear::{Linear, Operand, Prepared, Values};
+pub use linear::{Linear, Operand, Prepared};
 pub use op::{Op, Val};
 pub use session::Config;
 pub use tally::Tally;

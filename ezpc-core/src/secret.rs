@@ -1,7 +1,9 @@
-//! A wrapper for values that must not be printed, compared or left in memory.
+//! Wrappers for values that must not be printed, compared or left in memory.
 
 use core::fmt;
-use zeroize::Zeroize;
+use core::ops::Deref;
+use std::sync::Arc;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A secret value: prints as `Secret(..)`, cannot be compared, is wiped when dropped, and yields its content
 /// only through [`Secret::expose`].
@@ -39,5 +41,35 @@ impl<T: Zeroize + Clone> Clone for Secret<T> {
 impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
+    }
+}
+
+/// Numbers that one party knows, shared by clones and wiped with the last of them.
+#[derive(Clone, Default)]
+pub struct Values(Arc<Zeroizing<Vec<i64>>>);
+
+impl From<Vec<i64>> for Values {
+    fn from(values: Vec<i64>) -> Self {
+        Self(Arc::new(Zeroizing::new(values)))
+    }
+}
+
+impl FromIterator<i64> for Values {
+    fn from_iter<I: IntoIterator<Item = i64>>(values: I) -> Self {
+        values.into_iter().collect::<Vec<i64>>().into()
+    }
+}
+
+impl Deref for Values {
+    type Target = [i64];
+
+    fn deref(&self) -> &[i64] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Values({})", self.len())
     }
 }

@@ -20,11 +20,12 @@ use core::cell::RefCell;
 use ezpc_core::crypto::{Block, Prg, SessionId};
 use ezpc_core::he::{HeKeys, he_setup};
 use ezpc_core::ops::compare::{Method, less_than, less_than_cost, msb, msb_cost};
-use ezpc_core::ops::linear::{LinearPlan, OwnWeights, PreparedWeights, linear_private};
+use ezpc_core::ops::linear::{CheckedWeights, LinearPlan, OwnWeights, linear_private};
 use ezpc_core::ops::{Ctx, and, convert, equal, extend, lut, maximum, mul, mux, relu, trunc};
 use ezpc_core::ot::{CotEngine, CotPool, ideal};
 use ezpc_core::protocol::{LinearKind, LinearSpec, MatMulSpec, Signedness, Trunc};
 use ezpc_core::ring::{BitPlanes, BitVec, RingVec, Width};
+use ezpc_core::secret::Values;
 use ezpc_core::transport::Link;
 use ezpc_core::transport::cost::Cost;
 use ezpc_core::transport::machine::{Io, Machine, Step};
@@ -56,6 +57,11 @@ const RUNNING_ON_VALGRIND: usize = 0x1001;
 /// Exclusive references: the compiler must not remember what it knew of the content.
 fn hide<T>(secret: &mut [T]) {
     request(MAKE_UNDEFINED, secret.as_mut_ptr().cast(), size_of_val(secret));
+}
+
+/// What others refer to, too, and the compiler therefore reads again.
+fn hide_shared<T>(secret: &[T]) {
+    request(MAKE_UNDEFINED, core::hint::black_box(secret).as_ptr().cast(), size_of_val(secret));
 }
 
 fn publish<T>(public: &mut [T]) {
@@ -212,10 +218,10 @@ fn layers() {
         let spec = LinearSpec { kind, input: Width::W32, shift, weight_bits: 8 };
         let plan = LinearPlan::new(&spec, Link::default()).expect("it fits");
         // The check of weights is allowed to tell whether they pass; their transform is not allowed to tell anything.
-        let mut values: Vec<i64> = (0..128).map(|i| i % 200 - 100).collect();
-        PreparedWeights::check(&plan, &values, None, 1).expect("they fit");
-        hide(&mut values);
-        let weights = OwnWeights::Plain { weights: &values, bias: None };
+        let values: Values = (0..128).map(|i| i % 200 - 100).collect();
+        let checked = CheckedWeights::new(&plan, &values, None, 1).expect("they fit");
+        hide_shared(&values);
+        let weights = OwnWeights::Plain(&checked);
         run(async |io, party: Party| {
             let x = secret_vec(Width::W32, 16, 3 + party.index() as u128);
             let own = (party == Party::Server).then_some(weights);

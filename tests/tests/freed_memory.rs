@@ -5,7 +5,7 @@
 use core::mem::ManuallyDrop;
 use ezpc_core::crypto::{Block, Prg, SessionId};
 use ezpc_core::he::{HeKeys, he_setup};
-use ezpc_core::ops::linear::{LinearPlan, OwnWeights, PreparedWeights, linear_private};
+use ezpc_core::ops::linear::{CheckedWeights, LinearPlan, OwnWeights, PreparedWeights, linear_private};
 use ezpc_core::ot::{CotEngine, CotPool};
 use ezpc_core::protocol::{
     Config, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Reveal, Signedness, Trunc,
@@ -159,12 +159,11 @@ fn encryption() -> [HeKeys; 2] {
         for (shift, ahead) in [(12, true), (12, false), (0, true)] {
             let spec = LinearSpec { kind, input: Width::W32, shift, weight_bits: 8 };
             let plan = LinearPlan::new(&spec, Link::default())?;
-            let values: Vec<i64> = (0..64).map(|i| i - 30).collect();
-            let prepared = PreparedWeights::new(&plan, &values, None, 1)?;
-            let plain = OwnWeights::Plain { weights: &values, bias: None };
+            let checked = CheckedWeights::new(&plan, &(0..64).map(|i| i - 30).collect(), None, 1)?;
+            let prepared = PreparedWeights::new(&plan, &checked, 1);
             let own = (party == Party::Server).then_some(match ahead {
                 true => OwnWeights::Prepared(&prepared),
-                false => plain,
+                false => OwnWeights::Plain(&checked),
             });
             let (x, rng) = (rng.ring_vec(Width::W32, 16), seeded(party));
             linear_private(io.clone(), &keys, &plan, Party::Server, own, x.lanes(), rng, 1).await?;

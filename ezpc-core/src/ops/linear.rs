@@ -12,6 +12,7 @@
 //! product, and so does the holder's a·s. Of a 56x56 convolution from 64 to 256 channels (37 ms at the owner) the inputs'
 //! transforms are 0.7 ms, and the holder would pay as much more, so there is no such kernel.
 
+mod check;
 mod holder;
 mod noise;
 mod owner;
@@ -25,6 +26,7 @@ mod measure;
 #[cfg(test)]
 mod tests;
 
+pub use check::CheckedWeights;
 pub use noise::NoiseReport;
 pub use plan::LinearPlan;
 pub use prepare::{OwnWeights, PreparedWeights};
@@ -80,6 +82,9 @@ fn linear_with<'a>(
         let mine = keys.party() == owner;
         if mine != weights.is_some() {
             return Err(Error::usage("weights are given at their owner and nowhere else"));
+        }
+        if weights.is_some_and(|weights| weights.of() != plan.of()) {
+            return Err(Error::usage("weights of a layer that were checked against another plan"));
         }
         let job = Job { keys, plan, first, x, threads: threads.max(1), privacy };
         let mut y = vec![0; plan.spec().output_len()];

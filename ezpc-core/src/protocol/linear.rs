@@ -3,42 +3,11 @@
 use super::ShareVec;
 use crate::error::{Error, Result};
 use crate::party::Party;
+use crate::secret::Values;
 use crate::spec::LinearSpec;
 use core::any::Any;
 use core::fmt;
-use core::ops::Deref;
 use std::sync::{Arc, OnceLock};
-use zeroize::Zeroizing;
-
-/// Numbers that one party knows, shared by clones and wiped with the last of them.
-#[derive(Clone, Default)]
-pub struct Values(Arc<Zeroizing<Vec<i64>>>);
-
-impl From<Vec<i64>> for Values {
-    fn from(values: Vec<i64>) -> Self {
-        Self(Arc::new(Zeroizing::new(values)))
-    }
-}
-
-impl FromIterator<i64> for Values {
-    fn from_iter<I: IntoIterator<Item = i64>>(values: I) -> Self {
-        values.into_iter().collect::<Vec<i64>>().into()
-    }
-}
-
-impl Deref for Values {
-    type Target = [i64];
-
-    fn deref(&self) -> &[i64] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Values {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Values({})", self.len())
-    }
-}
 
 /// Who knows the weights of a linear layer.
 #[derive(Clone)]
@@ -123,27 +92,8 @@ impl<A> Linear<A> {
     /// A layer; fails when shapes and widths do not fit together or known weights exceed the public bound.
     pub fn new(spec: LinearSpec, weights: Operand<A>, bias: Option<Operand<A>>) -> Result<Self> {
         spec.check()?;
-        if let Some(values) = weights.known() {
-            if values.len() != spec.weights_len() {
-                return Err(Error::usage(format!(
-                    "{} weights given, the shape has {}",
-                    values.len(),
-                    spec.weights_len()
-                )));
-            }
-            if values.iter().any(|w| w.unsigned_abs() >> spec.weight_bits != 0) {
-                return Err(Error::usage(format!("a weight exceeds {} bits", spec.weight_bits)));
-            }
-        }
-        if let Some(values) = bias.as_ref().and_then(Operand::known)
-            && values.len() != spec.bias_len()
-        {
-            return Err(Error::usage(format!(
-                "{} biases given, the shape has {}",
-                values.len(),
-                spec.bias_len()
-            )));
-        }
+        weights.known().map_or(Ok(()), |values| spec.check_weights(values))?;
+        bias.as_ref().and_then(Operand::known).map_or(Ok(()), |values| spec.check_bias(values))?;
         Ok(Self { spec, weights: Arc::new(weights), bias: bias.map(Arc::new), prepared: Arc::default() })
     }
 

@@ -163,4 +163,31 @@ impl LinearSpec {
         }
         Ok(())
     }
+
+    /// Checks that weights have the shape and the bound.
+    pub fn check_weights(&self, weights: &[i64]) -> Result<()> {
+        if weights.len() != self.weights_len() {
+            return Err(Error::usage(format!(
+                "{} weights given, the shape has {}",
+                weights.len(),
+                self.weights_len()
+            )));
+        }
+        if weights.iter().any(|w| w.unsigned_abs() >> self.weight_bits != 0) {
+            return Err(Error::usage(format!("a weight exceeds {} bits", self.weight_bits)));
+        }
+        Ok(())
+    }
+
+    /// Checks that there are as many biases as the shape has.
+    pub fn check_bias(&self, bias: &[i64]) -> Result<()> {
+        if bias.len() != self.bias_len() {
+            return Err(Error::usage(format!(
+                "{} biases given, the shape has {}",
+                bias.len(),
+                self.bias_len()
+            )));
+        }
+        Ok(())
+    }
 }

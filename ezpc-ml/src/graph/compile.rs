@@ -14,7 +14,7 @@ use super::Graph;
 use super::ranges::Span;
 use crate::card::{Card, Limits};
 use crate::{fixed, graph};
-use ezpc_core::protocol::Values;
+use ezpc_core::secret::Values;
 use ezpc_core::{Error, Result};
 use sha2::{Digest, Sha256};
 

@@ -5,8 +5,9 @@ use crate::card::{Bound, Card, Scale, Step, StepOp};
 use crate::kernels::{Stage, Then, bounds, elementwise, linear, pool, shape};
 use crate::tensor::Tensor;
 use core::ops::ControlFlow;
-use ezpc_core::protocol::{Linear, LinearSpec, Op, Operand, ShareVec, Values};
+use ezpc_core::protocol::{Linear, LinearSpec, Op, Operand, ShareVec};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
+use ezpc_core::secret::Values;
 use ezpc_core::{Error, ErrorKind, Party, Protocol, Result};
 use std::collections::HashMap;
 

@@ -4,6 +4,7 @@ use super::tests::{keys, prg};
 use super::transform::Matrices;
 use super::*;
 use crate::ring::Width;
+use crate::secret::Values;
 use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
 use crate::transport::Link;
 use std::hint::black_box;
@@ -53,7 +54,7 @@ fn stages() {
     ];
     for (name, kind) in layers {
         let spec = LinearSpec { kind, input: Width::new(37), shift: 12, weight_bits: 10 };
-        let weights: Vec<i64> = (0..spec.weights_len()).map(|i| (i as i64 * 7919) % 601 - 300).collect();
+        let weights: Values = (0..spec.weights_len()).map(|i| (i as i64 * 7919) % 601 - 300).collect();
         let plan = LinearPlan::new(&spec, Link::default()).expect("a plan");
         let geometry = plan.geometry();
         println!(
@@ -66,8 +67,8 @@ fn stages() {
             geometry.outs(),
             geometry.run()
         );
-        time("check", || PreparedWeights::check(&plan, &weights, None, 1).expect("fits"));
-        let prepared = time("prepare", || PreparedWeights::transformed(&plan, &weights, None, 1));
+        let weights = time("check", || CheckedWeights::new(&plan, &weights, None, 1).expect("fits"));
+        let prepared = time("prepare", || PreparedWeights::new(&plan, &weights, 1));
         println!("  weights {} KiB", prepared.bytes() >> 10);
         let prepared = Source::Whole(&prepared);
         let x = prg(3).lanes(spec.input, spec.input_len());
@@ -90,9 +91,8 @@ fn stages() {
                 |p: usize| job(Party::Server).answer(p, public, &prepared, &uploads[p], &mut prg(2), &mut y);
             (0..plan.pieces()).map(|p| answer(p).expect("an answer")).collect()
         });
-        let plain = OwnWeights::Plain { weights: &weights, bias: None };
         time("answer, with transforms", || {
-            let source = Source::new(&plan, plain, 1);
+            let source = Source::new(&plan, OwnWeights::Plain(&weights), 1);
             let mut answer =
                 |p: usize| job(Party::Server).answer(p, public, &source, &uploads[p], &mut prg(2), &mut y);
             (0..plan.pieces()).map(|p| answer(p).expect("an answer").len()).sum::<usize>()

@@ -15,6 +15,7 @@ use core::ops::Range;
 /// How a layer is computed: parameters, tiles, messages. The same at both parties.
 pub struct LinearPlan {
     spec: LinearSpec,
+    link: Link,
     precision: Precision,
     geometry: Geometry,
     /// Tiles in a piece of a message.
@@ -68,7 +69,7 @@ impl LinearPlan {
         let poly = precision.set.limbs() * precision.set.degree() * size_of::<u32>();
         let tile = 2 * poly * (geometry.ins() + geometry.outs());
         let piece = (PIECE_BYTES / tile).clamp(1, geometry.tiles.len().max(1));
-        Ok(Self { spec: *spec, precision, geometry, piece })
+        Ok(Self { spec: *spec, link, precision, geometry, piece })
     }
 
     /// The plan with messages of so many tiles.
@@ -85,12 +86,17 @@ impl LinearPlan {
     }
 
     /// log2 of a bound of the chance that some output is further off than the layer's contract says. By the norms of the
-    /// weights where their report is given; without it by what [`PreparedWeights::check`](super::PreparedWeights::check)
+    /// weights where their report is given; without it by what [`CheckedWeights`](super::CheckedWeights)
     /// lets pass.
     #[must_use]
     pub fn failure(&self, report: Option<&NoiseReport>) -> f64 {
         let one = report.map_or_else(|| allowed_failure(&self.spec), |r| r.failure);
         one + (self.spec.output_len().max(1) as f64).log2()
+    }
+
+    /// What the plan is for, which decides all of it.
+    pub(super) const fn of(&self) -> (LinearSpec, Link) {
+        (self.spec, self.link)
     }
 
     pub(super) const fn precision(&self) -> &Precision {

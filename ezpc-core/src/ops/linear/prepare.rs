@@ -1,11 +1,12 @@
 //! The weights of a layer at their owner.
 
-use super::noise::NoiseReport;
+use super::check::CheckedWeights;
 use super::plan::LinearPlan;
 use super::spread::spread;
 use super::transform::{Matrices, Transformer, bytes_of};
 use crate::arch::mac::Weights;
-use crate::error::{Error, Result};
+use crate::spec::LinearSpec;
+use crate::transport::Link;
 use core::fmt;
 use core::ops::Range;
 use zeroize::Zeroizing;
@@ -19,13 +20,18 @@ use zeroize::Zeroizing;
 pub enum OwnWeights<'a> {
     /// Transformed ahead.
     Prepared(&'a PreparedWeights),
-    /// As they are, and [checked](PreparedWeights::check).
-    Plain {
-        /// In the order of the layer's shape.
-        weights: &'a [i64],
-        /// One an output channel.
-        bias: Option<&'a [i64]>,
-    },
+    /// As they are.
+    Plain(&'a CheckedWeights),
+}
+
+impl OwnWeights<'_> {
+    /// What the plan is for that they were checked against.
+    pub(super) const fn of(&self) -> (LinearSpec, Link) {
+        match self {
+            Self::Prepared(weights) => weights.of,
+            Self::Plain(weights) => weights.of(),
+        }
+    }
 }
 
 /// The transformed weights and bias of a layer, at their owner.
@@ -33,80 +39,27 @@ pub struct PreparedWeights {
     /// For each group and chunk of its answers.
     chunks: Vec<Matrices>,
     bias: Bias,
+    of: (LinearSpec, Link),
 }
 
 /// One an output channel, as a fraction of 2^128 of the input's ring; empty without a bias.
 pub(super) struct Bias(Zeroizing<Vec<u128>>);
 
-/// What the condition on a layer's noise asks of weight polynomials: the largest norms.
-#[derive(Clone, Copy, Default)]
-struct Norms {
-    l1: f64,
-    l2_squared: f64,
-}
-
-impl Norms {
-    fn add(&mut self, w: i64) {
-        self.l1 += w.unsigned_abs() as f64;
-        self.l2_squared += (w as f64).powi(2);
-    }
-
-    const fn max(self, other: Self) -> Self {
-        Self { l1: self.l1.max(other.l1), l2_squared: self.l2_squared.max(other.l2_squared) }
-    }
-}
-
 impl PreparedWeights {
-    /// Transforms weights in the order of the layer's shape, on so many threads; fails when their errors would exceed
-    /// the contract's.
-    pub fn new(plan: &LinearPlan, weights: &[i64], bias: Option<&[i64]>, threads: usize) -> Result<Self> {
-        Self::check(plan, weights, bias, threads)?;
-        Ok(Self::transformed(plan, weights, bias, threads))
-    }
-
-    /// Transforms weights that were checked.
-    pub(super) fn transformed(
-        plan: &LinearPlan,
-        weights: &[i64],
-        bias: Option<&[i64]>,
-        threads: usize,
-    ) -> Self {
-        let transformer = Transformer::new(plan, weights);
+    /// Transforms weights on so many threads.
+    ///
+    /// # Panics
+    /// When they were checked against another plan.
+    #[must_use]
+    pub fn new(plan: &LinearPlan, weights: &CheckedWeights, threads: usize) -> Self {
+        assert!(weights.of() == plan.of(), "weights are transformed for the plan they were checked against");
+        let transformer = Transformer::new(plan, weights.weights());
         let chunks = spread(threads, chunks(plan), |(group, rows)| {
             let mut matrices = Matrices::default();
             transformer.chunk(group, rows, &mut matrices);
             matrices
         });
-        Self { chunks, bias: Bias::new(plan, bias) }
-    }
-
-    /// Bounds of the errors of weights, in the order of the layer's shape; fails when they exceed the contract's. From the
-    /// weights' norms alone: nothing is transformed.
-    pub fn check(
-        plan: &LinearPlan,
-        weights: &[i64],
-        bias: Option<&[i64]>,
-        threads: usize,
-    ) -> Result<NoiseReport> {
-        let (spec, geometry) = (plan.spec(), plan.geometry());
-        if weights.len() != spec.weights_len() || bias.is_some_and(|b| b.len() != spec.bias_len()) {
-            return Err(Error::usage("weights or biases that do not fit the shape of their layer"));
-        }
-        if weights.iter().any(|w| w.unsigned_abs() >> spec.weight_bits != 0) {
-            return Err(Error::usage(format!("a weight exceeds {} bits", spec.weight_bits)));
-        }
-        let norms = spread(threads, chunks(plan), |(group, rows)| {
-            rows.map(|to| {
-                let mut norms = Norms::default();
-                for from in 0..geometry.ins() {
-                    geometry.weights(group, to, from, |_, index, _| norms.add(weights[index]));
-                }
-                norms
-            })
-            .fold(Norms::default(), Norms::max)
-        });
-        let most = norms.into_iter().fold(Norms::default(), Norms::max);
-        NoiseReport::check(plan, most.l1, most.l2_squared)
+        Self { chunks, bias: Bias::new(plan, weights.bias()), of: plan.of() }
     }
 
     /// The bytes that the transformed weights of a layer take: a function of its public shape.
@@ -123,7 +76,7 @@ impl PreparedWeights {
 }
 
 /// The chunks of answers of all groups.
-fn chunks(plan: &LinearPlan) -> Vec<(usize, Range<usize>)> {
+pub(super) fn chunks(plan: &LinearPlan) -> Vec<(usize, Range<usize>)> {
     (0..plan.geometry().groups()).flat_map(|group| plan.chunks().map(move |rows| (group, rows))).collect()
 }
 
@@ -154,11 +107,11 @@ impl<'a> Source<'a> {
     pub(super) fn new(plan: &'a LinearPlan, weights: OwnWeights<'a>, threads: usize) -> Self {
         match weights {
             OwnWeights::Prepared(all) => Self::Whole(all),
-            OwnWeights::Plain { weights, bias } if plan.pieces() > 1 => {
-                Self::Once(PreparedWeights::transformed(plan, weights, bias, threads))
+            OwnWeights::Plain(weights) if plan.pieces() > 1 => {
+                Self::Once(PreparedWeights::new(plan, weights, threads))
             }
-            OwnWeights::Plain { weights, bias } => {
-                Self::Chunks(Transformer::new(plan, weights), Bias::new(plan, bias))
+            OwnWeights::Plain(weights) => {
+                Self::Chunks(Transformer::new(plan, weights.weights()), Bias::new(plan, weights.bias()))
             }
         }
     }
@@ -204,7 +157,7 @@ impl fmt::Debug for OwnWeights<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Prepared(_) => "Prepared",
-            Self::Plain { .. } => "Plain",
+            Self::Plain(_) => "Plain",
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::he::encrypt::Scratch;
 use crate::he::tile::plain::plain;
 use crate::he::{he_setup, he_setup_cost};
 use crate::ring::Width;
+use crate::secret::Values;
 use crate::spec::{ConvSpec, LinearKind, LinearSpec, MatMulSpec};
 use crate::testing::{run_against, run_machines};
 use crate::transport::Link;
@@ -55,8 +56,8 @@ mod rounding;
 /// A layer with random weights, bias and input, whose sums are far inside the ring.
 struct Case {
     plan: LinearPlan,
-    weights: Vec<i64>,
-    bias: Vec<i64>,
+    weights: Values,
+    bias: Values,
     x: Vec<i64>,
 }
 
@@ -64,7 +65,7 @@ impl Case {
     fn new(kind: LinearKind, input: u32, shift: u32, weight_bits: u32, x_bits: u32, seed: u128) -> Self {
         let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits };
         let mut rng = prg(seed);
-        let mut signed = |len: usize, bits: u32| -> Vec<i64> {
+        let mut signed = |len: usize, bits: u32| -> Values {
             rng.lanes(Width::new(bits + 1), len)
                 .iter()
                 .map(|&v| Width::new(bits + 1).signed(v) / 2 * 2 + 1)
@@ -72,12 +73,12 @@ impl Case {
         };
         let weights = signed(spec.weights_len(), weight_bits - 1);
         let bias = signed(spec.bias_len(), x_bits + weight_bits - 2);
-        let x = signed(spec.input_len(), x_bits);
+        let x = signed(spec.input_len(), x_bits).to_vec();
         Self { plan: LinearPlan::new(&spec, Link::default()).expect("a plan"), weights, bias, x }
     }
 
     fn prepared(&self, threads: usize) -> PreparedWeights {
-        PreparedWeights::new(&self.plan, &self.weights, Some(&self.bias), threads).expect("prepared")
+        PreparedWeights::new(&self.plan, &self.checked(), threads)
     }
 
     fn expected(&self) -> Vec<i64> {
@@ -98,12 +99,11 @@ impl Case {
 
     /// The shares of both parties.
     fn run(&self, keys: &[HeKeys; 2], owner: Party, threads: usize, seed: u128) -> [Vec<u64>; 2] {
-        self.run_with(keys, owner, self.plain(), threads, seed)
+        self.run_with(keys, owner, OwnWeights::Plain(&self.checked()), threads, seed)
     }
 
-    /// As they are.
-    fn plain(&self) -> OwnWeights<'_> {
-        OwnWeights::Plain { weights: &self.weights, bias: Some(&self.bias) }
+    fn checked(&self) -> CheckedWeights {
+        CheckedWeights::new(&self.plan, &self.weights, Some(&self.bias), 2).expect("they fit")
     }
 
     fn run_with(
@@ -205,8 +205,8 @@ fn sums_at_the_edge_of_the_promise() {
     let kind = LinearKind::MatMul(MatMulSpec { rows: 2, inner: 1, cols: 4 });
     let mut case = Case::new(kind, 37, 12, 12, 14, 5);
     let most = (1_i64 << 36) - 3 * (1 << 12);
-    case.weights = vec![1, -1];
-    case.bias = vec![0, 0];
+    case.weights = vec![1, -1].into();
+    case.bias = vec![0, 0].into();
     case.x = vec![most, -most, most - 1, 0];
     for seed in 0..20 {
         let errors = case.errors(&case.run(&keys, Party::Client, 1, 50 * seed));
@@ -302,7 +302,7 @@ fn large_weights_are_refused_with_what_to_lower() {
     let refuse = |input, shift, weight: i64| {
         let spec = LinearSpec { kind, input: Width::new(input), shift, weight_bits: 40 };
         let plan = LinearPlan::new(&spec, Link::default()).expect("a plan");
-        PreparedWeights::check(&plan, &vec![weight; spec.weights_len()], None, 1)
+        CheckedWeights::new(&plan, &vec![weight; spec.weights_len()].into(), None, 1).map(|w| *w.report())
     };
     let report = refuse(37, 12, 1 << 9).expect("ordinary weights fit");
     assert!(report.bound < report.step - 2.0);
@@ -339,7 +339,7 @@ fn when_weights_are_transformed_changes_nothing() {
             let prepared = case.prepared(2);
             assert_eq!(PreparedWeights::bytes_of(&case.plan), prepared.bytes());
             let ahead = case.run_with(&keys(), Party::Server, OwnWeights::Prepared(&prepared), 1, 3);
-            assert!(ahead == case.run_with(&keys(), Party::Server, case.plain(), 3, 3));
+            assert!(ahead == case.run(&keys(), Party::Server, 3, 3));
             let errors = case.errors(&ahead);
             assert!(errors.iter().all(|e| (-1..=2).contains(e)), "{errors:?}");
         }
@@ -352,8 +352,10 @@ fn malformed_ciphertexts_are_the_peers_fault() {
     let case = Case::new(LinearKind::Conv(square([2, 2], 5, 3, 1)), 37, 12, 10, 14, 5);
     let share = vec![0; case.x.len()];
     let message = vec![0xFF; case.plan.upload_len(0)];
+    let weights = case.checked();
+    let weights = Some(OwnWeights::Plain(&weights));
     let result = run_against(vec![message], |io| {
-        linear_private(io, &server, &case.plan, Party::Server, Some(case.plain()), &share, prg(1), 1)
+        linear_private(io, &server, &case.plan, Party::Server, weights, &share, prg(1), 1)
     });
     assert_eq!(result.expect_err("not reduced").kind(), ErrorKind::Peer);
     let bad_key = vec![0xFF; he_setup_cost().bytes(Party::Client)];
@@ -371,5 +373,25 @@ fn arguments_that_do_not_fit_are_refused() {
         linear_private(io, &server, &case.plan, Party::Server, None, &[0; 50], prg(1), 1)
     });
     assert_eq!(result.expect_err("no weights").kind(), ErrorKind::Usage);
-    assert!(PreparedWeights::new(&case.plan, &[1; 3], None, 1).is_err());
+    let check = |weights: &Values, bias: Option<&Values>| CheckedWeights::new(&case.plan, weights, bias, 1);
+    for (weights, bias) in
+        [(vec![1; 3], vec![0; 2]), (vec![1; 36], vec![0; 3]), (vec![1 << 10; 36], vec![0; 2])]
+    {
+        let error =
+            check(&weights.into(), Some(&bias.into())).expect_err("another shape, or beyond the bound");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+    // The bounds of their errors hold for the plan they were checked against: its widths, and its tiles.
+    let weights = check(&case.weights, None).expect("they fit");
+    let wider = LinearSpec { input: Width::new(41), ..*case.plan.spec() };
+    for (spec, link) in
+        [(wider, Link::default()), (*case.plan.spec(), Link::new(1_000_000, core::time::Duration::ZERO))]
+    {
+        let plan = LinearPlan::new(&spec, link).expect("a plan");
+        let result = run_against(Vec::new(), |io| {
+            let weights = Some(OwnWeights::Plain(&weights));
+            linear_private(io, &server, &plan, Party::Server, weights, &[0; 50], prg(1), 1)
+        });
+        assert_eq!(result.expect_err("another plan").kind(), ErrorKind::Usage);
+    }
 }

@@ -9,7 +9,7 @@
 use crate::error::{Error, Result};
 use crate::he::HeKeys;
 use crate::ops::linear::{
-    LinearPlan, NoiseReport, OwnWeights, PreparedWeights, linear_private, linear_private_cost,
+    CheckedWeights, LinearPlan, OwnWeights, PreparedWeights, linear_private, linear_private_cost,
 };
 use crate::ops::{Ctx, matrix};
 use crate::party::Party;
@@ -30,10 +30,10 @@ struct Prepared {
     plan: Result<LinearPlan>,
     /// What the plan is for.
     link: Link,
-    /// At the owner, once its weights are checked.
-    report: OnceLock<NoiseReport>,
+    /// At the owner, once they are checked.
+    weights: OnceLock<CheckedWeights>,
     /// At the owner, the transformed weights of a layer that runs again, where there was room for them.
-    weights: OnceLock<Kept>,
+    kept: OnceLock<Kept>,
     /// Whether the layer has run.
     used: AtomicBool,
 }
@@ -43,8 +43,8 @@ impl Prepared {
         Self {
             plan: LinearPlan::new(spec, link),
             link,
-            report: OnceLock::new(),
             weights: OnceLock::new(),
+            kept: OnceLock::new(),
             used: AtomicBool::new(false),
         }
     }
@@ -193,33 +193,36 @@ pub(super) fn failure<A>(layer: &Linear<A>) -> Option<f64> {
         return None;
     }
     let prepared = prepared(layer);
-    prepared.plan.as_ref().ok().map(|plan| plan.failure(prepared.report.get()))
+    prepared.plan.as_ref().ok().map(|plan| plan.failure(prepared.weights.get().map(CheckedWeights::report)))
 }
 
-/// A layer that runs under keys, its plan, and its weights, where they are known.
-type UnderKeys<'a> = (&'a Prepared, &'a LinearPlan, Option<OwnWeights<'a>>);
-
-/// At the owner of the weights the weights of a layer that runs under keys.
-fn own<'a>(layer: &'a Linear<Shared<RingVec>>, party: Party) -> Result<UnderKeys<'a>> {
+/// How a layer runs under keys, and at the owner of the weights these, which are checked once.
+fn own(
+    layer: &Linear<Shared<RingVec>>,
+    party: Party,
+    threads: usize,
+) -> Result<(&Prepared, &LinearPlan, Option<&CheckedWeights>)> {
     let prepared = prepared(layer);
     let plan = prepared.plan.as_ref().map_err(|e| Error::usage(e.to_string()))?;
-    let Operand::Private { owner, values: Some(weights) } = &*layer.weights else {
-        return Ok((prepared, plan, None));
+    let weights = match &*layer.weights {
+        Operand::Private { owner, values: Some(weights) } if *owner == party => weights,
+        _ => return Ok((prepared, plan, None)),
     };
-    let bias = layer.bias.as_deref().and_then(Operand::known);
-    Ok((prepared, plan, (*owner == party).then_some(OwnWeights::Plain { weights, bias })))
+    if let Some(checked) = prepared.weights.get() {
+        return Ok((prepared, plan, Some(checked)));
+    }
+    let bias = match layer.bias.as_deref() {
+        Some(Operand::Private { values, .. }) => values.clone(),
+        Some(Operand::Public(values)) => Some(values.clone().into()),
+        None | Some(Operand::Shared(_)) => None,
+    };
+    let checked = CheckedWeights::new(plan, weights, bias.as_ref(), threads)?;
+    Ok((prepared, plan, Some(prepared.weights.get_or_init(|| checked))))
 }
 
 /// Checks the weights of a layer that runs under keys, at their owner, once.
 pub(super) fn check(layer: &Linear<Shared<RingVec>>, party: Party, threads: usize) -> Result<()> {
-    if !encrypted(layer) {
-        return Ok(());
-    }
-    let (prepared, plan, own) = own(layer, party)?;
-    if let (Some(OwnWeights::Plain { weights, bias }), None) = (own, prepared.report.get()) {
-        let _ = prepared.report.set(PreparedWeights::check(plan, weights, bias, threads)?);
-    }
-    Ok(())
+    if encrypted(layer) { own(layer, party, threads).map(drop) } else { Ok(()) }
 }
 
 /// Transforms the weights of a layer that runs under keys, at their owner, once, where there is room for them.
@@ -229,17 +232,16 @@ pub(super) fn prepare(
     threads: usize,
     budget: &Budget,
 ) -> Result<()> {
-    check(layer, party, threads)?;
     if !encrypted(layer) {
         return Ok(());
     }
-    let (prepared, plan, own) = own(layer, party)?;
-    let Some(OwnWeights::Plain { weights, bias }) = own.filter(|_| prepared.weights.get().is_none()) else {
+    let (prepared, plan, own) = own(layer, party, threads)?;
+    let Some(weights) = own.filter(|_| prepared.kept.get().is_none()) else {
         return Ok(());
     };
     if let Some(share) = budget.take(PreparedWeights::bytes_of(plan)) {
-        let weights = PreparedWeights::new(plan, weights, bias, threads)?;
-        let _ = prepared.weights.set(Kept { weights, _share: share });
+        let weights = PreparedWeights::new(plan, weights, threads);
+        let _ = prepared.kept.set(Kept { weights, _share: share });
     }
     Ok(())
 }
@@ -247,7 +249,7 @@ pub(super) fn prepare(
 /// Whether a layer's weights stay transformed.
 #[cfg(test)]
 pub(super) fn keeps<A>(layer: &Linear<A>) -> bool {
-    prepared(layer).weights.get().is_some()
+    prepared(layer).kept.get().is_some()
 }
 
 async fn under_keys(
@@ -260,13 +262,12 @@ async fn under_keys(
     // What runs a second time may run a hundred times.
     if prepared(layer).used.swap(true, Ordering::Relaxed) {
         prepare(layer, cx.party, with.threads, with.budget)?;
-    } else {
-        check(layer, cx.party, with.threads)?;
     }
-    let (prepared, plan, own) = own(layer, cx.party)?;
+    let (prepared, plan, own) = own(layer, cx.party, with.threads)?;
     let keys = with.keys.expect("a session has keys before it runs a layer that needs them");
-    let kept = prepared.weights.get().map(|kept| OwnWeights::Prepared(&kept.weights));
-    let weights = own.map(|plain| kept.unwrap_or(plain));
+    let weights = own.map(|plain| {
+        prepared.kept.get().map_or(OwnWeights::Plain(plain), |kept| OwnWeights::Prepared(&kept.weights))
+    });
     let y = linear_private(cx.io, keys, plan, owner, weights, x.lanes(), cx.rng, with.threads).await?;
     Ok(RingVec::new(layer.spec.output(), y))
 }

@@ -11,7 +11,7 @@ use crate::card::Origin;
 use crate::fixed;
 use crate::graph::ranges::{self, Span, hull};
 use crate::graph::{Graph, Node, Op};
-use ezpc_core::protocol::Values;
+use ezpc_core::secret::Values;
 use ezpc_core::{Error, Result};
 
 /// What is known of a node's value.

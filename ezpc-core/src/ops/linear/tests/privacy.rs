@@ -27,7 +27,8 @@ fn transcript(case: &Case, keys: &[HeKeys; 2], privacy: Privacy) -> (Vec<u8>, Ve
     };
     let upload = job(Party::Client).upload(0, keys[1].secret(set), &mut prg(20));
     let mut y = vec![0; case.plan.spec().output_len()];
-    let source = Source::new(&case.plan, case.plain(), 1);
+    let checked = case.checked();
+    let source = Source::new(&case.plan, OwnWeights::Plain(&checked), 1);
     let answer = job(Party::Server).answer(0, keys[0].peer(set), &source, &upload, &mut prg(21), &mut y);
     (upload, answer.expect("an answer"), y)
 }
