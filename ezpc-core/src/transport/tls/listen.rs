@@ -1,7 +1,7 @@
 //! Waiting for the one peer that is trusted.
 
 use super::{HANDSHAKE_TIMEOUT, Tls, TlsTransport};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::transport::tcp;
 use std::collections::VecDeque;
 use std::io;
@@ -67,7 +67,10 @@ impl Listener {
                         tcp::TcpTransport::new(stream, address).and_then(|tcp| tls.accept(tcp, until))
                     };
                     if let Err(error) = shaking.start(stream, address.ip(), shake) {
-                        refused(&Error::io(format!("connection from {address}"), error));
+                        let what = format!("connection from {address}");
+                        refused(&Error::io(what, io::Error::new(error.kind(), error.to_string())));
+                        // No thread or descriptor was free: the listener pauses, as where `accept` lacks one.
+                        return Err(error);
                     }
                 }
             },
@@ -100,14 +103,19 @@ impl<T: Send + 'static> Shaking<T> {
         Self { pending: VecDeque::new(), next: 0, done, results }
     }
 
-    /// The result of a handshake that has ended.
+    /// The result of a handshake that has ended. Who was displaced has no connection any more, whatever the handshake
+    /// came to.
     fn finished(&mut self) -> Option<Result<T>> {
         let (id, result) = self.results.try_recv().ok()?;
-        self.pending.retain(|other| other.id != id);
+        let Some(at) = self.pending.iter().position(|other| other.id == id) else {
+            let displaced = || Error::new(ErrorKind::Closed, "too many came at once, and this one gave way");
+            return Some(result.and_then(|_| Err(displaced())));
+        };
+        self.pending.remove(at);
         Some(result)
     }
 
-    /// Starts `shake` with somebody who came from `address`, and makes room before. When that fails, this connection
+    /// Starts `shake` with somebody who came from `address`, and makes room for it. When that fails, this connection
     /// alone has ended.
     fn start(
         &mut self,
@@ -117,15 +125,15 @@ impl<T: Send + 'static> Shaking<T> {
     ) -> io::Result<()> {
         let (id, network) = (self.next, network(address));
         self.next += 1;
-        if self.pending.len() == MOST_PENDING {
-            self.displace(network);
-        }
         let pending = Pending { id, stream: stream.try_clone()?, network };
         let done = self.done.clone();
         thread::Builder::new().name("ezpc handshake".into()).spawn(move || {
             // Nobody listens any more when the peer was found.
             let _ = done.send((id, shake(stream)));
         })?;
+        if self.pending.len() == MOST_PENDING {
+            self.displace(network);
+        }
         // Its result is taken by nobody but the next call of `finished`.
         self.pending.push_back(pending);
         Ok(())
@@ -247,5 +255,37 @@ mod tests {
         };
         result.expect("an end of the stream is what it waits for");
         assert!(shaking.pending.is_empty());
+    }
+
+    /// A stranger who comes when the peer's handshake has ended, and nobody has looked, does not end the wait with a
+    /// connection that is gone.
+    #[test]
+    fn who_is_displaced_after_its_handshake_is_not_the_peer() {
+        let mut shaking = Shaking::new();
+        let (near, mut far) = connection();
+        let (shaken, is_shaken) = mpsc::channel();
+        let shake = move |stream| {
+            shaken.send(()).expect("the test waits");
+            Ok(Some(stream))
+        };
+        shaking.start(near, v4(1), shake).expect("a thread");
+        is_shaken.recv().expect("a handshake");
+        let _flood: Vec<TcpStream> = (0..MOST_PENDING)
+            .map(|_| {
+                let (near, far) = connection();
+                shaking.start(near, v4(1), |stream| wait(stream).map(|()| None)).expect("a thread");
+                far
+            })
+            .collect();
+        let result = loop {
+            match shaking.finished() {
+                Some(result) => break result,
+                None => thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        assert_eq!(result.map(drop).expect_err("it was displaced").kind(), ErrorKind::Closed);
+        assert_eq!(far.read(&mut [0]).expect("an end"), 0);
+        assert_eq!(shaking.pending.len(), MOST_PENDING);
+        assert!(shaking.finished().is_none(), "the others are still there");
     }
 }
