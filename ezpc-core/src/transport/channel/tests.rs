@@ -195,6 +195,18 @@ fn what_was_sent_arrives_before_the_end() {
     assert_eq!((server.len(), client), (0, vec![5; 30 << 20]));
 }
 
+/// Nothing of a channel is left behind, not even a thread that is about to end.
+#[test]
+fn a_closed_channel_has_no_thread() {
+    for _ in 0..500 {
+        let (a, _b) = memory::pair();
+        let channel = Channel::new(a, Party::Server, TIMEOUT).expect("a channel");
+        let transport = Arc::clone(&channel.transport);
+        channel.close().expect("nothing was to be written");
+        assert_eq!(Arc::strong_count(&transport), 1);
+    }
+}
+
 #[test]
 fn an_error_while_writing_is_reported() {
     for len in [100, 1 << 20] {

@@ -5,12 +5,14 @@ use crate::error::{Error, ErrorKind, Result};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// A handle to the writing thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    /// Until it is joined.
+    thread: Mutex<Option<JoinHandle<()>>>,
     transport: Arc<dyn Transport>,
     what: String,
 }
@@ -91,11 +93,11 @@ impl Writer {
             progress: Condvar::new(),
         });
         let (mine, control, opening) = (Arc::clone(&shared), Arc::clone(&transport), what.clone());
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("ezpc writer".into())
             .spawn(move || write_queue(&mine, &*control, &opening))
             .map_err(|error| Error::io("cannot start a thread", error))?;
-        Ok(Self { shared, transport, what })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), transport, what })
     }
 
     /// Writes a message from the calling thread, sparing it the way through the other one, unless that one is
@@ -159,7 +161,7 @@ impl Writer {
         state.check()
     }
 
-    /// Takes no more messages and waits at most `bound` until the last is written.
+    /// Takes no more messages and waits at most `bound` until the last is written and the thread has ended.
     pub(super) fn finish(&self, bound: Duration) -> Result<()> {
         let start = Instant::now();
         let mut state = self.shared.lock();
@@ -181,7 +183,13 @@ impl Writer {
             let waited = self.shared.progress.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.check()
+        let result = state.check();
+        drop(state);
+        // It writes no more, so this does not wait for the peer.
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = thread.join();
+        }
+        result
     }
 }
 
