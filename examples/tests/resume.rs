@@ -1,10 +1,14 @@
 //! A validation whose processes are both killed goes on where its journals stop.
 
+#[path = "common/example.rs"]
+mod example;
+
+use example::example;
 use serde_json::Value;
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 fn data(name: &str) -> String {
@@ -12,12 +16,8 @@ fn data(name: &str) -> String {
 }
 
 fn validate(role: &str, peer: &[&str], folder: &Path, more: &[&str]) -> Child {
-    let mut program = std::env::current_exe().expect("a test has a path");
-    program.pop();
-    program.pop();
-    let program = program.join("examples").join("validate");
     let journal = folder.join("journal").display().to_string();
-    Command::new(program)
+    example("validate")
         .args(["--role", role, "--json", "--journal", &journal, "--batch", "3", "--reveal", "accuracy"])
         .args(["--timeout", "30"])
         .args(peer)
@@ -125,6 +125,23 @@ fn a_run_whose_processes_are_killed_goes_on() {
             assert!(text.contains("journals are of different runs"), "{text}");
         }
         assert_eq!(std::fs::read_to_string(&journals[1]).expect("a journal"), other);
+    }
+
+    // Nor do those of one run whose common mark is gone from one of them.
+    let without = |text: &str, n: usize| -> String {
+        let marks = text.lines().filter(|line| line.starts_with("mark ")).count();
+        assert_eq!(marks, 2, "{text}");
+        let gone = text.lines().filter(|line| line.starts_with("mark ")).nth(n).expect("there are two");
+        text.replace(&format!("{gone}\n"), "")
+    };
+    for (behind, name) in [(0, "server"), (1, "client")] {
+        std::fs::write(&journals[behind], without(&after[behind], 0)).expect("writes");
+        std::fs::write(&journals[1 - behind], without(&after[1 - behind], 1)).expect("writes");
+        let [server, client] = both(&folder, &[]).map(end);
+        assert_eq!((server.0, client.0), (Some(1), Some(1)));
+        for text in [&server.2, &client.2] {
+            assert!(text.contains(&format!("the {name}'s has no mark at 294 samples")), "{text}");
+        }
     }
     std::fs::remove_dir_all(&folder).expect("removes");
 }

@@ -5,8 +5,8 @@
 //! session is kept: who goes on has new keys and new randomness, and a batch that was not finished runs again with them.
 //!
 //! A mark holds one party's share of the count, a uniform number as long as the other file is elsewhere: **both files
-//! together are the count**, so each stays with its party, readable by its owner alone. Going on tells the peer how many
-//! samples this party has marked, and with the same files it leads to the same verdict, up to the roundings of
+//! together are the count**, so each stays with its party, readable by its owner alone. Going on tells the peer at how many
+//! samples this party has marks, and with the same files it leads to the same verdict, up to the roundings of
 //! layers.
 
 use crate::npy::write_private;
@@ -115,26 +115,37 @@ impl<'r> Journal<'r> {
     /// Where the run goes on, and the count up to there.
     pub(super) fn begin<P: Protocol>(&mut self, p: &mut P, width: Width) -> Result<(usize, P::Arith)> {
         let party = p.party().ok_or_else(|| Error::usage("a journal belongs to one party"))?;
-        let last = self.marks.last().map_or(0, |m| m.samples);
+        let [first, last] = [self.marks.first(), self.marks.last()].map(|m| m.map_or(0, |m| m.samples));
         let [a, b] = self.run.unwrap_or_default();
-        let told = exchange(p, [a, b, last])?;
-        let common = told.map(|t| t[2]).into_iter().min().unwrap_or(0);
+        let told = exchange(p, [a, b, first, last])?;
         let named = self.run.is_some() && told[0][..2] == told[1][..2];
+        // What this party refuses its peer refuses, too, and for the same reason: one that went on alone would start over
+        // what its peer has half done.
         if !named {
-            // Both refuse: a party that went on alone would start over what its peer has half done.
-            if told.iter().any(|t| t[2] > 0) {
-                return Err(self.apart(told.map(|t| t[..2] == [0; 2])));
+            if told.iter().any(|t| t[3] > 0) {
+                return Err(self.apart(match told.map(|t| t[..2] == [0; 2]) {
+                    [true, false] => format!("the {} has no journal of this run", Party::Server),
+                    [false, true] => format!("the {} has no journal of this run", Party::Client),
+                    _ => "the parties' journals are of different runs".to_owned(),
+                }));
             }
             // Nothing is done yet: a new run, whose name both draw.
-            let drawn = [(self.random)()?, (self.random)()?, 0];
+            let drawn = [(self.random)()?, (self.random)()?];
             let drawn = exchange(p, drawn)?;
             self.run = Some([drawn[0][0] ^ drawn[1][0], drawn[0][1] ^ drawn[1][1]]);
             self.marks = vec![Mark { samples: 0, share: 0 }];
             self.write()?;
             return Ok((0, p.public(&RingVec::zeros(width, 1))));
         }
+        let common = told[0][3].min(told[1][3]);
+        if let Some((party, _)) = Party::BOTH.into_iter().zip(&told).find(|(_, t)| !t[2..].contains(&common))
+        {
+            return Err(
+                self.apart(format!("the {party}'s has no mark at {common} samples, where the other's ends"))
+            );
+        }
         let mark = self.marks.iter().find(|m| m.samples == common).copied();
-        let mark = mark.ok_or_else(|| self.apart([false; 2]))?;
+        let mark = mark.ok_or_else(|| Error::peer("a mark that this party has not told"))?;
         // A later mark of this party was made under another mask than the one that the peer will note at the same place:
         // it has to be gone from the file before either goes on.
         self.marks = vec![mark];
@@ -142,17 +153,12 @@ impl<'r> Journal<'r> {
         let own = RingVec::new(width, vec![mark.share]);
         let mut part = |from| p.input(from, width, 1, (from == party).then_some(&own));
         let (server, client) = (part(Party::Server)?, part(Party::Client)?);
-        let samples = usize::try_from(common).map_err(|_| self.apart([false; 2]))?;
+        let samples = usize::try_from(common).map_err(|_| self.apart("a count beyond memory".to_owned()))?;
         Ok((samples, p.add(&server, &client)))
     }
 
-    /// The journals of the parties do not belong together; `missing` says which of them there are not.
-    fn apart(&self, missing: [bool; 2]) -> Error {
-        let why = match missing {
-            [true, false] => format!("the {} has no journal of this run", Party::Server),
-            [false, true] => format!("the {} has no journal of this run", Party::Client),
-            _ => "the parties' journals are of different runs".to_owned(),
-        };
+    /// The journals of the parties do not belong together.
+    fn apart(&self, why: String) -> Error {
         Error::peer(format!("{}: {why}; remove both to start from the first sample", self.path.display()))
     }
 
@@ -172,12 +178,12 @@ impl<'r> Journal<'r> {
 }
 
 /// Public numbers of both parties, the server's first.
-fn exchange<P: Protocol>(p: &mut P, own: [u64; 3]) -> Result<[[u64; 3]; 2]> {
+fn exchange<P: Protocol, const N: usize>(p: &mut P, own: [u64; N]) -> Result<[[u64; N]; 2]> {
     let own = RingVec::new(Width::W64, own.to_vec());
     let party = p.party();
-    let mut both = [[0; 3]; 2];
+    let mut both = [[0; N]; 2];
     for (from, told) in Party::BOTH.into_iter().zip(&mut both) {
-        let values = p.input(from, Width::W64, 3, (party == Some(from)).then_some(&own))?;
+        let values = p.input(from, Width::W64, N, (party == Some(from)).then_some(&own))?;
         let opened = p.reveal(&values, Reveal::Both)?;
         let opened = opened.ok_or_else(|| Error::usage("public numbers were not opened"))?;
         told.copy_from_slice(opened.lanes());
