@@ -56,7 +56,18 @@ impl From<Vec<i64>> for Values {
 
 impl FromIterator<i64> for Values {
     fn from_iter<I: IntoIterator<Item = i64>>(values: I) -> Self {
-        values.into_iter().collect::<Vec<i64>>().into()
+        let values = values.into_iter();
+        let mut all = Zeroizing::new(Vec::with_capacity(values.size_hint().0));
+        for value in values {
+            if all.len() == all.capacity() {
+                // A vector that grows by itself leaves its old place behind.
+                let mut more = Zeroizing::new(Vec::with_capacity(2 * all.len().max(8)));
+                more.extend_from_slice(&all);
+                all = more;
+            }
+            all.push(value);
+        }
+        Self(Arc::new(all))
     }
 }
 

@@ -12,7 +12,7 @@ use ezpc_core::protocol::{
     TwoParty,
 };
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
-use ezpc_core::secret::Secret;
+use ezpc_core::secret::{Secret, Values};
 use ezpc_core::testing::run_machines;
 use ezpc_core::transport::machine::Io;
 use ezpc_core::transport::{Link, memory};
@@ -188,6 +188,11 @@ fn freed_memory_holds_no_secrets() {
     });
     assert_eq!(grown, [0, 1]);
     assert_eq!(freed(|| drop(core::hint::black_box(Box::new(Secret::new(INPUT))))), [0, 0]);
+    // As many values as nobody knows beforehand.
+    let some = || (0..100).filter(|&i| core::hint::black_box(i) < 90).map(|_| INPUT.cast_signed());
+    let grown = freed(|| drop(core::hint::black_box(some().collect::<Vec<i64>>())));
+    assert!(grown[0] >= 90, "{grown:?}");
+    assert_eq!(freed(|| drop(core::hint::black_box(some().collect::<Values>()))), [0, 0]);
     let found = freed(both_parties);
     assert_eq!(found, [0, 0], "inputs and seeds in blocks of up to {} bytes", largest());
 

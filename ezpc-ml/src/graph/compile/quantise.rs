@@ -5,7 +5,7 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
-use super::weights::{Fine, weight_bits};
+use super::weights::{Fine, constants, integers};
 use super::{Constants, Options, Risk, Unproved};
 use crate::card::Origin;
 use crate::fixed;
@@ -410,28 +410,4 @@ fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], fi
         .collect();
     let spans = spread(sums.iter().map(|s| s.shifted(cut, 1, 2)).collect());
     Ok(Value { sums: Some((hull(&sums), cut)), constants: Some(c), ..plain(spans) })
-}
-
-/// Weights with as many fractional bits as they need, biases at the scale of the products. The second value is what is
-/// truncated.
-fn constants(name: &str, weights: &[f32], bias: &[f32], fine: Fine) -> Result<(Constants, u32)> {
-    let shift = weight_bits(weights, bias.len(), fine);
-    let bias = integers(name, bias, fine.bits + shift)?;
-    Ok((Constants { weights: integers(name, weights, shift)?, bias }, shift))
-}
-
-fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Values> {
-    values
-        .iter()
-        .map(|&v| {
-            let scaled = f64::from(v) * f64::from(frac_bits).exp2();
-            if scaled.is_finite() && scaled.abs() < 4e18 {
-                Ok(scaled.round() as i64)
-            } else {
-                Err(Error::usage(format!(
-                    "layer `{name}`: a constant does not fit {frac_bits} fractional bits"
-                )))
-            }
-        })
-        .collect()
 }

@@ -1,10 +1,14 @@
-//! How many fractional bits the weights of a layer have.
+//! The weights of a layer as integers, and how many fractional bits they have.
 
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "numbers of bits, from logarithms of ordinary numbers"
 )]
+
+use super::Constants;
+use ezpc_core::secret::Values;
+use ezpc_core::{Error, Result};
 
 /// What decides how fine the weights of a layer are.
 #[derive(Clone, Copy)]
@@ -13,6 +17,31 @@ pub(super) struct Fine {
     pub(super) bits: u32,
     /// Where the layer was seen on samples: the size of its result over that of its operand, and the bits of the result.
     pub(super) calibrated: Option<(f64, u32)>,
+}
+
+/// Weights with as many fractional bits as they need, biases at the scale of the products. The second value is what is
+/// truncated.
+pub(super) fn constants(name: &str, weights: &[f32], bias: &[f32], fine: Fine) -> Result<(Constants, u32)> {
+    let shift = weight_bits(weights, bias.len(), fine);
+    let bias = integers(name, bias, fine.bits + shift)?;
+    Ok((Constants { weights: integers(name, weights, shift)?, bias }, shift))
+}
+
+/// Numbers with so many fractional bits.
+pub(super) fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Values> {
+    values
+        .iter()
+        .map(|&v| {
+            let scaled = f64::from(v) * f64::from(frac_bits).exp2();
+            if scaled.is_finite() && scaled.abs() < 4e18 {
+                Ok(scaled.round() as i64)
+            } else {
+                Err(Error::usage(format!(
+                    "layer `{name}`: a constant does not fit {frac_bits} fractional bits"
+                )))
+            }
+        })
+        .collect()
 }
 
 /// Units in weights of the usual size: enough for a shallow network, and for a deep one, in which a perturbation of early
@@ -25,7 +54,7 @@ const FINEST: f64 = 4096.0;
 ///
 /// More bits only widen the ring that the operand is brought to, as long as the noise of the encrypted layer, which grows with
 /// the weights, stays far below the last place of its result.
-pub(super) fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
+fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
     let f = fine.bits;
     let exact = |bits: u32| {
         let unit = f64::from(bits).exp2();
