@@ -72,15 +72,15 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
         }
     }
 
-    /// The elements of a unit, by which windows are cut: a read of a large table counts as many, a group as its pairs.
+    /// The elements of a unit, by which windows are cut: a read of a large table counts as many, a group as its pairs. At least one.
     #[must_use]
     pub fn unit_len(&self) -> usize {
         match self {
             Self::Lookup(_, index) | Self::Read(_, index) => {
                 (1_usize << index.width().bits().min(MAX_INDEX_BITS)).div_ceil(64)
             }
-            Self::Max(_, group) | Self::Argmax(_, group, _) => group / 2,
-            Self::Linear(_, x) => x.len(),
+            Self::Max(_, group) | Self::Argmax(_, group, _) => (group / 2).max(1),
+            Self::Linear(_, x) => x.len().max(1),
             _ => 1,
         }
     }
