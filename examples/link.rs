@@ -18,7 +18,7 @@ struct Link {
     common: Common,
 
     /// How many round trips to time.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     round_trips: u32,
 
     /// How many MiB to send each way at the same time.
@@ -58,7 +58,7 @@ impl Example for Link {
                 }
             }
         }
-        let micros = start.elapsed().as_secs_f64() * 1e6 / f64::from(self.round_trips.max(1));
+        let micros = start.elapsed().as_secs_f64() * 1e6 / f64::from(self.round_trips);
 
         channel.set_scope("both at once");
         let progress = ui.progress(u64::from(self.mib));

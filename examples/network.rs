@@ -19,7 +19,7 @@ struct Args {
     network: Network,
 
     /// Where the network goes, an ONNX file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present = "samples")]
     output: Option<PathBuf>,
 
     /// Where images go, .npy of float32, `[N, channels, height, width]`.

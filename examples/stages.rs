@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let text = match std::fs::read_to_string(&options.file) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("cannot read {}: {error}", options.file.display());
+            eprintln!("error: cannot read {}: {error}", options.file.display());
             return ExitCode::from(2);
         }
     };
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         && !stages.iter().any(|stage| stage.name == only)
     {
         let known: Vec<&str> = stages.iter().map(|stage| stage.name).collect();
-        eprintln!("no stage is called {only}; there are {}", known.join(", "));
+        eprintln!("error: no stage is called {only}; there are {}", known.join(", "));
         return ExitCode::from(2);
     }
     for stage in stages {

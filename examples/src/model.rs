@@ -189,7 +189,10 @@ pub fn load_samples(path: &Path, normalise: Option<&Path>) -> Result<Array> {
     let samples = load_array(path, normalise)?;
     let place = path.display().to_string();
     if samples.shape.len() < 2 || samples.is_empty() {
-        return Err(Error::usage(format!("{place}: samples of shape {:?}", samples.shape)));
+        return Err(Error::usage(format!(
+            "{place}: samples of shape {:?} are not [N, …] with at least one sample",
+            samples.shape
+        )));
     }
     ezpc_ml::fixed::check_finite(&samples.to_f64(), &samples.shape).map_err(|e| e.context(&place))?;
     Ok(samples)
