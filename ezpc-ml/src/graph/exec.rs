@@ -1,5 +1,7 @@
 //! Runs a card over any protocol. The data owner's side needs nothing but the card.
 
+mod live;
+
 use super::compile::{Constants, Weights};
 use crate::card::{Bound, Card, Scale, Step, StepOp};
 use crate::kernels::{Stage, Then, bounds, elementwise, linear, pool, shape};
@@ -9,6 +11,7 @@ use ezpc_core::protocol::{Linear, LinearSpec, Op, Operand, ShareVec};
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::secret::Values;
 use ezpc_core::{Error, ErrorKind, Party, Protocol, Result};
+use live::Live;
 use std::collections::HashMap;
 
 /// Where a run is.
@@ -340,45 +343,6 @@ struct Waiting<'k, P: Protocol> {
     step: usize,
     op: Op<P::Arith, P::Bool>,
     then: Then<'k, P>,
-}
-
-/// The values of steps, each until its last user has started.
-struct Live<A> {
-    values: Vec<Option<Tensor<A>>>,
-    uses: Vec<usize>,
-}
-
-impl<A: ShareVec> Live<A> {
-    fn new(card: &Card) -> Self {
-        Self { values: card.steps.iter().map(|_| None).collect(), uses: card.uses() }
-    }
-
-    fn there(&self, i: usize) -> bool {
-        self.values[i].is_some()
-    }
-
-    fn get(&self, i: usize) -> &Tensor<A> {
-        self.values[i].as_ref().expect("a value lives until its last use")
-    }
-
-    fn put(&mut self, i: usize, value: Tensor<A>) {
-        if self.uses[i] > 0 {
-            self.values[i] = Some(value);
-        }
-    }
-
-    fn used(&mut self, args: &[usize]) {
-        for &a in args {
-            self.uses[a] -= 1;
-            if self.uses[a] == 0 {
-                self.values[a] = None;
-            }
-        }
-    }
-
-    fn take(&mut self, i: usize) -> Tensor<A> {
-        self.values[i].take().expect("the result is needed to the end")
-    }
 }
 
 fn at(step: &Step, error: Error) -> Error {
