@@ -179,10 +179,13 @@ impl Example for Validate {
 impl Validate {
     fn tell(&self, stats: &Stats, card: &Card, request: &Request, outcome: &Outcome) -> Report {
         let (n, need) = (request.samples, request.threshold.need(request.samples as u64));
-        let verdict = if outcome.verdict { "good enough" } else { "not good enough" };
+        let (verdict, than) = match outcome.verdict {
+            true => ("good enough", "at least"),
+            false => ("not good enough", "fewer than"),
+        };
         let mut report = Report::new(stats)
             .layers(card)
-            .line(format!("the model is {verdict}: {need} of {n} samples right or more were asked for"))
+            .line(format!("the model is {verdict}: {than} {need} of its {n} answers are right"))
             .field("verdict", outcome.verdict)
             .field("samples", n)
             .field("threshold", request.threshold.to_string())
