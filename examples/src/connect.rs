@@ -55,11 +55,20 @@ impl Connection {
         }
         let transport = match (&common.listen, &common.connect) {
             (Some(address), _) => {
-                let listener = tcp::Listener::bind(address)?;
+                let listener = match common.insecure_plain_tcp {
+                    true => tcp::Listener::bind_insecure(address)?,
+                    false => tcp::Listener::bind(address)?,
+                };
                 waiting(listener.local_address());
                 listener.accept(common.timeout())?
             }
-            (None, address) => tcp::connect(address.as_deref().unwrap_or_default(), common.timeout())?,
+            (None, address) => {
+                let address = address.as_deref().unwrap_or_default();
+                match common.insecure_plain_tcp {
+                    true => tcp::connect_insecure(address, common.timeout())?,
+                    false => tcp::connect(address, common.timeout())?,
+                }
+            }
         };
         Ok(Self::new(common, party, transport))
     }

@@ -1,4 +1,7 @@
 //! Plain TCP: for one machine, or below something that encrypts.
+//!
+//! Addresses of other machines are refused except by functions with `insecure` in their name; `transport::tls` (feature
+//! `tls`) is what two machines talk over.
 
 use super::socket::Connection;
 use super::{Halves, Transport};
@@ -16,10 +19,23 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `address`, for example `127.0.0.1:7000`; port 0 picks a free one.
+    /// Listens on `address` of this machine alone, for example `127.0.0.1:7000`; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when other machines can reach the address.
     pub fn bind(address: &str) -> Result<Self> {
+        Self::bind_resolved(address, &loopback(address)?)
+    }
+
+    /// As [`Listener::bind`], also for addresses that other machines can reach. What travels is neither encrypted nor
+    /// authenticated: anyone on the way can read and change everything.
+    pub fn bind_insecure(address: &str) -> Result<Self> {
+        Self::bind_resolved(address, &resolve(address)?)
+    }
+
+    fn bind_resolved(address: &str, resolved: &[SocketAddr]) -> Result<Self> {
         let what = || format!("cannot listen on {address}");
-        let socket = TcpListener::bind(&*resolve(address)?).map_err(|error| Error::io(what(), error))?;
+        let socket = TcpListener::bind(resolved).map_err(|error| Error::io(what(), error))?;
         let address = socket.local_addr().map_err(|error| Error::io(what(), error))?;
         Ok(Self { socket, address })
     }
@@ -60,13 +76,25 @@ impl Listener {
     }
 }
 
-/// Connects to a listening peer at `address`, for example `example.org:7000`; tries again until `timeout` when
-/// nobody listens yet.
+/// Connects to a peer that listens at `address` of this machine, for example `localhost:7000`; tries again until
+/// `timeout` when nobody listens yet.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when the address is of another machine.
 pub fn connect(address: &str, timeout: Duration) -> Result<TcpTransport> {
-    let candidates = resolve(address)?;
+    connect_resolved(address, &loopback(address)?, timeout)
+}
+
+/// As [`connect`], also to other machines. What travels is neither encrypted nor authenticated: anyone on the way can
+/// read and change everything.
+pub fn connect_insecure(address: &str, timeout: Duration) -> Result<TcpTransport> {
+    connect_resolved(address, &resolve(address)?, timeout)
+}
+
+fn connect_resolved(address: &str, candidates: &[SocketAddr], timeout: Duration) -> Result<TcpTransport> {
     retry(address, timeout, |left| {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for candidate in &candidates {
+        for candidate in candidates {
             match TcpStream::connect_timeout(candidate, left) {
                 Ok(stream) => return Ok((stream, *candidate)),
                 Err(error) => last = error,
@@ -87,6 +115,18 @@ fn resolve(address: &str) -> Result<Vec<SocketAddr>> {
         return Err(Error::usage(format!("`{address}` is no address: the name has none")));
     }
     Ok(found)
+}
+
+/// The addresses behind a name and port, all of them of this machine.
+fn loopback(address: &str) -> Result<Vec<SocketAddr>> {
+    let found = resolve(address)?;
+    if found.iter().all(|one| one.ip().to_canonical().is_loopback()) {
+        return Ok(found);
+    }
+    Err(Error::usage(format!(
+        "{address} is not on this machine alone, and plain TCP is neither encrypted nor authenticated: use TLS, or the \
+         function that is called insecure"
+    )))
 }
 
 /// Accepts one connection within `timeout`: the standard library has no time-out here, so this asks again with
@@ -207,6 +247,7 @@ impl Transport for TcpTransport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     #[test]
     fn a_port_in_use_is_named() {
@@ -260,6 +301,23 @@ mod tests {
         let error = error.expect_err("nobody could be let in");
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert!(error.to_string().contains("somebody could not be let in: "), "{error}");
+    }
+
+    #[test]
+    fn other_machines_are_for_tls_or_for_those_who_insist() {
+        for error in [
+            Listener::bind("0.0.0.0:0").map(drop).expect_err("every interface"),
+            Listener::bind("[::]:0").map(drop).expect_err("every interface"),
+            connect("192.0.2.1:7000", Duration::ZERO).map(drop).expect_err("another machine"),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.to_string().contains("neither encrypted nor authenticated"), "{error}");
+        }
+        let listener = Listener::bind_insecure("0.0.0.0:0").expect("a free port");
+        let address = format!("localhost:{}", listener.local_address().port());
+        let peer = thread::spawn(move || connect(&address, Duration::from_secs(60)));
+        listener.accept(Duration::from_secs(60)).expect("somebody connects");
+        peer.join().expect("no panic").expect("somebody listens");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Listener {
 impl Listener {
     /// Listens on `address`, for example `0.0.0.0:7000`; port 0 picks a free one.
     pub fn bind(address: &str, tls: &Tls) -> Result<Self> {
-        Ok(Self { tcp: tcp::Listener::bind(address)?, tls: tls.clone() })
+        Ok(Self { tcp: tcp::Listener::bind_insecure(address)?, tls: tls.clone() })
     }
 
     /// The address it listens on.
