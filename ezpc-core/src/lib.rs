@@ -1,4 +1,8 @@
 //! Everything two parties need to compute on values that neither shows the other.
+//!
+//! A function is written in [`secure!`], or in Rust over the [`Protocol`] trait. [`protocol::TwoParty`] computes it with a peer
+//! at the other end of a [`transport`]: `memory` within a process, `tcp` on one machine, `tls` (a feature) between two.
+//! [`protocol::Cleartext`] computes it alone and [`protocol::Tally`] says what it costs; both need no peer.
 
 mod arch;
 pub mod base_ot;

@@ -6,6 +6,21 @@
 //!
 //! Only TLS 1.3 is spoken, without resumption and early data. The session above is bound to the connection and to
 //! both certificates through [`Transport::binding`].
+//!
+//! A hospital that goes to its vendor, whose certificate it was given; the vendor has a [`Listener`] instead:
+//!
+//! ```no_run
+//! use ezpc_core::Party;
+//! use ezpc_core::protocol::{Config, TwoParty};
+//! use ezpc_core::transport::tls::{self, Identity, Tls, Trust};
+//! use std::{path::Path, time::Duration};
+//!
+//! let identity = Identity::load(Path::new("hospital.cert.pem"), Path::new("hospital.key.pem"))?;
+//! let tls = Tls::new(&identity, Trust::load_pinned(Path::new("vendor.cert.pem"))?)?;
+//! let transport = tls::connect("vendor.example:7000", &tls, Duration::from_secs(60))?;
+//! let session = TwoParty::connect(transport, Party::Client, &Config::program("richer"))?;
+//! # Ok::<(), ezpc_core::Error>(())
+//! ```
 
 mod identity;
 mod listen;

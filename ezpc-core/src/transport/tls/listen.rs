@@ -38,7 +38,7 @@ impl Listener {
     /// Waits at most `timeout` for the peer; `refused` is told about everybody else.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`](crate::error::ErrorKind::Timeout) when the peer does not come.
+    /// [`ErrorKind::Timeout`] when the peer does not come.
     pub fn accept(self, timeout: Duration, mut refused: impl FnMut(&Error)) -> Result<TlsTransport> {
         let deadline = Instant::now() + timeout;
         let mut shaking = Shaking::new();
