@@ -4,14 +4,20 @@
 //! the value at psi^{2 brv(i) + 1}. After t of its stages the array is 2^t blocks, each a polynomial modulo
 //! `X^{n / 2^t}` minus a constant; a polynomial in `X^g` is therefore constant on blocks of g values.
 
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "calls of code for an instruction set, behind a run-time check of the CPU")
+)]
+
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+use super::residues::widest;
 #[cfg(target_arch = "x86_64")]
 use x86_64::{avx2, avx512};
 
 /// Lanes of the widest kernel, whose twiddles are stored transposed.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// A twiddle factor: its Montgomery form w and w / p mod 2^32.
 pub(crate) type Twiddle = [u32; 2];
@@ -70,6 +76,29 @@ pub(crate) fn forward(values: &mut [u32], twiddles: &Twiddles) {
     forward_portable(values, twiddles);
 }
 
+widest! {
+    /// Transforms polynomials side by side: `width` vectors are a row, a coefficient of all of them. As [`forward`] does with
+    /// slices shorter than the table's transform.
+    fn forward_rows(values: &mut [[u32; LANES]], width: usize, twiddles: &Twiddles) {
+        let p = twiddles.p;
+        let (mut blocks, mut len) = (1, values.len() / 2);
+        while len >= width {
+            for (block, &w) in values.chunks_exact_mut(2 * len).zip(&twiddles.forward[blocks..]) {
+                let (low, high) = block.split_at_mut(len);
+                for (u, v) in low.iter_mut().zip(high) {
+                    for lane in 0..LANES {
+                        [u[lane], v[lane]] = butterfly(u[lane], v[lane], w, p);
+                    }
+                }
+            }
+            (blocks, len) = (2 * blocks, len / 2);
+        }
+        for v in values.iter_mut().flatten() {
+            *v = reduce(reduce(*v, 2 * p), p);
+        }
+    }
+}
+
 /// The inverse of [`forward`] on the full length.
 pub(crate) fn inverse(values: &mut [u32], twiddles: &Twiddles) {
     #[cfg(target_arch = "x86_64")]
@@ -104,10 +133,7 @@ pub(crate) fn forward_portable(values: &mut [u32], twiddles: &Twiddles) {
         for (block, &w) in values.chunks_exact_mut(2 * len).zip(&twiddles.forward[blocks..]) {
             let (low, high) = block.split_at_mut(len);
             for (u, v) in low.iter_mut().zip(high) {
-                let t = mul_lazy(*v, w, p);
-                let reduced = reduce(*u, 2 * p);
-                *u = reduced + t;
-                *v = reduced + 2 * p - t;
+                [*u, *v] = butterfly(*u, *v, w, p);
             }
         }
         (blocks, len) = (2 * blocks, len / 2);
@@ -137,6 +163,13 @@ pub(crate) fn inverse_portable(values: &mut [u32], twiddles: &Twiddles) {
         *u = reduce(mul_lazy(*u, twiddles.scale, p), p);
         *v = reduce(*v, p);
     }
+}
+
+/// `u + v w` and `u - v w` in `[0, 4p)` for `u` there and any `v`.
+#[inline(always)]
+fn butterfly(u: u32, v: u32, w: Twiddle, p: u32) -> [u32; 2] {
+    let (t, reduced) = (mul_lazy(v, w, p), reduce(u, 2 * p));
+    [reduced + t, reduced + 2 * p - t]
 }
 
 /// `v · w / 2^32` in `(0, 2p)` for any `v`.

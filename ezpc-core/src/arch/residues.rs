@@ -95,6 +95,15 @@ widest! {
 }
 
 widest! {
+    /// `w · factor / 2^32` mod p for integers below p in absolute value.
+    fn signed_residues(m: Prime, words: &[i64], factor: u32, out: &mut [u32]) {
+        for (out, &w) in out.iter_mut().zip(words) {
+            *out = m.mont_mul((w + (i64::from(m.p) & (w >> 63))) as u32, factor);
+        }
+    }
+}
+
+widest! {
     /// `v = v + x · w / 2^32` mod p.
     fn add_product(m: Prime, v: &mut [u32], x: &[u32], w: &[u32]) {
         for ((v, &x), &w) in v.iter_mut().zip(x).zip(w) {

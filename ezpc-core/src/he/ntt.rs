@@ -6,7 +6,7 @@
 )]
 
 use super::modulus::Modulus;
-use crate::arch::ntt::{self, Twiddle, Twiddles};
+use crate::arch::ntt::{self, LANES, Twiddle, Twiddles};
 
 /// The negacyclic transform of length n modulo one prime.
 pub(crate) struct Ntt {
@@ -46,6 +46,11 @@ impl Ntt {
     /// Reduced coefficients to reduced evaluations, in place. See [`ntt::forward`] for shorter slices.
     pub(crate) fn forward(&self, values: &mut [u32]) {
         ntt::forward(values, &self.twiddles);
+    }
+
+    /// As [`forward`](Self::forward) for polynomials side by side, each coefficient of all in a row of `width` vectors.
+    pub(crate) fn forward_rows(&self, values: &mut [[u32; LANES]], width: usize) {
+        ntt::forward_rows(values, width, &self.twiddles);
     }
 
     /// Reduced evaluations to reduced coefficients, in place.
@@ -104,6 +109,23 @@ mod tests {
                 table.forward(&mut short);
                 table.forward(&mut long);
                 assert!(long.chunks(n / blocks).zip(&short).all(|(c, s)| c.iter().all(|v| v == s)));
+            }
+        }
+    }
+
+    #[test]
+    fn polynomials_side_by_side_are_transformed_alike() {
+        for table in tables() {
+            for (len, width) in [(1, 1), (2, 3), (32, 2), (128, 1)] {
+                let mut rows: Vec<[u32; LANES]> =
+                    noise(table.modulus().p(), len * width * LANES, 9).as_chunks().0.to_vec();
+                let column = |rows: &[[u32; LANES]], i: usize| -> Vec<u32> {
+                    rows.iter().skip(i / LANES).step_by(width).map(|v| v[i % LANES]).collect()
+                };
+                let mut columns: Vec<_> = (0..width * LANES).map(|i| column(&rows, i)).collect();
+                table.forward_rows(&mut rows, width);
+                columns.iter_mut().for_each(|c| table.forward(c));
+                assert!((0..width * LANES).all(|i| column(&rows, i) == columns[i]));
             }
         }
     }

@@ -17,7 +17,7 @@ mod plan;
 
 use crate::spec::ConvSpec;
 
-pub(crate) use plan::{Prices, choose};
+pub(crate) use plan::{Prices, Transforms, WeightPrices, choose};
 
 /// A tile of the map in all its channels: which element is which coefficient within a channel.
 pub(crate) struct Tile {
@@ -74,9 +74,9 @@ impl Geometry {
         let grid = Grid::new(&conv, cut);
         let (phases, sources) = grid.phases(&conv);
         let tiles = grid.tiles(&conv, cut, &sources);
-        let geometry = Self { conv, degree, area: grid.area, c_n, m_w, fused, phases, tiles };
-        assert!(geometry.c_n * geometry.m_w * geometry.area <= degree, "a tile fits its ciphertext");
-        geometry
+        let (area, _) = spacious(grid.area, degree, c_n * m_w);
+        assert!(c_n * m_w * area <= degree, "a tile fits its ciphertext");
+        Self { conv, degree, area, c_n, m_w, fused, phases, tiles }
     }
 
     /// Independent dense groups.
@@ -104,12 +104,20 @@ impl Geometry {
         self.group_outs().div_ceil(self.m_w)
     }
 
-    /// Weight polynomials are polynomials in X^run: their transforms are constant on runs of this length.
+    /// Weight polynomials are sums of `X^-tap` times polynomials in X^run, over the [`taps`](Self::taps): the transforms of
+    /// the latter are constant on runs of this length.
     pub(crate) fn run(&self) -> usize {
-        if self.conv.kernel != [1, 1] {
-            return 1;
-        }
-        if self.c_n * self.m_w == 1 { self.degree } else { 1 << self.area.trailing_zeros() }
+        spacious(self.area, self.degree, self.c_n * self.m_w).1
+    }
+
+    /// How the weight polynomials are transformed.
+    pub(crate) fn transforms(&self) -> Transforms {
+        Transforms::of(self.degree, self.run(), self.taps().len())
+    }
+
+    /// How far the taps of the kernel reach, as coefficients, in ascending order.
+    pub(crate) fn taps(&self) -> Vec<u32> {
+        taps(&self.phases)
     }
 
     /// The input elements of ciphertext `index` of `group` in a tile, as pairs of coefficient and input index.
@@ -187,6 +195,22 @@ impl Geometry {
         from: usize,
         mut term: impl FnMut(usize, usize, bool),
     ) {
+        self.kernels(group, to, from, |base, tap, index| {
+            // X^-1 = -X^(N-1).
+            let negative = tap > base;
+            term(if negative { base + self.degree - tap } else { base - tap }, index, negative);
+        });
+    }
+
+    /// The same coefficients as triples of a multiple of the area, the distance back from there, which is one of the
+    /// [`taps`](Self::taps), and the index in the weights.
+    pub(crate) fn kernels(
+        &self,
+        group: usize,
+        to: usize,
+        from: usize,
+        mut term: impl FnMut(usize, usize, usize),
+    ) {
         let phases = self.phases.len();
         let kernel = self.conv.kernel[0] * self.conv.kernel[1];
         let per_group = [self.conv.in_channels, self.conv.out_channels].map(|c| c / self.conv.groups);
@@ -198,17 +222,29 @@ impl Geometry {
                 let (mi, ci) = (m - to * self.m_w, c - from * self.c_n);
                 let base = (mi * self.c_n + self.c_n - 1 - ci) * self.area;
                 let row = (group * self.group_outs() + m) * per_group[0] + c / phases % per_group[0];
-                for &[offset, tap] in &self.phases[c % phases] {
-                    let offset = offset as usize;
-                    let index = row * kernel + tap as usize;
-                    // X^-1 = -X^(N-1).
-                    let negative = offset > base;
-                    let at = if negative { base + self.degree - offset } else { base - offset };
-                    term(at, index, negative);
+                for &[tap, place] in &self.phases[c % phases] {
+                    term(base, tap as usize, row * kernel + place as usize);
                 }
             }
         }
     }
+}
+
+/// The coefficients of a channel where `slots` channels share N: at least so many, the multiple of the largest power of
+/// two that there is room for; and that power, which is N when there is but one channel.
+fn spacious(area: usize, degree: usize, slots: usize) -> (usize, usize) {
+    let room = degree / slots;
+    let powers = (0..=degree.trailing_zeros()).rev().map(|log| 1 << log);
+    let run = powers.into_iter().find(|&run| area.next_multiple_of(run) <= room).unwrap_or(1);
+    (area.next_multiple_of(run), run)
+}
+
+/// The distinct taps of some phases.
+fn taps(phases: &[Vec<[u32; 2]>]) -> Vec<u32> {
+    let mut taps: Vec<u32> = phases.iter().flatten().map(|&[tap, _]| tap).collect();
+    taps.sort_unstable();
+    taps.dedup();
+    taps
 }
 
 /// Coefficients of one channel of a tile.

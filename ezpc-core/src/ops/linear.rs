@@ -5,12 +5,13 @@
 //! with shares of the result divided by 2^shift, in a ring of as many bits less. SECURITY.md, Linear layers;
 //! HLHD22 for the packing without rotations.
 //!
-//! Kernels of one element (1x1 convolutions, products of matrices) have weight polynomials in X^g, whose transforms are
-//! constant on blocks of g values: one residue a weight and block is stored, and the products at all positions of a block are
-//! one product of matrices with scalar weights. That is what a transform of only the first log2(N/g) stages would give.
-//! It would save the other stages for inputs only: answers need whole transforms anyway, as the re-randomisation u·pk is a full
-//! product, and so does the holder's a·s. Of a 56x56 convolution from 64 to 256 channels (37 ms at the owner) the inputs'
-//! transforms are 0.7 ms, and the holder would pay as much more, so there is no such kernel.
+//! The weight polynomials of a convolution are sums over its taps of a monomial times a polynomial in X^g, whose transform is
+//! constant on blocks of g values: one residue a weight, tap and block is stored, and whole transforms are combined of them
+//! where products need them (`transform`). With one tap, 1x1 convolutions and products of matrices, the products at all
+//! positions of a block are one product of matrices with scalar weights.
+//! Short transforms would save stages for inputs as well, but no more: answers need whole ones, as the re-randomisation u·pk
+//! is a full product, and so does the holder's a·s. Of a 56x56 convolution from 64 to 256 channels (37 ms at the owner) the
+//! inputs' transforms are 0.7 ms, and the holder would pay as much more, so there is no such kernel.
 
 mod check;
 mod holder;

@@ -69,7 +69,7 @@ impl Weight for u32 {
 macro_rules! kernel {
     ($name:ident, $features:literal, |$sum:ident, $v:ident, $w:ident| $add:expr) => {
         mod $name {
-            use super::{LANES, Prime, ROWS, Target, Weight, reduce};
+            use super::{FEW, LANES, Prime, ROWS, Target, Weight, reduce, reduce_few};
             use core::arch::x86_64::*;
 
             #[target_feature(enable = $features)]
@@ -96,11 +96,10 @@ macro_rules! kernel {
                             }
                         }
                         for (i, sums) in sums.iter().enumerate().take(target.rows - block * ROWS) {
-                            for (j, &[even, odd]) in sums.iter().enumerate() {
-                                let even = reduce(m, even);
-                                let odd = _mm512_slli_epi64::<32>(reduce(m, odd));
+                            for (j, &sums) in sums.iter().enumerate() {
+                                let values =
+                                    if inputs <= FEW { reduce_few(m, sums) } else { reduce(m, sums) };
                                 let slot = target.slot(block * ROWS + i, pair + j);
-                                let values = _mm512_or_si512(even, odd);
                                 let at = slot.as_mut_ptr().cast();
                                 // SAFETY: the slot is 64 bytes; the store needs no alignment.
                                 unsafe { _mm512_storeu_si512(at, values) };
@@ -116,18 +115,45 @@ macro_rules! kernel {
 kernel!(separate, "avx512f", |sum, v, w| _mm512_add_epi64(*sum, _mm512_mul_epu32(v, w)));
 kernel!(fused, "avx512f,avx512ifma", |sum, v, w| _mm512_madd52lo_epu64(*sum, v, w));
 
-/// `sum / 2^32` mod p in 64-bit lanes.
+/// Inputs whose sums are below 2^32 p: 64 products of values below p < 2^26.
+const FEW: usize = 64;
+
+/// `sum / 2^32` mod p for sums below 2^32 p, of the even and the odd lanes.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn reduce(m: Prime, sum: __m512i) -> __m512i {
-    let p = _mm512_set1_epi64(i64::from(m.p));
+fn reduce_few(m: Prime, sums: [__m512i; 2]) -> __m512i {
+    let p = _mm512_set1_epi32(m.p.cast_signed());
+    let value = divide(m, sums);
+    _mm512_min_epu32(value, _mm512_sub_epi32(value, p))
+}
+
+/// `sum / 2^32` mod p, of the even and the odd lanes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn reduce(m: Prime, [even, odd]: [__m512i; 2]) -> __m512i {
+    let p = _mm512_set1_epi32(m.p.cast_signed());
+    // At most 2^26 + p, which may exceed 2p by a little.
+    let value = divide(m, [fold(m, even), fold(m, odd)]);
+    let once = _mm512_min_epu32(value, _mm512_sub_epi32(value, p));
+    _mm512_min_epu32(once, _mm512_sub_epi32(once, p))
+}
+
+/// The same mod p, below 2^58.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fold(m: Prime, sum: __m512i) -> __m512i {
     let low = _mm512_and_si512(sum, _mm512_set1_epi64(0xFFFF_FFFF));
     let high = _mm512_srli_epi64::<32>(sum);
-    let folded = _mm512_add_epi64(_mm512_mul_epu32(high, _mm512_set1_epi64(i64::from(m.r))), low);
-    let q = _mm512_mul_epu32(folded, _mm512_set1_epi64(i64::from(m.inverse)));
-    let correction = _mm512_srli_epi64::<32>(_mm512_mul_epu32(q, p));
-    let value = _mm512_add_epi64(_mm512_sub_epi64(_mm512_srli_epi64::<32>(folded), correction), p);
-    // Below 2^28: as signed 64-bit values a borrow is the larger unsigned one.
-    let once = _mm512_min_epu64(value, _mm512_sub_epi64(value, p));
-    _mm512_min_epu64(once, _mm512_sub_epi64(once, p))
+    _mm512_add_epi64(_mm512_mul_epu32(high, _mm512_set1_epi64(i64::from(m.r))), low)
+}
+
+/// `sum / 2^32` mod p, of the even and the odd lanes: `floor(sum / 2^32)` with less than p taken off or added.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn divide(m: Prime, [even, odd]: [__m512i; 2]) -> __m512i {
+    let (p, inverse) = (_mm512_set1_epi64(i64::from(m.p)), _mm512_set1_epi64(i64::from(m.inverse)));
+    let correction = |sum| _mm512_mul_epu32(_mm512_mul_epu32(sum, inverse), p);
+    let high = |even, odd| _mm512_mask_mov_epi32(_mm512_srli_epi64::<32>(even), 0xAAAA, odd);
+    let value = _mm512_sub_epi32(high(even, odd), high(correction(even), correction(odd)));
+    _mm512_add_epi32(value, _mm512_set1_epi32(m.p.cast_signed()))
 }

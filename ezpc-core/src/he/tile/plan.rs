@@ -1,6 +1,7 @@
 //! Which tiles: the cheapest by an estimate from public shapes.
 
-use super::{Cut, Geometry, Grid, reach};
+use super::{Cut, Geometry, Grid, reach, spacious, taps};
+use crate::arch::mac::LANES;
 use crate::error::{Error, Result};
 use crate::spec::ConvSpec;
 
@@ -19,14 +20,71 @@ pub(crate) struct Prices {
     pub(crate) output: f64,
     /// A product of two polynomials whose transform is at hand.
     pub(crate) product: f64,
-    /// Reading one word of transformed weights, times the number of primes.
-    pub(crate) word: f64,
+    /// What the transform of weights costs.
+    pub(crate) weights: WeightPrices,
     /// Words of transformed weights for one prime beyond which fewer of them go before a lower price: their memory.
     pub(crate) most_words: usize,
 }
 
-/// The counts that a choice of tiles leads to.
+/// Work on weight polynomials for all primes, in picoseconds: it is done in every run of a layer, as weights that were
+/// transformed ahead are as many words as there is memory for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WeightPrices {
+    /// A whole transform of a polynomial.
+    pub(crate) whole: f64,
+    /// A value of a short one, and reading it.
+    pub(crate) word: f64,
+    /// A polynomial of the values of short ones, and what each tap adds to that.
+    pub(crate) combined: f64,
+    pub(crate) tap: f64,
+}
+
+/// How weight polynomials are transformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transforms {
+    /// Each with all stages.
+    Whole,
+    /// Those in X^run of each tap, which are short.
+    Short {
+        /// Values of a short transform.
+        bins: usize,
+        /// Taps.
+        taps: usize,
+    },
+}
+
+impl Transforms {
+    /// The cheaper way for polynomials of `degree` in so many taps and in X^run.
+    pub(crate) fn of(degree: usize, run: usize, taps: usize) -> Self {
+        // Neighbouring pairs of vectors of positions have the same short transforms, or with one tap vectors.
+        let least = if taps == 1 { LANES } else { 2 * LANES };
+        if run < least || taps > MOST_TAPS { Self::Whole } else { Self::Short { bins: degree / run, taps } }
+    }
+
+    /// Values that are stored of each polynomial and prime.
+    pub(crate) const fn words(self, degree: usize) -> usize {
+        match self {
+            Self::Whole => degree,
+            Self::Short { bins, taps } => bins * taps,
+        }
+    }
+
+    fn price(self, prices: &WeightPrices) -> f64 {
+        match self {
+            Self::Whole => prices.whole,
+            Self::Short { bins, taps: 1 } => bins as f64 * prices.word,
+            Self::Short { bins, taps } => {
+                (bins * taps) as f64 * prices.word + taps as f64 * prices.tap + prices.combined
+            }
+        }
+    }
+}
+
+/// Taps for which short transforms are combined: beyond it a whole transform is as cheap.
+const MOST_TAPS: usize = 64;
+
+/// The counts that a choice of tiles leads to.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// Ciphertexts sent.
     pub(crate) ins: usize,
@@ -34,8 +92,9 @@ pub(crate) struct Load {
     pub(crate) outs: usize,
     /// Products of polynomials.
     pub(crate) products: usize,
-    /// Values of transformed weights, for one prime.
-    pub(crate) words: usize,
+    /// Weight polynomials.
+    pub(crate) polys: usize,
+    pub(crate) transforms: Transforms,
 }
 
 impl Load {
@@ -43,7 +102,7 @@ impl Load {
         self.ins as f64 * (prices.upload * prices.bit + prices.input)
             + self.outs as f64 * (prices.download * prices.bit + prices.output)
             + self.products as f64 * prices.product
-            + self.words as f64 * prices.word
+            + self.polys as f64 * self.transforms.price(&prices.weights)
     }
 }
 
@@ -58,28 +117,28 @@ pub(crate) fn choose(conv: &ConvSpec, degree: usize, prices: &Prices) -> Result<
         if grid.area > degree {
             continue;
         }
-        let phases = grid.phases(conv).0.len();
+        let phases = grid.phases(conv).0;
+        let taps = taps(&phases).len();
         let tiles = count_tiles(conv, cut);
-        for [fused, c_n, m_w] in splits(conv, phases, degree / grid.area) {
+        for [fused, c_n, m_w] in splits(conv, phases.len(), &slots(degree, grid.area)) {
             let groups = conv.groups / fused;
-            let ins = (conv.in_channels / groups * phases).div_ceil(c_n);
+            let ins = (conv.in_channels / groups * phases.len()).div_ceil(c_n);
             let outs = (conv.out_channels / groups).div_ceil(m_w);
             if ins > MOST_INPUTS {
                 continue;
             }
-            let run = match cut {
-                Cut::Flat { .. } if c_n * m_w == 1 => degree,
-                Cut::Flat { len } => 1 << len.trailing_zeros(),
-                _ => 1,
-            };
-            let pairs = groups * ins * outs;
+            let (_, run) = spacious(grid.area, degree, c_n * m_w);
+            let polys = groups * ins * outs;
+            let transforms = Transforms::of(degree, run, taps);
             let load = Load {
                 ins: tiles * groups * ins,
                 outs: tiles * groups * outs,
-                products: tiles * pairs,
-                words: pairs * (degree / run),
+                products: tiles * polys,
+                polys,
+                transforms,
             };
-            let (excess, price) = (load.words.saturating_sub(prices.most_words), load.price(prices));
+            let words = polys * transforms.words(degree);
+            let (excess, price) = (words.saturating_sub(prices.most_words), load.price(prices));
             if best.is_none_or(|(less, least, ..)| excess < less || excess == less && price < least) {
                 best = Some((excess, price, cut, [fused, c_n, m_w]));
             }
@@ -91,20 +150,22 @@ pub(crate) fn choose(conv: &ConvSpec, degree: usize, prices: &Prices) -> Result<
     Ok(Geometry::new(*conv, degree, cut, fused, c_n, m_w))
 }
 
+/// How many channels share N coefficients: as many as there is room for, or fewer, so that each has the multiple of a
+/// larger power of two.
+fn slots(degree: usize, area: usize) -> Vec<usize> {
+    let aligned = [1, LANES, 2 * LANES, area.next_power_of_two()].map(|run| area.next_multiple_of(run));
+    let mut slots: Vec<usize> = aligned.iter().filter(|&&a| a <= degree).map(|&a| degree / a).collect();
+    slots.dedup();
+    slots
+}
+
 /// Cuts worth a look.
 fn cuts(conv: &ConvSpec, degree: usize) -> Vec<Cut> {
     let [out_h, out_w] = conv.output();
     if conv.kernel == [1, 1] {
         let all = conv.batch * out_h * out_w;
         let fewest = all.div_ceil(degree);
-        let mut lens: Vec<usize> = (fewest..fewest + 16)
-            .map(|tiles| all.div_ceil(tiles))
-            .flat_map(|len| {
-                [len, len.next_multiple_of(16), len.next_multiple_of(64), len.next_power_of_two()]
-            })
-            .filter(|&len| len <= degree)
-            .collect();
-        lens.sort_unstable();
+        let mut lens: Vec<usize> = (fewest..fewest + 16).map(|tiles| all.div_ceil(tiles)).collect();
         lens.dedup();
         return lens.into_iter().map(|len| Cut::Flat { len }).collect();
     }
@@ -137,25 +198,27 @@ fn count_tiles(conv: &ConvSpec, cut: Cut) -> usize {
     }
 }
 
-/// Triples of fused groups, channels in a ciphertext and channels in an answer with product at most `slots`.
-fn splits(conv: &ConvSpec, phases: usize, slots: usize) -> Vec<[usize; 3]> {
+/// Triples of fused groups, channels in a ciphertext and channels in an answer with product at most one of `slots`.
+fn splits(conv: &ConvSpec, phases: usize, slots: &[usize]) -> Vec<[usize; 3]> {
     let channels = conv.in_channels / conv.groups * phases;
     let outs = conv.out_channels / conv.groups;
     let mut splits = Vec::new();
     let mut last = 0;
     for parts in 1..=channels {
         let c_n = channels.div_ceil(parts);
-        if c_n == last || c_n > slots {
+        if c_n == last {
             continue;
         }
         last = c_n;
-        // As few answers as fit, filled evenly.
-        let answers = outs.div_ceil((slots / c_n).min(outs));
-        splits.push([1, c_n, outs.div_ceil(answers)]);
+        for slots in slots.iter().filter(|&&slots| c_n <= slots) {
+            // As few answers as fit, filled evenly.
+            let answers = outs.div_ceil((slots / c_n).min(outs));
+            splits.push([1, c_n, outs.div_ceil(answers)]);
+        }
     }
     // Several groups in one ciphertext: weights between different groups are zero.
     for fused in (2..=conv.groups).filter(|f| conv.groups.is_multiple_of(*f)) {
-        if fused * channels * fused * outs <= slots {
+        if fused * channels * fused * outs <= slots[0] {
             splits.push([fused, fused * channels, fused * outs]);
         }
     }
@@ -173,7 +236,17 @@ mod tests {
         let upload = [1.0, 50.0, 1.0, 1.0][kind];
         let download = [1.0, 1.0, 50.0, 1.0][kind];
         let (product, word) = ([0.1, 0.1, 0.1, 30.0][kind], [0.0, 0.0, 0.0, 0.1][kind]);
-        Prices { bit: 1.0, upload, download, input: 1.0, output: 1.0, product, word, most_words: usize::MAX }
+        let weights = WeightPrices { whole: 100.0 * word, word, combined: word, tap: word };
+        Prices {
+            bit: 1.0,
+            upload,
+            download,
+            input: 1.0,
+            output: 1.0,
+            product,
+            weights,
+            most_words: usize::MAX,
+        }
     }
 
     fn by_polynomials(g: &Geometry, w: &[i64], x: &[i64]) -> Vec<i64> {
@@ -190,8 +263,12 @@ mod tests {
                             assert_eq!(poly[at], 0, "a coefficient is used once");
                             poly[at] = x[index];
                         }
+                        let taps = g.taps();
+                        g.kernels(group, to, from, |base, tap, _| {
+                            assert_eq!(base % g.run(), 0);
+                            assert!(taps.contains(&(tap as u32)));
+                        });
                         g.weights(group, to, from, |at, index, negative| {
-                            assert_eq!(at % g.run(), 0);
                             let v = if negative { -w[index] } else { w[index] };
                             for (i, &p) in poly.iter().enumerate() {
                                 let sign = if at + i >= n { -1 } else { 1 };
@@ -263,29 +340,53 @@ mod tests {
         }
     }
 
-    /// A batch that would fill each ciphertext with few channels of many images makes the most transforms of weights.
+    /// A dense layer whose inputs come in several columns could fill each ciphertext with few channels of many columns, which
+    /// makes the most transforms of weights.
     #[test]
     fn transformed_weights_stay_within_their_memory() {
         let conv = ConvSpec {
             batch: 8,
-            in_channels: 512,
-            input: [7; 2],
-            out_channels: 512,
-            kernel: [3; 2],
+            in_channels: 4096,
+            input: [1; 2],
+            out_channels: 4096,
+            kernel: [1; 2],
             stride: [1; 2],
-            padding: [1; 4],
+            padding: [0; 4],
             dilation: [1; 2],
             groups: 1,
         };
         let words = |most_words| {
-            let free = Prices { word: 0.0, most_words, ..prices(1) };
-            let g = choose(&conv, 2048, &free).expect("fits");
-            g.ins() * g.outs() * g.degree
+            let g = choose(&conv, 2048, &Prices { most_words, ..prices(1) }).expect("fits");
+            g.ins() * g.outs() * g.transforms().words(g.degree)
         };
         assert!(words(usize::MAX) > 1 << 26);
         assert!(words(1 << 26) <= 1 << 26);
         // Where nothing fits, the fewest.
         assert_eq!(words(0), words(1));
+    }
+
+    /// Weights of a convolution share their transforms, and those of a dense layer do not.
+    #[test]
+    fn transforms_are_short_where_channels_have_room() {
+        let layer = |channels: [usize; 2], side: usize, kernel: usize| ConvSpec {
+            batch: 1,
+            in_channels: channels[0],
+            input: [side; 2],
+            out_channels: channels[1],
+            kernel: [kernel; 2],
+            stride: [1; 2],
+            padding: [kernel / 2; 4],
+            dilation: [1; 2],
+            groups: 1,
+        };
+        let weights = WeightPrices { whole: 10.0, word: 0.01, combined: 1.0, tap: 0.1 };
+        let of = |conv: &ConvSpec| {
+            choose(conv, 2048, &Prices { weights, ..prices(0) }).expect("fits").transforms()
+        };
+        // 14 rows of 15, in 256 coefficients rather than 225.
+        assert!(matches!(of(&layer([256, 256], 14, 3)), Transforms::Short { taps: 9, .. }));
+        assert!(matches!(of(&layer([256, 1024], 14, 1)), Transforms::Short { taps: 1, .. }));
+        assert_eq!(of(&layer([2048, 1000], 1, 1)), Transforms::Whole);
     }
 
     #[test]

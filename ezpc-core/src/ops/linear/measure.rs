@@ -1,7 +1,7 @@
 //! Where the time of a layer goes, printed. Not checked.
 
 use super::tests::{keys, prg};
-use super::transform::Matrices;
+use super::transform::{Matrices, Positions};
 use super::*;
 use crate::ring::Width;
 use crate::secret::Values;
@@ -48,6 +48,12 @@ fn stages() {
         ("conv_28_128_512_1", conv([28, 128, 512, 1], 1)),
         ("conv_14_256_256_3", conv([14, 256, 256, 3], 1)),
         ("conv_7_512_512_3", conv([7, 512, 512, 3], 1)),
+        ("conv_14_256_1024_1", conv([14, 256, 1024, 1], 1)),
+        ("conv_14_1024_256_1", conv([14, 1024, 256, 1], 1)),
+        ("conv_7_2048_512_1", conv([7, 2048, 512, 1], 1)),
+        ("conv_56_128_128_3s2", conv([56, 128, 128, 3], 2)),
+        ("conv_28_256_256_3s2", conv([28, 256, 256, 3], 2)),
+        ("conv_14_512_512_3s2", conv([14, 512, 512, 3], 2)),
         ("conv_224_3_64_7s2", conv([224, 3, 64, 7], 2)),
         ("dense_2048_1001", LinearKind::MatMul(MatMulSpec { rows: 1001, inner: 2048, cols: 1 })),
         ("matmul_128_768_768", LinearKind::MatMul(MatMulSpec { rows: 768, inner: 768, cols: 128 })),
@@ -107,13 +113,14 @@ fn stages() {
                 }
             }
         });
-        let mut buffer = Matrices::default();
+        let (mut buffer, mut pair) = (Matrices::default(), Default::default());
         time("of which products", || {
             for (i, columns) in columns.iter().enumerate() {
                 let (piece, group) = (i / geometry.groups(), i % geometry.groups());
                 let width = 2 * plan.tiles(piece).0.len();
                 for (chunk, rows) in plan.chunks().enumerate() {
                     let matrices = prepared.matrices(&plan, group, chunk, rows.clone(), &mut buffer);
+                    let matrices = Positions::new(&plan, prepared.taps(), matrices, &mut pair);
                     black_box(job(Party::Server).multiply(matrices, columns, width, rows.len()));
                 }
             }

@@ -4,8 +4,8 @@ use super::Job;
 use super::holder::Encoder;
 use super::prepare::Source;
 use super::spread::{spread, spread_with};
-use super::transform::Matrices;
-use crate::arch::mac::{LANES, Target, Weights, multiply};
+use super::transform::{Matrices, Positions};
+use crate::arch::mac::{LANES, Target, multiply};
 use crate::arch::residues::add_assign;
 use crate::crypto::Prg;
 use crate::error::{Error, Result};
@@ -43,13 +43,14 @@ impl Job<'_> {
                 items.push((chunk, rows, bytes, rngs));
                 rest = more;
             }
-            let start = || (Scratch::new(plan.precision().set), Matrices::default());
+            let start = || (Scratch::new(plan.precision().set), Matrices::default(), Zeroizing::default());
             let shares = spread_with(
                 self.threads,
                 items,
                 start,
-                |(scratch, buffer), (chunk, rows, mut bytes, rngs)| {
+                |(scratch, buffer, pair), (chunk, rows, mut bytes, rngs)| {
                     let matrices = weights.matrices(plan, group, chunk, rows.clone(), buffer);
+                    let matrices = Positions::new(plan, weights.taps(), matrices, pair);
                     let mut products = self.multiply(matrices, &columns, 2 * tiles.len(), rows.len());
                     let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
                     let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
@@ -138,9 +139,9 @@ impl Job<'_> {
     }
 
     /// The products of a group with some rows of matrices: for each answer and tile, both halves as transforms.
-    pub(super) fn multiply<'w>(
+    pub(super) fn multiply(
         &self,
-        matrices: impl Iterator<Item = Weights<'w>>,
+        mut matrices: Positions<'_>,
         columns: &[[u32; LANES]],
         width: usize,
         rows: usize,
@@ -150,11 +151,10 @@ impl Job<'_> {
         let column = set.limbs() * n;
         let row = width * column;
         let mut products = Zeroizing::new(vec![0; rows * row]);
-        for (j, (x, w)) in columns.chunks_exact(self.plan.geometry().ins() * width).zip(matrices).enumerate()
-        {
+        for (j, x) in columns.chunks_exact(self.plan.geometry().ins() * width).enumerate() {
             let m = set.ring().ntts()[j / (n / LANES)].modulus().prime();
             let target = Target { out: &mut products, rows, row, column, at: j * LANES };
-            multiply(m, x, width, w, target);
+            multiply(m, x, width, matrices.at(j), target);
         }
         products
     }

@@ -7,7 +7,7 @@ use crate::he::answer::Precision;
 use crate::he::codec::residues_len;
 use crate::he::encrypt::public_len;
 use crate::he::ring::RingSet;
-use crate::he::tile::{Geometry, Prices, Tile, choose};
+use crate::he::tile::{Geometry, Prices, Tile, WeightPrices, choose};
 use crate::spec::{ConvSpec, LinearKind, LinearSpec};
 use crate::transport::Link;
 use core::ops::Range;
@@ -196,7 +196,12 @@ fn prices(precision: &Precision, link: Link) -> Prices {
         input: limbs * (2.0 * transform + n * 10_000.0),
         output: limbs * (5.0 * transform + n * 10_500.0),
         product: n * limbs * 2.0 * 45.0,
-        word: limbs * 250.0,
+        weights: WeightPrices {
+            whole: limbs * (transform + n * 1_400.0),
+            word: limbs * 500.0,
+            combined: limbs * n * 130.0,
+            tap: limbs * n * 20.0,
+        },
         most_words: WEIGHT_BYTES / (precision.set.limbs() * size_of::<u32>()),
     }
 }

@@ -3,8 +3,7 @@
 use super::check::CheckedWeights;
 use super::plan::LinearPlan;
 use super::spread::spread;
-use super::transform::{Matrices, Transformer, bytes_of};
-use crate::arch::mac::Weights;
+use super::transform::{Matrices, Taps, Transformer, bytes_of};
 use crate::spec::LinearSpec;
 use crate::transport::Link;
 use core::fmt;
@@ -38,6 +37,7 @@ impl OwnWeights<'_> {
 pub struct PreparedWeights {
     /// For each group and chunk of its answers.
     chunks: Vec<Matrices>,
+    taps: Taps,
     bias: Bias,
     of: (LinearSpec, Link),
 }
@@ -59,7 +59,7 @@ impl PreparedWeights {
             transformer.chunk(group, rows, &mut matrices);
             matrices
         });
-        Self { chunks, bias: Bias::new(plan, weights.bias()), of: plan.of() }
+        Self { chunks, taps: Taps::new(plan), bias: Bias::new(plan, weights.bias()), of: plan.of() }
     }
 
     /// The bytes that the transformed weights of a layer take: a function of its public shape.
@@ -100,7 +100,7 @@ pub(super) enum Source<'a> {
     /// Transformed when it takes several messages, which all need them.
     Once(PreparedWeights),
     /// Transformed as they are needed.
-    Chunks(Transformer<'a>, Bias),
+    Chunks(Transformer<'a>, Taps, Bias),
 }
 
 impl<'a> Source<'a> {
@@ -111,7 +111,8 @@ impl<'a> Source<'a> {
                 Self::Once(PreparedWeights::new(plan, weights, threads))
             }
             OwnWeights::Plain(weights) => {
-                Self::Chunks(Transformer::new(plan, weights.weights()), Bias::new(plan, weights.bias()))
+                let transformer = Transformer::new(plan, weights.weights());
+                Self::Chunks(transformer, Taps::new(plan), Bias::new(plan, weights.bias()))
             }
         }
     }
@@ -120,12 +121,19 @@ impl<'a> Source<'a> {
         match self {
             Self::Whole(all) => &all.bias,
             Self::Once(all) => &all.bias,
-            Self::Chunks(_, bias) => bias,
+            Self::Chunks(.., bias) => bias,
         }
     }
 
-    /// The matrices of a chunk of a group, its answers `rows`: for each prime and each vector of its transform, in that
-    /// order. `buffer` is where they are put, if they are not at hand.
+    pub(super) const fn taps(&self) -> &Taps {
+        match self {
+            Self::Whole(all) => &all.taps,
+            Self::Once(all) => &all.taps,
+            Self::Chunks(_, taps, _) => taps,
+        }
+    }
+
+    /// The matrices of a chunk of a group, its answers `rows`. `buffer` is where they are put, if they are not at hand.
     pub(super) fn matrices<'b>(
         &'b self,
         plan: &LinearPlan,
@@ -133,17 +141,16 @@ impl<'a> Source<'a> {
         chunk: usize,
         rows: Range<usize>,
         buffer: &'b mut Matrices,
-    ) -> impl Iterator<Item = Weights<'b>> {
+    ) -> &'b Matrices {
         let kept = |all: &'b PreparedWeights| &all.chunks[group * plan.chunks().len() + chunk];
-        let matrices = match self {
+        match self {
             Self::Whole(all) => kept(all),
             Self::Once(all) => kept(all),
-            Self::Chunks(transformer, _) => {
+            Self::Chunks(transformer, ..) => {
                 transformer.chunk(group, rows, buffer);
                 buffer
             }
-        };
-        matrices.all(plan)
+        }
     }
 }
 

@@ -317,7 +317,7 @@ fn large_weights_are_refused_with_what_to_lower() {
     assert!(error.to_string().contains("at most 44 bits"), "{error}");
 }
 
-/// Transformed ahead or when they are needed, from monomials or not, weights give the same messages.
+/// Transformed ahead or when they are needed, whole or from short transforms, weights give the same messages.
 #[test]
 fn when_weights_are_transformed_changes_nothing() {
     let strided = ConvSpec { stride: [2; 2], ..square([3, 30], 40, 5, 2) };

@@ -6,15 +6,21 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
+mod taps;
+
 use super::plan::LinearPlan;
-use crate::arch::mac::{LANES, ROWS, Target, Weights, multiply};
+use crate::arch::mac::{LANES, ROWS, Weights};
+use crate::arch::residues::signed_residues;
 use crate::he::modulus::Modulus;
+use crate::he::ntt::Ntt;
 use crate::he::ring::Ring;
+use crate::he::tile::Transforms;
 use core::ops::Range;
+pub(super) use taps::Taps;
 use zeroize::{Zeroize, Zeroizing};
 
-/// The matrices of weights of a chunk of answers: one for each prime and each position, or run of positions, of a
-/// transform. In each: row in the block, input, block, from the innermost on.
+/// The matrices of weights of a chunk of answers: one for each prime and each vector of positions of a whole transform, or
+/// each value of short ones. In each: row in the block, tap, input, block, from the innermost on.
 #[derive(Default)]
 pub(super) struct Matrices {
     words: Words,
@@ -24,39 +30,42 @@ pub(super) struct Matrices {
 }
 
 enum Words {
-    Vectors(Zeroizing<Vec<[u32; LANES]>>),
-    Scalars(Zeroizing<Vec<u32>>),
+    Whole(Zeroizing<Vec<[u32; LANES]>>),
+    Short(Zeroizing<Vec<u32>>),
 }
 
 impl Default for Words {
     fn default() -> Self {
-        Self::Scalars(Zeroizing::default())
+        Self::Short(Zeroizing::default())
     }
-}
-
-/// How many values of a transform in a row are stored as one.
-pub(super) fn run(plan: &LinearPlan) -> usize {
-    let run = plan.geometry().run();
-    if run >= LANES { run } else { 1 }
 }
 
 /// Words of the matrix of so many answers, and from one matrix to the next: the gap keeps the matrices of neighbouring
 /// positions, which are written one after the other, from competing for the same sets of a cache.
 fn matrix(plan: &LinearPlan, rows: usize) -> [usize; 2] {
     let len = rows.next_multiple_of(ROWS) * plan.geometry().ins();
-    [len, if run(plan) == 1 { len + ROWS } else { len }]
+    match plan.geometry().transforms() {
+        Transforms::Whole => [len, len + ROWS],
+        Transforms::Short { taps, .. } => [len * taps; 2],
+    }
 }
 
-/// The matrices of a chunk: one for each prime and each position that is stored.
+/// The matrices of a chunk.
 fn count(plan: &LinearPlan) -> usize {
     let set = plan.precision().set;
-    let each = if run(plan) == 1 { LANES } else { run(plan) };
-    set.limbs() * (set.degree() / each)
+    set.limbs()
+        * match plan.geometry().transforms() {
+            Transforms::Whole => set.degree() / LANES,
+            Transforms::Short { bins, .. } => bins,
+        }
 }
 
 /// The bytes of the matrices of so many answers.
 pub(super) fn bytes_of(plan: &LinearPlan, rows: usize) -> usize {
-    let word = if run(plan) == 1 { size_of::<[u32; LANES]>() } else { size_of::<u32>() };
+    let word = match plan.geometry().transforms() {
+        Transforms::Whole => size_of::<[u32; LANES]>(),
+        Transforms::Short { .. } => size_of::<u32>(),
+    };
     count(plan) * matrix(plan, rows)[1] * word
 }
 
@@ -65,33 +74,19 @@ impl Matrices {
     fn fit(&mut self, plan: &LinearPlan, rows: usize) {
         [self.len, self.stride] = matrix(plan, rows);
         let len = count(plan) * self.stride;
-        match &mut self.words {
-            Words::Vectors(words) if run(plan) == 1 => resize(words, len, [0; LANES]),
-            Words::Scalars(words) if run(plan) > 1 => resize(words, len, 0),
-            words if run(plan) == 1 => *words = Words::Vectors(Zeroizing::new(vec![[0; LANES]; len])),
-            words => *words = Words::Scalars(Zeroizing::new(vec![0; len])),
+        match (&mut self.words, plan.geometry().transforms()) {
+            (Words::Whole(words), Transforms::Whole) => resize(words, len, [0; LANES]),
+            (Words::Short(words), Transforms::Short { .. }) => resize(words, len, 0),
+            (words, Transforms::Whole) => *words = Words::Whole(Zeroizing::new(vec![[0; LANES]; len])),
+            (words, Transforms::Short { .. }) => *words = Words::Short(Zeroizing::new(vec![0; len])),
         }
-    }
-
-    /// The matrices for each prime and each vector of its transform, in that order.
-    pub(super) fn all(&self, plan: &LinearPlan) -> impl Iterator<Item = Weights<'_>> {
-        let set = plan.precision().set;
-        let (vectors, run) = (set.degree() / LANES, run(plan));
-        let (len, stride) = (self.len, self.stride);
-        (0..set.limbs() * vectors).map(move |i| match &self.words {
-            Words::Vectors(words) => Weights::Vectors(&words[i * stride..][..len]),
-            Words::Scalars(words) => {
-                let at = i / vectors * (set.degree() / run) + i % vectors * LANES / run;
-                Weights::Scalars(&words[at * stride..][..len])
-            }
-        })
     }
 
     /// The bytes that they take.
     pub(super) fn bytes(&self) -> usize {
         match &self.words {
-            Words::Vectors(words) => size_of_val(words.as_slice()),
-            Words::Scalars(words) => size_of_val(words.as_slice()),
+            Words::Whole(words) => size_of_val(words.as_slice()),
+            Words::Short(words) => size_of_val(words.as_slice()),
         }
     }
 }
@@ -105,28 +100,73 @@ fn resize<T: Copy + Zeroize>(words: &mut Zeroizing<Vec<T>>, len: usize, zero: T)
     }
 }
 
+/// The matrices of a chunk at one vector of positions after the other.
+pub(super) struct Positions<'a> {
+    plan: &'a LinearPlan,
+    taps: &'a Taps,
+    matrices: &'a Matrices,
+    /// Those at two vectors, where they are combined of short transforms.
+    pair: &'a mut Zeroizing<Vec<[u32; LANES]>>,
+}
+
+impl<'a> Positions<'a> {
+    pub(super) fn new(
+        plan: &'a LinearPlan,
+        taps: &'a Taps,
+        matrices: &'a Matrices,
+        pair: &'a mut Zeroizing<Vec<[u32; LANES]>>,
+    ) -> Self {
+        Self { plan, taps, matrices, pair }
+    }
+
+    /// The matrix at vector `i` of all primes' positions; an odd one is asked for after the even one before it.
+    pub(super) fn at(&mut self, i: usize) -> Weights<'_> {
+        let (len, stride) = (self.matrices.len, self.matrices.stride);
+        let vectors = self.plan.precision().set.degree() / LANES;
+        match (&self.matrices.words, self.plan.geometry().transforms()) {
+            (Words::Short(words), Transforms::Short { bins, taps }) => {
+                let bin = i / vectors * bins + i % vectors * bins / vectors;
+                let words = &words[bin * stride..][..len];
+                if taps == 1 {
+                    return Weights::Scalars(words);
+                }
+                let one = len / taps;
+                if i.is_multiple_of(2) {
+                    resize(self.pair, 2 * one, [0; LANES]);
+                    self.taps.combine(i / 2, words, self.pair);
+                }
+                Weights::Vectors(&self.pair[i % 2 * one..][..one])
+            }
+            (Words::Whole(words), _) => Weights::Vectors(&words[i * stride..][..len]),
+            (Words::Short(_), Transforms::Whole) => unreachable!("matrices are made for their plan"),
+        }
+    }
+}
+
 /// What transforms the weights of a layer, chunk of answers by chunk.
 ///
-/// A transform is the matrix of the powers of roots times the coefficients. Where a polynomial has few coefficients, as a
-/// kernel of 3x3 has over a large map, the product with the columns of that matrix costs less than the fast transform, and
-/// writes its results where they belong.
+/// A weight polynomial is the sum over the kernel's taps of `X^-tap` times a polynomial in X^run (see
+/// [`run`](crate::he::tile::Geometry::run)). Where runs are long the transforms of the latter are few values, all that is
+/// stored; [`Taps`] combines them for a few positions when the products there are computed. Where runs are short, as in dense
+/// layers, polynomials are transformed whole.
 pub(super) struct Transformer<'a> {
     plan: &'a LinearPlan,
     ring: &'static Ring,
     weights: &'a [i64],
-    run: usize,
     /// The polynomials from each ciphertext to the first answer of the first group; those to others have their weights
-    /// `step` places further on, and the last may end early.
+    /// `answer` places further on, and the last may end early.
     terms: Vec<Vec<Term>>,
-    step: usize,
-    /// Where polynomials have few coefficients.
-    monomials: Vec<Monomials>,
+    answer: usize,
+    /// Ciphertexts whose short polynomials are transformed side by side, and how many words those have, with what fills the
+    /// last vector.
+    beside: usize,
+    width: usize,
 }
 
 /// A coefficient of a weight polynomial.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Term {
-    /// Its place.
+    /// Its place, among those of all taps and rows where transforms are short.
     at: u32,
     /// Its weight.
     index: u32,
@@ -134,117 +174,110 @@ struct Term {
     negative: u32,
 }
 
-/// The transforms of the monomials of the weight polynomials from some ciphertexts.
-struct Monomials {
-    /// The places of the coefficients.
-    places: Vec<u32>,
-    /// For each prime and each pair of vectors of a transform, the two vectors of each monomial.
-    columns: Vec<[u32; LANES]>,
-}
-
-/// The most coefficients of a polynomial whose transform is computed from monomials.
-const FEW: usize = 24;
+/// Words of short polynomials that are transformed together.
+const BESIDE: usize = 1 << 13;
 
 impl<'a> Transformer<'a> {
     pub(super) fn new(plan: &'a LinearPlan, weights: &'a [i64]) -> Self {
         let geometry = plan.geometry();
+        let [beside, input] = match geometry.transforms() {
+            Transforms::Whole => [1, 0],
+            Transforms::Short { bins, taps } => {
+                [(BESIDE / (bins * taps * ROWS)).clamp(1, geometry.ins()), taps * ROWS]
+            }
+        };
+        let width = (beside * input).next_multiple_of(LANES);
+        let (taps, run) = (geometry.taps(), geometry.run());
         let terms = (0..geometry.ins()).map(|from| {
             let mut terms = Vec::new();
-            geometry.weights(0, 0, from, |at, index, negative| {
-                let negative = if negative { u32::MAX } else { 0 };
-                terms.push(Term { at: at as u32, index: index as u32, negative });
-            });
+            match geometry.transforms() {
+                Transforms::Whole => geometry.weights(0, 0, from, |at, index, negative| {
+                    let negative = if negative { u32::MAX } else { 0 };
+                    terms.push(Term { at: at as u32, index: index as u32, negative });
+                }),
+                Transforms::Short { .. } => geometry.kernels(0, 0, from, |base, tap, index| {
+                    let tap = taps.iter().position(|&t| t as usize == tap).expect("it is one of them");
+                    let at = base / run * width + from % beside * input + tap * ROWS;
+                    terms.push(Term { at: at as u32, index: index as u32, negative: 0 });
+                }),
+            }
             terms
         });
         let (terms, ring) = (terms.collect(), plan.precision().set.ring());
-        let step = weights.len() / geometry.conv.out_channels;
-        let mut transformer =
-            Self { plan, ring, weights, run: run(plan), terms, step, monomials: Vec::new() };
-        transformer.find_monomials();
-        transformer
-    }
-
-    fn find_monomials(&mut self) {
-        let many = self.terms.iter().any(|terms| terms.len() > FEW);
-        // Transforms of runs are short, and monomials cost a transform each.
-        if many || self.run > 1 || self.plan.geometry().outs() < FEW {
-            return;
-        }
-        for terms in &self.terms {
-            if !self.monomials.iter().any(|m| m.serves(terms)) {
-                self.monomials.push(Monomials::new(self.ring, terms));
-            }
-        }
+        let answer = weights.len() / geometry.conv.out_channels * geometry.m_w;
+        Self { plan, ring, weights, terms, answer, beside, width }
     }
 
     /// The matrices of the answers `rows` of a group.
     pub(super) fn chunk(&self, group: usize, rows: Range<usize>, matrices: &mut Matrices) {
         matrices.fit(self.plan, rows.len());
         let geometry = self.plan.geometry();
-        let inputs = geometry.ins();
-        let channels = rows.start * geometry.m_w..(rows.end * geometry.m_w).min(geometry.group_outs());
-        let first = (group * geometry.group_outs() + channels.start) * self.step;
-        let weights = &self.weights[first..first + channels.len() * self.step];
-        let bits = self.plan.spec().weight_bits;
-        let residues: Vec<_> =
-            self.ring.ntts().iter().map(|ntt| residues(ntt.modulus(), weights, bits)).collect();
-        let stride = matrices.stride;
-        let places = |b: usize, from: usize| Places { start: (b * inputs + from) * ROWS, stride };
-        let block_of = |b: usize| Block {
-            residues: &residues,
-            first: b * ROWS * geometry.m_w * self.step,
-            row: geometry.m_w * self.step,
-            rows: ROWS.min(rows.len() - b * ROWS),
-        };
-        let blocks = (0..rows.len().div_ceil(ROWS)).map(|b| (b, block_of(b)));
-        match &mut matrices.words {
-            Words::Vectors(words) if !self.monomials.is_empty() => {
-                let serving = |terms: &Vec<Term>| self.monomials.iter().find(|m| m.serves(terms));
-                let monomials: Vec<_> = self.terms.iter().filter_map(serving).collect();
-                for (b, block) in blocks {
-                    for (from, (terms, monomials)) in self.terms.iter().zip(&monomials).enumerate() {
-                        monomials.evaluate(
-                            self.ring,
-                            terms,
-                            &block,
-                            words.as_flattened_mut(),
-                            places(b, from),
-                        );
-                    }
+        let group_len = self.weights.len() / geometry.groups();
+        let weights = &self.weights[group * group_len..][..group_len];
+        let weights = &weights[rows.start * self.answer..(rows.end * self.answer).min(group_len)];
+        // Behind the last row, and behind the last channel of an answer, there is nothing.
+        let blocks = rows.len().div_ceil(ROWS);
+        let mut buffer = Zeroizing::new(vec![0; blocks * ROWS * self.answer]);
+        let per_prime = count(self.plan) / self.ring.ntts().len() * matrices.stride;
+        let (len, stride) = (matrices.len, matrices.stride);
+        for (limb, ntt) in self.ring.ntts().iter().enumerate() {
+            let m = ntt.modulus().prime();
+            let bits = self.plan.spec().weight_bits;
+            let words = limb * per_prime..(limb + 1) * per_prime;
+            match (&mut matrices.words, geometry.transforms()) {
+                (Words::Short(short), Transforms::Short { bins, taps }) => {
+                    // The transforms of several taps bring the factor of Montgomery's form.
+                    residues(ntt.modulus(), weights, bits, if taps == 1 { m.r2 } else { m.r }, &mut buffer);
+                    self.short(ntt, &buffer, [bins, taps], &mut short[words], len);
                 }
+                (Words::Whole(whole), _) => {
+                    residues(ntt.modulus(), weights, bits, m.r2, &mut buffer);
+                    self.whole(ntt, &buffer, &mut whole[words], stride);
+                }
+                (Words::Short(_), Transforms::Whole) => unreachable!("they were made to fit"),
             }
-            words => {
-                let limbs = self.ring.set().limbs();
-                // The transforms of one block of rows from one input, one prime after the other.
-                let mut values = Zeroizing::new(vec![0_u32; ROWS * (self.ring.degree() / self.run) * limbs]);
-                for (b, block) in blocks {
-                    for (from, terms) in self.terms.iter().enumerate() {
-                        self.transforms(terms, &block, &mut values);
-                        let to = places(b, from);
-                        match words {
-                            Words::Vectors(words) => interleave(values.as_chunks().0, limbs, words, to),
-                            Words::Scalars(words) => interleave(&values, limbs, words, to),
-                        }
-                    }
+        }
+    }
+
+    /// Short transforms of whole blocks of rows, in matrices of `len` words.
+    fn short(&self, ntt: &Ntt, weights: &[u32], [bins, taps]: [usize; 2], words: &mut [u32], len: usize) {
+        let (input, width) = (taps * ROWS, self.width);
+        let mut values = Zeroizing::new(vec![0; bins * width]);
+        let block_len = self.terms.len() * input;
+        for (block, weights) in weights.chunks_exact(ROWS * self.answer).enumerate() {
+            let rows: [&[u32]; ROWS] =
+                core::array::from_fn(|row| &weights[row * self.answer..][..self.answer]);
+            for (i, beside) in self.terms.chunks(self.beside).enumerate() {
+                values.fill(0);
+                for term in beside.iter().flatten() {
+                    let slot: &mut [u32; ROWS] =
+                        values[term.at as usize..].first_chunk_mut().expect("terms have their place");
+                    *slot = rows.map(|row| row[term.index as usize]);
+                }
+                ntt.forward_rows(values.as_chunks_mut().0, width / LANES);
+                let known = beside.len() * input;
+                let at = block * block_len + i * self.beside * input;
+                for (values, words) in values.chunks_exact(width).zip(words.chunks_exact_mut(len)) {
+                    words[at..at + known].copy_from_slice(&values[..known]);
                 }
             }
         }
     }
 
-    /// The transforms of the weight polynomials of a block.
-    fn transforms(&self, terms: &[Term], block: &Block<'_>, values: &mut [u32]) {
-        let bins = self.ring.degree() / self.run;
-        let shift = self.run.trailing_zeros();
-        values.fill(0);
-        let all = values.chunks_exact_mut(ROWS * bins).zip(block.residues).zip(self.ring.ntts());
-        for ((values, residues), ntt) in all {
-            for (row, values) in values.chunks_exact_mut(bins).enumerate().take(block.rows) {
-                let residues = block.row(residues, row);
-                for (term, residue) in terms.iter().map_while(|t| Some((t, residues.get(t.index as usize)?)))
-                {
-                    values[(term.at >> shift) as usize] = term.signed(ntt.modulus(), *residue);
+    /// Whole transforms of whole blocks of rows, in matrices `stride` apart.
+    fn whole(&self, ntt: &Ntt, weights: &[u32], words: &mut [[u32; LANES]], stride: usize) {
+        let n = self.ring.degree();
+        let mut values = Zeroizing::new(vec![0_u32; ROWS * n]);
+        for (block, weights) in weights.chunks_exact(ROWS * self.answer).enumerate() {
+            for (from, terms) in self.terms.iter().enumerate() {
+                values.fill(0);
+                for (weights, values) in weights.chunks_exact(self.answer).zip(values.chunks_exact_mut(n)) {
+                    for term in terms {
+                        values[term.at as usize] = term.signed(ntt.modulus(), weights[term.index as usize]);
+                    }
+                    ntt.forward(values);
                 }
-                ntt.forward(values);
+                interleave(values.as_chunks().0, words, (block * self.terms.len() + from) * ROWS, stride);
             }
         }
     }
@@ -258,99 +291,22 @@ impl Term {
     }
 }
 
-/// The weights of a block of rows.
-struct Block<'a> {
-    /// For each prime those of the whole chunk, in Montgomery form.
-    residues: &'a [Zeroizing<Vec<u32>>],
-    /// Where those of the first row begin, and how far the rows are apart.
-    first: usize,
-    row: usize,
-    rows: usize,
-}
-
-impl Block<'_> {
-    fn row<'r>(&self, residues: &'r [u32], row: usize) -> &'r [u32] {
-        &residues[self.first + row * self.row..]
+/// `w · factor / 2^32` for weights of at most so many bits.
+fn residues(m: Modulus, weights: &[i64], bits: u32, factor: u32, out: &mut [u32]) {
+    if 1 << bits <= i64::from(m.p()) {
+        return signed_residues(m.prime(), weights, factor, out);
+    }
+    for (residue, &w) in out.iter_mut().zip(weights) {
+        *residue = m.mont_mul(m.reduce_i64(w), factor);
     }
 }
 
-/// Weights of at most so many bits, in Montgomery form.
-fn residues(m: Modulus, weights: &[i64], bits: u32) -> Zeroizing<Vec<u32>> {
-    let small = 1 << bits <= i64::from(m.p());
-    let residue = |&w: &i64| match small {
-        true => (w + (i64::from(m.p()) & (w >> 63))) as u32,
-        false => m.reduce_i64(w),
-    };
-    Zeroizing::new(weights.iter().map(|w| m.to_mont(residue(w))).collect())
-}
-
-impl Monomials {
-    fn new(ring: &Ring, terms: &[Term]) -> Self {
-        let (n, count) = (ring.degree(), terms.len());
-        let mut columns = vec![[0; LANES]; ring.ntts().len() * (n / LANES) * count];
-        let mut values = vec![0; n];
-        for (limb, ntt) in ring.ntts().iter().enumerate() {
-            for (i, term) in terms.iter().enumerate() {
-                values.fill(0);
-                values[term.at as usize] = ntt.modulus().to_mont(1);
-                ntt.forward(&mut values);
-                let pairs = columns[limb * (n / LANES) * count..].chunks_exact_mut(2 * count);
-                for (pair, values) in pairs.zip(values.as_chunks().0.chunks_exact(2)) {
-                    pair[2 * i..2 * i + 2].copy_from_slice(values);
-                }
-            }
-        }
-        Self { places: terms.iter().map(|t| t.at).collect(), columns }
-    }
-
-    /// Whether polynomials have their coefficients here.
-    fn serves(&self, terms: &[Term]) -> bool {
-        terms.iter().map(|t| t.at).eq(self.places.iter().copied())
-    }
-
-    /// The transforms of the weight polynomials of a block, which have these monomials.
-    fn evaluate(&self, ring: &Ring, terms: &[Term], block: &Block<'_>, words: &mut [u32], to: Places) {
-        let count = terms.len();
-        let vectors = ring.degree() / LANES;
-        let mut coefficients = Zeroizing::new([[0_u32; ROWS]; FEW]);
-        for ((limb, ntt), residues) in ring.ntts().iter().enumerate().zip(block.residues) {
-            let m = ntt.modulus();
-            for row in 0..ROWS {
-                // Behind the last row, and behind the last channel of an answer, there is nothing.
-                let residues = if row < block.rows { block.row(residues, row) } else { &[] };
-                for (coefficients, term) in coefficients.iter_mut().zip(terms) {
-                    let residue = residues.get(term.index as usize).copied().unwrap_or(0);
-                    coefficients[row] = term.signed(m, residue);
-                }
-            }
-            let w = Weights::Scalars(coefficients[..count].as_flattened());
-            let columns = self.columns.chunks_exact(2 * count).skip(limb * vectors / 2).take(vectors / 2);
-            for (pair, columns) in columns.enumerate() {
-                let at = ((limb * vectors + 2 * pair) * to.stride + to.start) * LANES;
-                let target = Target { out: words, rows: ROWS, row: LANES, column: to.stride * LANES, at };
-                multiply(m.prime(), columns, 2, w, target);
-            }
-        }
-    }
-}
-
-/// Where a block of rows from one input goes in every matrix, and how far the matrices are apart.
-#[derive(Clone, Copy)]
-struct Places {
-    start: usize,
-    stride: usize,
-}
-
-/// Puts a block, [`ROWS`] transforms for each of `limbs` primes, into the matrices of all positions.
-fn interleave<T: Copy>(block: &[T], limbs: usize, matrices: &mut [T], to: Places) {
-    let positions = block.len() / (limbs * ROWS);
-    for (rows, matrices) in
-        block.chunks_exact(ROWS * positions).zip(matrices.chunks_exact_mut(positions * to.stride))
-    {
-        for (i, matrix) in matrices.chunks_exact_mut(to.stride).enumerate() {
-            for (row, slot) in matrix[to.start..to.start + ROWS].iter_mut().enumerate() {
-                *slot = rows[row * positions + i];
-            }
+/// Puts a block of [`ROWS`] transforms into the matrices of all positions.
+fn interleave(block: &[[u32; LANES]], matrices: &mut [[u32; LANES]], start: usize, stride: usize) {
+    let positions = block.len() / ROWS;
+    for (i, matrix) in matrices.chunks_exact_mut(stride).enumerate() {
+        for (row, slot) in matrix[start..start + ROWS].iter_mut().enumerate() {
+            *slot = block[row * positions + i];
         }
     }
 }
