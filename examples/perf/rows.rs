@@ -6,6 +6,7 @@ use ezpc_core::protocol::{
     ConvSpec, Linear, LinearKind, LinearSpec, MatMulSpec, Operand, Protocol, Signedness, TwoParty,
 };
 use ezpc_core::ring::{RingVec, Width};
+use ezpc_core::transport::cost::Ots;
 use ezpc_core::{Error, Party, Result};
 use ezpc_ml::networks::Network;
 use std::time::Instant;
@@ -41,6 +42,7 @@ pub(crate) struct Row {
 pub(crate) const ROWS: &[Row] = &[
     Row { name: "setup", size: 1, input: nothing, run: |_, _| Ok(()) },
     Row { name: "cot", size: 1 << 24, input: count, run: cots },
+    Row { name: "quad", size: 1 << 23, input: count, run: quads },
     Row { name: "less_than_20", size: 1 << 20, input: |p, n| pair(p, 21, n), run: less_than_near },
     Row { name: "less_than_32", size: 1 << 20, input: |p, n| pair(p, 32, n), run: less_than },
     Row { name: "relu_20", size: 1 << 20, input: |p, n| small(p, 37, 32, n), run: relu_trunc::<21> },
@@ -111,7 +113,7 @@ fn small(p: &mut TwoParty, width: u32, bits: u32, n: usize) -> Result<Input> {
     Ok(Input::of(vec![random(p, width, bits, n, 3)?]))
 }
 
-/// One bit an element, so that the number of elements is known to `cots`.
+/// One bit an element, so that the number of elements is known to `cots` and `quads`.
 fn count(p: &mut TwoParty, n: usize) -> Result<Input> {
     Ok(Input::of(vec![random(p, 1, 1, n, 1)?]))
 }
@@ -120,7 +122,14 @@ fn count(p: &mut TwoParty, n: usize) -> Result<Input> {
 fn cots(p: &mut TwoParty, input: &mut Input) -> Result<()> {
     use ezpc_core::protocol::ShareVec;
     let n = input.x[0].len();
-    p.discard_cots([n / 2, n - n / 2])
+    p.discard_ots(Ots { cots: [n / 2, n - n / 2], ..Ots::default() })
+}
+
+/// The same over F_4: what a comparison takes for every two bits.
+fn quads(p: &mut TwoParty, input: &mut Input) -> Result<()> {
+    use ezpc_core::protocol::ShareVec;
+    let n = input.x[0].len();
+    p.discard_ots(Ots { quads: [n / 2, n - n / 2], ..Ots::default() })
 }
 
 /// A program's loop without a protocol.

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Bit-security estimates for the LPN parameters of ot::ferret and of published relatives.
 
-Regular noise over F_2: n = t * B samples in t blocks of B, one noisy sample a block, secret of k bits. The attacker
-knows that the noise of a block sums to one, so everything below works on k - t unknowns. All costs are log2 of bit
-operations; memory is free, which favours the attacker. No dependency beyond the standard library.
+Regular noise over F_q: n = t * B samples in t blocks of B, one noisy sample a block, secret of k elements. Over F_2 the
+attacker knows that the noise of a block sums to one, so everything below works on k - t unknowns; over F_4 it is one of
+three elements, all k unknowns are left, lists have log2(3) bits more a noisy position, and matches on l elements filter 2 * l
+bits. All costs are log2 of bit operations, also where elements of F_4 would take several; memory is free, which favours
+the attacker. No dependency beyond the standard library.
 
   gauss      pooled Gaussian elimination: guess a noise-free information set          (Esser, Kuebler, May, 2017)
   sd         statistical decoding with parity checks from elimination                (ePrint 2022/712, section 3)
@@ -14,7 +16,8 @@ operations; memory is free, which favours the attacker. No dependency beyond the
   rounds     isd sparse against any one of 2^10 rounds that share their matrix: an elimination serves all of them, each
              further round costs a matrix-vector product and its lists
   hybrid     guess noise-free positions in some blocks, then a Macaulay matrix of degree 2 to 4
-                                                                                     (Briaud, Oygarden, ePrint 2023/176)
+                                                                                     (Briaud, Oygarden, ePrint 2023/176);
+             over F_4 as over F_2, where more is known
 
   columns    isd sparse on fewer columns: rows have ten ones, so a random set of beta * k columns contains the whole of
              n * beta^10 rows; where that is at least beta * k, they are an LPN instance of that dimension with the same
@@ -57,38 +60,38 @@ def sd(n, k, t):
     return log2(k + 1) + 2 + 2 * t * log2((n - t + 1) / (n - k - t))
 
 
-def sd_isd(n, k, t):
+def sd_isd(n, k, t, q):
     best = gauss(n, k, t)
     for p in range(0, 24, 2):
         for l in range(0, 160, 2):
-            half = choose((k + l) // 2 + 1, p // 2)
-            pairs = 2 * half - l
+            half = choose((k + l) // 2 + 1, p // 2) + (p // 2) * log2(q - 1)
+            pairs = 2 * half - l * log2(q)
             if max(half, pairs) > 256:
                 continue
             elimination = 2 * log2(n - k) - log2(log2(n - k - l))
             cost = add(elimination, half + 1, pairs + 1)
-            success = choose(n - k - l, t - p) - choose(n, t) + l + pairs
+            success = choose(n - k - l, t - p) - choose(n, t) + l * log2(q) + pairs - p * log2(q - 1)
             if success < 0:
                 best = min(best, cost + log2(n) - success)
     return best
 
 
-def regular_isd(k, t, block, elimination, rounds=0):
+def regular_isd(k, t, block, q, elimination, rounds=0):
     """Stern on (k - t + l) / t positions of every block, p of which are noisy, half of them in each half of the blocks."""
-    unknowns = k - t
+    unknowns = k - t if q == 2 else k
     best = float("inf")
     for p in range(0, 28, 2):
         for l in range(0, 161):
             per_block = (unknowns + l) / t
             if per_block >= block:
                 continue
-            combinations = choose(t / 2, p / 2) + (p / 2) * log2(per_block)
+            combinations = choose(t / 2, p / 2) + (p / 2) * log2(per_block * (q - 1))
             success = (
                 2 * choose(t / 2, p / 2)
                 + p * log2(per_block / block)
                 + (t - p) * log2(1 - per_block / block)
             )
-            pairs = 2 * combinations - l
+            pairs = 2 * combinations - l * log2(q)
             lists = add(combinations + 1 + log2(max(l, 64)), pairs + log2(2 * 64))
             each = lists if rounds == 0 else add(lists, 2 * log2(unknowns))
             best = min(best, add(elimination(unknowns), rounds + each) - rounds - success)
@@ -120,9 +123,9 @@ def least_share(n, k):
     return high
 
 
-def restricted(n, k, t, block, beta):
+def restricted(n, k, t, block, q, beta):
     """Stern on the rows that are supported inside a set of beta * k columns, as many rows as columns."""
-    return regular_isd(beta * k + t, t, block, sparse)
+    return regular_isd(beta * k + (t if q == 2 else 0), t, block, q, sparse)
 
 
 def hybrid(n, k, t):
@@ -166,6 +169,7 @@ def hybrid(n, k, t):
 
 SETS = [
     ("in use", 3 << 14, 1152, 384),
+    ("in use over F_4", 3 << 14, 1152, 384, 4),
     ("more trees", 3 << 14, 1280, 384),
     ("fewer trees", 3 << 14, 1024, 384),
     ("fewer leaves", 1 << 15, 1280, 256),
@@ -185,19 +189,21 @@ def main():
     heads = ["gauss", "sd", "sd-isd", "isd dense", "isd sparse", "rounds", "hybrid", "columns", "peeled", "exists"]
     print("log2 of bit operations; see lpn.py for the attacks and README.md for how to read this")
     print(f"{'set':15} {'k':>7} {'t':>5} {'B':>5} {'n':>9}", *(f"{h:>10}" for h in heads), f"{'least':>7}")
-    for name, k, t, block in SETS:
+    for name, k, t, block, *field in SETS:
         n = t * block
+        (q,) = field or (2,)
+        known = t if q == 2 else 0  # sums of blocks
         row = [
-            gauss(n - t, k - t, t),
-            sd(n - t, k - t, t),
-            sd_isd(n - t, k - t, t),
-            regular_isd(k, t, block, dense),
-            regular_isd(k, t, block, sparse),
-            regular_isd(k, t, block, sparse, ROUNDS),
+            gauss(n - known, k - known, t),
+            sd(n - known, k - known, t),
+            sd_isd(n - known, k - known, t, q),
+            regular_isd(k, t, block, q, dense),
+            regular_isd(k, t, block, q, sparse),
+            regular_isd(k, t, block, q, sparse, ROUNDS),
             hybrid(n, k, t),
-            restricted(n, k, t, block, random_share(n, k)),
-            restricted(n, k, t, block, PEEL * random_share(n, k)),
-            restricted(n, k, t, block, least_share(n, k)),
+            restricted(n, k, t, block, q, random_share(n, k)),
+            restricted(n, k, t, block, q, PEEL * random_share(n, k)),
+            restricted(n, k, t, block, q, least_share(n, k)),
         ]
         # A single round decides; the column for many rounds is to be compared with a target of its own, and "exists" is
         # no attack, but counts all the same.

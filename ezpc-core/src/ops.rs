@@ -27,8 +27,9 @@ mod wrap;
 
 use crate::crypto::Prg;
 use crate::ops::compare::Method;
-use crate::ot::{ReceiverCots, SenderCots};
+use crate::ot::{ReceiverOts, SenderOts};
 use crate::party::Party;
+use crate::transport::cost::Ots;
 use crate::transport::machine::Io;
 
 /// What an operation runs with: its mailbox, its correlations and its private randomness.
@@ -37,10 +38,10 @@ pub struct Ctx {
     pub io: Io,
     /// Which party this is.
     pub party: Party,
-    /// COTs in which this party is the sender.
-    pub send: SenderCots,
-    /// COTs in which this party is the receiver.
-    pub recv: ReceiverCots,
+    /// OTs in which this party is the sender.
+    pub send: SenderOts,
+    /// OTs in which this party is the receiver.
+    pub recv: ReceiverOts,
     /// This party's private randomness.
     pub rng: Prg,
     /// How to compare; the same at both parties.
@@ -48,14 +49,14 @@ pub struct Ctx {
 }
 
 impl Ctx {
-    /// A context for a sub-operation that runs with the first `cots` of this one's COTs, counted by their sender.
+    /// A context for a sub-operation that runs with the first `ots` of this one's.
     #[must_use]
-    pub fn split(&mut self, cots: [usize; 2]) -> Self {
+    pub fn split(&mut self, ots: Ots) -> Self {
         Self {
             io: self.io.clone(),
             party: self.party,
-            send: self.send.take(cots[self.party.index()]),
-            recv: self.recv.take(cots[self.party.peer().index()]),
+            send: self.send.take(ots),
+            recv: self.recv.take(ots),
             rng: self.rng.fork("sub-operation"),
             method: self.method,
         }

@@ -6,6 +6,7 @@ use ezpc_core::protocol::{
     TwoParty,
 };
 use ezpc_core::ring::{RingVec, Width};
+use ezpc_core::transport::cost::Ots;
 use ezpc_core::transport::{Halves, Transport, memory};
 use ezpc_core::{Party, Result};
 use ezpc_ml::card::{Card, Limits};
@@ -105,7 +106,7 @@ fn public_data(p: &mut TwoParty) -> Result<Outcome> {
 }
 
 fn many_transfers(p: &mut TwoParty) -> Result<Outcome> {
-    p.discard_cots([200_000, 1000])?;
+    p.discard_ots(Ots { cots: [200_000, 1000], quads: [1000, 100_000] })?;
     let [x, y] = inputs(p, Width::new(20), 7)?;
     let z = p.mul(&x, &y)?;
     opened(p, &z)

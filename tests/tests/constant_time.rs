@@ -28,6 +28,7 @@ use ezpc_core::ring::{BitPlanes, BitVec, RingVec, Width};
 use ezpc_core::secret::Values;
 use ezpc_core::transport::Link;
 use ezpc_core::transport::cost::Cost;
+use ezpc_core::transport::cost::Ots;
 use ezpc_core::transport::machine::{Io, Machine, Step};
 use ezpc_core::{Party, Result};
 use std::process::Command;
@@ -125,12 +126,11 @@ fn gadget<T>(cost: &Cost, protocol: impl AsyncFn(Ctx) -> Result<T>) {
 /// As [`gadget`], comparing by `method`.
 fn gadget_by<T>(method: Method, cost: &Cost, protocol: impl AsyncFn(Ctx) -> Result<T>) {
     let mut rng = secret_rng(99);
-    let [of_server, of_client] = cost.cots();
-    let (a, b) = ideal::deal_from(Party::Server, of_server, &mut rng);
-    let (c, d) = ideal::deal_from(Party::Client, of_client, &mut rng);
-    let cots = [RefCell::new(Some((a, d))), RefCell::new(Some((c, b)))];
+    let (a, b) = ideal::deal_ots(Party::Server, cost.ots(), &mut rng);
+    let (c, d) = ideal::deal_ots(Party::Client, cost.ots(), &mut rng);
+    let ots = [RefCell::new(Some((a, d))), RefCell::new(Some((c, b)))];
     run(async |io, party: Party| {
-        let (send, recv) = cots[party.index()].borrow_mut().take().expect("once a party");
+        let (send, recv) = ots[party.index()].borrow_mut().take().expect("once a party");
         let rng = secret_rng(7 + party.index() as u128);
         protocol(Ctx { io, party, send, recv, rng, method }).await
     });
@@ -139,7 +139,8 @@ fn gadget_by<T>(method: Method, cost: &Cost, protocol: impl AsyncFn(Ctx) -> Resu
 const N: usize = 37;
 
 fn transfers() {
-    for (engine, want) in [(CotEngine::SoftSpoken, [300, 5]), (CotEngine::Ferret, [200_000, 1000])] {
+    for (engine, counts) in [(CotEngine::SoftSpoken, [300, 5]), (CotEngine::Ferret, [200_000, 1000])] {
+        let want = Ots { cots: counts, quads: counts };
         run(async |io, party| {
             let mut rng = secret_rng(1 + party.index() as u128);
             let session = SessionId::new([5; 32]);

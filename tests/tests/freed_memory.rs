@@ -14,6 +14,7 @@ use ezpc_core::protocol::{
 use ezpc_core::ring::{BitPlanes, RingVec, Width};
 use ezpc_core::secret::{Secret, Values};
 use ezpc_core::testing::run_machines;
+use ezpc_core::transport::cost::Ots;
 use ezpc_core::transport::machine::Io;
 use ezpc_core::transport::{Link, memory};
 use ezpc_core::{Party, Result};
@@ -141,8 +142,8 @@ fn transfers(engine: CotEngine) -> [CotPool; 2] {
     async fn run(io: Io, party: Party, engine: CotEngine) -> Result<CotPool> {
         let session = SessionId::new([5; 32]);
         let mut pool = CotPool::setup(&io, party, &mut seeded(party), &session, engine).await?;
-        pool.refill(&io, [150_000, 1000]).await?;
-        drop(pool.take([140_000, 900]));
+        pool.refill(&io, Ots { cots: [150_000, 1000], quads: [1000, 150_000] }).await?;
+        drop(pool.take(Ots { cots: [140_000, 900], quads: [900, 140_000] }));
         Ok(pool)
     }
     let (server, client, _) =
@@ -198,7 +199,7 @@ fn freed_memory_holds_no_secrets() {
 
     // A party's Δ is the first that its generator yields; a pool that is freed and not dropped shows it.
     for party in Party::BOTH {
-        plant(Block::random(&mut seeded(party)).with_lsb().bits().to_le_bytes());
+        plant(Block::random_delta(&mut seeded(party)).bits().to_le_bytes());
     }
     for engine in [CotEngine::SoftSpoken, CotEngine::Ferret] {
         for (party, pool) in Party::BOTH.into_iter().zip(transfers(engine)) {

@@ -70,6 +70,35 @@ impl Block {
         Self(self.0 | 1)
     }
 
+    /// The bits that hold a choice: this block's first coefficient over F_4 = F_2\[ω\], where a block is 64 coefficients
+    /// with their parts without ω in the low half and those with ω in the high half. Multiplication by ω is
+    /// [`Block::sigma`].
+    pub const CHOICE: Self = Self(1 | 1 << 64);
+
+    /// A uniform block whose first coefficient over F_4 is 1: what correlated OTs take as their Δ, so that the first
+    /// coefficient of a mac is its choice.
+    pub fn random_delta(rng: &mut (impl rand_core::CryptoRng + ?Sized)) -> Self {
+        Self((Self::random(rng).0 & !Self::CHOICE.0) | 1)
+    }
+
+    /// The first coefficient over F_4: its part without ω is bit 0 of the result, the one with ω bit 1.
+    #[must_use]
+    pub const fn choice(self) -> u8 {
+        self.lsb() | Self(self.0 >> 64).lsb() << 1
+    }
+
+    /// With the first coefficient over F_4 cleared.
+    #[must_use]
+    pub const fn without_choice(self) -> Self {
+        Self(self.0 & !Self::CHOICE.0)
+    }
+
+    /// The product with an element of F_4, in the form of [`Block::choice`].
+    #[must_use]
+    pub const fn times(self, element: u8) -> Self {
+        Self(Self::mask(element & 1).0 & self.0 ^ Self::mask(element >> 1 & 1).0 & self.sigma().0)
+    }
+
     /// All ones when `bit` is 1, zero when it is 0; `bit` must be one of the two.
     #[must_use]
     pub const fn mask(bit: u8) -> Self {
@@ -81,6 +110,16 @@ impl Block {
     pub const fn double(self) -> Self {
         let carry = (self.0 >> 127).wrapping_neg() & 0x87;
         Self((self.0 << 1) ^ carry)
+    }
+
+    /// Both halves doubled in GF(2^64) with the polynomial x^64 + x^4 + x^3 + x + 1: a map α that is linear over F_4. Every
+    /// polynomial in α over F_4 of degree below 32 is invertible unless it is zero, as over F_4 the polynomial above has
+    /// two irreducible factors of degree 32.
+    #[must_use]
+    pub const fn double_halves(self) -> Self {
+        const LOW_BITS: u128 = 1 | 1 << 64;
+        let carries = (self.0 >> 63) & LOW_BITS;
+        Self(((self.0 << 1) & !LOW_BITS) ^ (carries * 0x1b))
     }
 
     /// σ of Guo, Katz, Wang and Yu: (l, r) to (l ^ r, l), linear, with x ^ σ(x) invertible too.
@@ -174,6 +213,16 @@ mod tests {
         assert_eq!(Block::new(u128::MAX).double(), Block::new((u128::MAX << 1) ^ 0x87));
     }
 
+    #[test]
+    fn halves_double_apart_and_linearly_over_f4() {
+        let top = Block::new(1 << 63 | 1 << 127);
+        assert_eq!(top.double_halves(), Block::new(0x1b | 0x1b << 64));
+        assert_eq!(Block::new(3 | 5 << 64).double_halves(), Block::new(6 | 10 << 64));
+        for x in [top, Block::new(0x1234_5678_9abc_def0_8fed_cba9_8765_4321)] {
+            assert!((0..4).all(|by| x.times(by).double_halves() == x.double_halves().times(by)));
+        }
+    }
+
     /// σ and x -> x ^ σ(x) are both permutations: σ^3 = 1 and 1 + σ = σ^2.
     #[test]
     fn sigma_is_a_linear_orthomorphism() {
@@ -181,6 +230,24 @@ mod tests {
             assert_eq!(x.sigma().sigma().sigma(), x);
             assert_eq!(x ^ x.sigma(), x.sigma().sigma());
         }
+    }
+
+    /// Two bits multiply as polynomials in ω modulo ω^2 + ω + 1.
+    #[test]
+    fn choices_are_elements_of_f4() {
+        let product = |a: u8, b: u8| {
+            let (low, middle, high) = (a & b & 1, (a & b >> 1) ^ (a >> 1 & b), a >> 1 & b >> 1);
+            (low ^ high) | ((middle & 1) ^ high) << 1
+        };
+        let block = Block::new(0x1234_5678_9abc_def0_0fed_cba9_8765_4321);
+        for a in 0..4 {
+            assert_eq!(block.times(a).choice(), product(block.choice(), a));
+            assert!((0..4).all(|b| block.times(a).times(b) == block.times(product(a, b))));
+        }
+        assert_eq!(block.without_choice().choice(), 0);
+        assert_eq!(block ^ block.without_choice(), block & Block::CHOICE);
+        let mut rng = crate::crypto::Prg::from_seed(block);
+        assert!((0..20).all(|_| Block::random_delta(&mut rng).choice() == 1));
     }
 
     #[test]

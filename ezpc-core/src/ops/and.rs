@@ -25,9 +25,9 @@ pub fn and_cost(len: usize) -> Cost {
 /// The shares of `a & b`.
 pub async fn and(cx: Ctx, a: &BitVec, b: &BitVec) -> Result<BitVec> {
     let len = a.len();
-    let sent = Zeroizing::new(cx.send.pads::<u64>(1, PadDomain::And));
+    let sent = Zeroizing::new(cx.send.cots.pads::<u64>(1, PadDomain::And));
     let (m0, m1) = (BitVec::from_lanes(&sent[0]), BitVec::from_lanes(&sent[1]));
-    let (x, chosen) = cx.recv.bit_pads::<u64>(PadDomain::And);
+    let (x, chosen) = cx.recv.cots.bit_pads::<u64>(PadDomain::And);
     let chosen = BitVec::from_lanes(&Zeroizing::new(chosen));
     let y = m0.xor(&m1);
     let z = x.and(&y).xor(&m0).xor(&chosen);

@@ -1,13 +1,13 @@
 //! Comparison by carry chains.
 //!
-//! | function | result | COTs | half-rounds |
+//! | function | result | bits in OTs | half-rounds |
 //! |---|---|---|---|
 //! | [`msb`]`(cx, x)` | the most significant bit of x over Z_{2^k} | k - 1 | 2 |
 //! | [`less_than`]`(cx, x, y, signedness)` | x < y for the full range | 3k | 2 |
 //! | [`below`](thresholds::below)`(cx, x, thresholds, signedness)` | x < t for public t | k and up | 2 |
 //!
-//! These are the numbers of the chains; [`Method::Tree`] takes up to twice the COTs and 2 + ceil(log2(n / 2)) half-rounds
-//! for n bits.
+//! These are the numbers of the chains, in which two bits take a quad and a single one a COT; for `below` every bit takes a COT.
+//! [`Method::Tree`] takes up to two COTs a bit and 2 + ceil(log2(n / 2)) half-rounds for n bits.
 //!
 //! Every comparison is the carry out of an addition of the two shares: with n-bit x0 and x1 known to one party
 //! each, x0 + x1 >= 2^n exactly when 2^n - 1 - x0 < x1, which `compare::chain` computes for the garbler's left and the
@@ -26,7 +26,7 @@ use crate::ops::Ctx;
 use crate::ops::halves::{both_roles, both_roles_cost};
 use crate::ops::lanes::{BLOCK, Lane, LaneReader, LaneWriter, Wiped};
 use crate::ops::transfer::{Lanes, low_mask};
-use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots, Tiles};
+use crate::ot::{Pad, PadDomain, ReceiverOts, SenderOts, Tiles};
 use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
 use crate::spec::Signedness;
@@ -137,7 +137,7 @@ pub(crate) const fn borrow(x: u64, y: u64) -> u64 {
 /// The cost of one chain for each of `n` elements.
 pub(crate) fn chain_cost(garbler: Party, shape: &Shape, n: usize) -> Cost {
     let [flips, corrections] = shape.message_lens(n);
-    Cost::of_cots(garbler, n * shape.bits() as usize)
+    Cost::of_ots(shape.ots(garbler, n))
         .then(Cost::message(garbler.peer(), flips))
         .then(Cost::message(garbler, corrections))
 }
@@ -170,28 +170,21 @@ pub(crate) fn masks(rng: &mut crate::crypto::Prg, n: usize) -> Lanes {
 }
 
 /// The garbler's side of one chain per element; bit i - 1 of `pi` becomes its share of the carry at boundary i.
-pub(crate) async fn garble_chain(
-    io: &Io,
-    cots: SenderCots,
-    shape: &Shape,
-    rule: Rule,
-    x: &[u64],
-    pi: &[u64],
-) {
+pub(crate) async fn garble_chain(io: &Io, ots: SenderOts, shape: &Shape, rule: Rule, x: &[u64], pi: &[u64]) {
     let flips = io.receive(shape.message_lens(x.len())[0]).await;
-    io.send(&garbled(cots, shape, rule, x, &flips, pi)).await;
+    io.send(&garbled(ots, shape, rule, x, &flips, pi)).await;
 }
 
 /// The evaluator's side: its shares of the carries at the boundaries `taps`.
 pub(crate) async fn evaluate_chain(
     io: &Io,
-    cots: ReceiverCots,
+    ots: ReceiverOts,
     shape: &Shape,
     rule: Rule,
     y: &[u64],
     taps: &[usize],
 ) -> Vec<BitVec> {
-    let (flips, evaluation) = Evaluation::new(cots, shape, rule, y);
+    let (flips, evaluation) = Evaluation::new(ots, shape, rule, y);
     io.send(&flips).await;
     let received = io.receive(shape.message_lens(y.len())[1]).await;
     evaluation.open(&received, taps)
@@ -199,7 +192,7 @@ pub(crate) async fn evaluate_chain(
 
 /// The garbler's message, from the evaluator's flips.
 pub(crate) fn garbled(
-    cots: SenderCots,
+    ots: SenderOts,
     shape: &Shape,
     rule: Rule,
     x: &[u64],
@@ -208,16 +201,16 @@ pub(crate) fn garbled(
 ) -> Vec<u8> {
     let flips = LaneReader::new(flips, x.len(), shape.bits() as usize).pull::<u64>(shape.bits());
     if shape.fits(32) {
-        garbled_in::<u32>(cots, shape, rule, x, &flips, pi)
+        garbled_in::<u32>(ots, shape, rule, x, &flips, pi)
     } else if shape.fits(64) {
-        garbled_in::<u64>(cots, shape, rule, x, &flips, pi)
+        garbled_in::<u64>(ots, shape, rule, x, &flips, pi)
     } else {
-        garbled_in::<u128>(cots, shape, rule, x, &flips, pi)
+        garbled_in::<u128>(ots, shape, rule, x, &flips, pi)
     }
 }
 
 fn garbled_in<T: Lane + Pad>(
-    mut cots: SenderCots,
+    mut ots: SenderOts,
     shape: &Shape,
     rule: Rule,
     x: &[u64],
@@ -230,7 +223,7 @@ fn garbled_in<T: Lane + Pad>(
     for ((x, flips), pi) in x.chunks(BLOCK).zip(flips.chunks(BLOCK)).zip(pi.chunks(BLOCK)) {
         let pads = |i: usize, places: &mut [T]| {
             let m = shape.width(i) as usize;
-            cots.take(m * x.len()).pads_into(m, domain(rule), &mut tiles, places);
+            ots.take_digits(m, x.len()).digit_pads_into(m, domain(rule), &mut tiles, places);
         };
         garbler.garble([x, flips, pi], pads, &mut message);
     }
@@ -253,14 +246,14 @@ enum Pads {
 
 impl Evaluation {
     /// The flips of one chain per element of `y`, and what is left to do.
-    pub(crate) fn new(cots: ReceiverCots, shape: &Shape, rule: Rule, y: &[u64]) -> (Vec<u8>, Self) {
+    pub(crate) fn new(ots: ReceiverOts, shape: &Shape, rule: Rule, y: &[u64]) -> (Vec<u8>, Self) {
         let mut flips: Lanes = y.iter().copied().collect();
         let pads = if shape.fits(32) {
-            Pads::Narrow(own_pads(cots, shape, rule, &mut flips))
+            Pads::Narrow(own_pads(ots, shape, rule, &mut flips))
         } else if shape.fits(64) {
-            Pads::Middle(own_pads(cots, shape, rule, &mut flips))
+            Pads::Middle(own_pads(ots, shape, rule, &mut flips))
         } else {
-            Pads::Wide(own_pads(cots, shape, rule, &mut flips))
+            Pads::Wide(own_pads(ots, shape, rule, &mut flips))
         };
         let mut message = LaneWriter::new(y.len(), shape.bits() as usize);
         message.push(shape.bits(), &flips);
@@ -293,15 +286,16 @@ fn evaluate_in<T: Lane>(
 }
 
 /// The pads of the evaluator's choices; turns y in `flips` into the flips.
-fn own_pads<T: Lane + Pad>(mut cots: ReceiverCots, shape: &Shape, rule: Rule, flips: &mut [u64]) -> Wiped<T> {
+fn own_pads<T: Lane + Pad>(mut ots: ReceiverOts, shape: &Shape, rule: Rule, flips: &mut [u64]) -> Wiped<T> {
     let mut pads = Wiped::zeros(flips.len() * shape.len());
     let (mut choices, mut tiles) = (Zeroizing::new([0; BLOCK]), Tiles::new());
     for (flips, pads) in flips.chunks_mut(BLOCK).zip(pads.chunks_mut(BLOCK * shape.len())) {
         let choices = &mut choices[..flips.len()];
-        // COTs in the order in which the garbler needs them, the top digit first.
+        // OTs in the order in which the garbler needs them, the top digit first.
         for (i, places) in pads.chunks_exact_mut(flips.len()).enumerate().rev() {
             let m = shape.width(i) as usize;
-            cots.take(m * flips.len()).pads_into(m, domain(rule), &mut tiles, choices, places);
+            let digit = ots.take_digits(m, flips.len());
+            digit.digit_pads_into(m, domain(rule), &mut tiles, choices, places);
             let offset = shape.offset(i);
             for (flip, &choice) in flips.iter_mut().zip(&*choices) {
                 *flip ^= u64::from(choice) << offset;

@@ -107,7 +107,7 @@ async fn half_sums(
         for &i in &wanted {
             let own = lanes_of(&planes[i]);
             let ring = rings[i] - 1;
-            let cots = send.take(n);
+            let cots = send.cots.take(n);
             let (corrections, shares) =
                 correct(cots, PadDomain::BitToArith, ring, Some(&flips.pull_bits()), &own);
             message.push(ring, &corrections);
@@ -118,7 +118,7 @@ async fn half_sums(
         let mut message = LaneWriter::new(n, wanted.len());
         let mut pads = Vec::with_capacity(wanted.len());
         for &i in &wanted {
-            let cots = recv.take(n);
+            let cots = recv.cots.take(n);
             let (choices, own) = cots.bit_pads::<u64>(PadDomain::BitToArith);
             message.push_bits(&planes[i].xor(&choices));
             pads.push(own);

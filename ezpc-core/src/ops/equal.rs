@@ -1,7 +1,7 @@
 //! Equality by an equality chain.
 //!
 //! x = y exactly when z = x - y is 0, that is when -z0 = z1: both parties' k-bit numbers agree in every digit.
-//! k COTs, 2 half-rounds. The messages reveal nothing: SECURITY.md, Proofs, section 1 with the automaton
+//! k bits in OTs (a quad for two), 2 half-rounds. The messages reveal nothing: SECURITY.md, Proofs, section 1 with the automaton
 //! `val(j, b) = [j = x] & b`.
 
 use crate::error::{Error, Result};

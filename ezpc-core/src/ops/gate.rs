@@ -26,7 +26,7 @@ use crate::ops::transfer::{Lanes, Payload, correct_all, finish_all, lanes_of, lo
 use crate::ot::{PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
 use crate::ring::BitVec;
-use crate::transport::cost::Cost;
+use crate::transport::cost::{Cost, Ots};
 
 /// The public shape of a gate.
 #[derive(Clone, Debug)]
@@ -62,10 +62,10 @@ impl GateShape {
         [flips + self.tables() * message_len(n, 1), corrections, third, fourth]
     }
 
-    /// The COTs for `n` elements, by their sender.
-    pub(crate) fn cots(&self, garbler: Party, n: usize) -> Cost {
-        let of_garbler = n * (self.chain.bits() as usize + 1 + self.tables());
-        Cost::of_cots(garbler, of_garbler).then(Cost::of_cots(garbler.peer(), n))
+    /// The OTs for `n` elements.
+    pub(crate) fn ots(&self, garbler: Party, n: usize) -> Ots {
+        let others = Ots::of_cots(garbler, n * (1 + self.tables())).plus(Ots::of_cots(garbler.peer(), n));
+        self.chain.ots(garbler, n).plus(others)
     }
 
     /// The cost for `n` elements.
@@ -75,7 +75,8 @@ impl GateShape {
         }
         let senders = [garbler.peer(), garbler, garbler.peer(), garbler];
         let messages = senders.into_iter().zip(self.message_lens(n));
-        messages.fold(self.cots(garbler, n), |cost, (from, len)| cost.then(Cost::message(from, len)))
+        messages
+            .fold(Cost::of_ots(self.ots(garbler, n)), |cost, (from, len)| cost.then(Cost::message(from, len)))
     }
 
     fn tables(&self) -> usize {
@@ -145,9 +146,9 @@ impl<'a> Garbling<'a> {
     /// Message 2, from message 1.
     pub(crate) fn new(cx: &mut Ctx, shape: &'a GateShape, u: &[u64], received: &[u8]) -> (Vec<u8>, Self) {
         let (n, bits) = (u.len(), shape.chain.bits());
-        let [chain_cots, choice_cots] = [bits as usize, 1].map(|count| cx.send.take(n * count));
-        let table_cots = cx.send.take(n * shape.tables());
-        let kappa = cx.recv.take(n);
+        let chain_ots = cx.send.take(shape.chain.ots(cx.party, n));
+        let [choice_cots, table_cots] = [1, shape.tables()].map(|count| cx.send.cots.take(n * count));
+        let kappa = cx.recv.cots.take(n);
         let (own, top) = (lanes_of(&kappa.choices()), lanes_of(&bit_of_each(u, bits)));
         let mut pi = masks(&mut cx.rng, n);
         let last = shape.chain.len() - 1;
@@ -157,7 +158,7 @@ impl<'a> Garbling<'a> {
         let mask = low_mask(bits);
         let complement: Lanes = u.iter().map(|&v| !v & mask).collect();
         let (flips, top_flips) = received.split_at(shape.chain.message_lens(n)[0]);
-        let message = garbled(chain_cots, &shape.chain, Rule::Less, &complement, flips, &pi);
+        let message = garbled(chain_ots, &shape.chain, Rule::Less, &complement, flips, &pi);
         let top_flips =
             if shape.table > 0 { LaneReader::new(top_flips, n, 1).pull_bits() } else { BitVec::zeros(n) };
         (message, Self { shape, n, kappa, own, top, choice_cots, table_cots, top_flips })
@@ -238,12 +239,12 @@ impl<'a> Evaluating<'a> {
     /// Message 1.
     pub(crate) fn new(cx: &mut Ctx, shape: &'a GateShape, u: &[u64]) -> (Vec<u8>, Self) {
         let (n, bits) = (u.len(), shape.chain.bits());
-        let [chain_cots, choice_cots] = [bits as usize, 1].map(|count| cx.recv.take(n * count));
-        let table_cots = cx.recv.take(n * shape.tables());
-        let kappa = cx.send.take(n);
+        let chain_ots = cx.recv.take(shape.chain.ots(cx.party.peer(), n));
+        let [choice_cots, table_cots] = [1, shape.tables()].map(|count| cx.recv.cots.take(n * count));
+        let kappa = cx.send.cots.take(n);
         let (top, mask) = (bit_of_each(u, bits), low_mask(bits));
         let low: Lanes = u.iter().map(|&v| v & mask).collect();
-        let (mut message, chain) = Evaluation::new(chain_cots, &shape.chain, Rule::Less, &low);
+        let (mut message, chain) = Evaluation::new(chain_ots, &shape.chain, Rule::Less, &low);
         if shape.table > 0 {
             let mut flips = LaneWriter::new(n, 1);
             flips.push_bits(&top.xor(&table_cots.choices()));

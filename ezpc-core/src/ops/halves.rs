@@ -32,8 +32,8 @@ pub(crate) async fn both_roles<R>(
     run: impl AsyncFn(Ctx, Party, Range<usize>) -> Result<R>,
 ) -> Result<[R; 2]> {
     let middle = first_half(len);
-    let first = cx.split(cost(Party::Server, middle).cots());
-    let second = cx.split(cost(Party::Client, len - middle).cots());
+    let first = cx.split(cost(Party::Server, middle).ots());
+    let second = cx.split(cost(Party::Client, len - middle).ots());
     let (a, b) = join(run(first, Party::Server, 0..middle), run(second, Party::Client, middle..len)).await;
     Ok([a?, b?])
 }

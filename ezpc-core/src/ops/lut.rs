@@ -48,9 +48,9 @@ pub async fn lookup(cx: Ctx, table: &RingVec, index: &RingVec) -> Result<RingVec
     let run = async |cx: Ctx, sender, range: core::ops::Range<usize>| {
         let own = &index.lanes()[range];
         let shares = if cx.party == sender {
-            send(&cx.io, cx.send, table, own, bits).await
+            send(&cx.io, cx.send.cots, table, own, bits).await
         } else {
-            receive(&cx.io, cx.recv, width, own, bits).await
+            receive(&cx.io, cx.recv.cots, width, own, bits).await
         };
         Ok(RingVec::new(width, shares.into_vec()))
     };
@@ -71,8 +71,8 @@ pub async fn read(cx: Ctx, array: &RingVec, index: &RingVec) -> Result<RingVec> 
     let array = &filled(array, index.width());
     let (bits, width) = (index.width(), array.width());
     let (received, sent) = join(
-        receive(&cx.io, cx.recv, width, index.lanes(), bits),
-        send(&cx.io, cx.send, array, index.lanes(), bits),
+        receive(&cx.io, cx.recv.cots, width, index.lanes(), bits),
+        send(&cx.io, cx.send.cots, array, index.lanes(), bits),
     )
     .await;
     let sum = received.iter().zip(sent.iter()).map(|(r, s)| r.wrapping_add(*s));

@@ -154,13 +154,13 @@ pub async fn private(cx: Ctx, spec: &LinearSpec, weights: Option<&[i64]>, x: &Ri
         Some(weights) => {
             let factors: Zeroizing<Vec<u64>> =
                 Zeroizing::new(weights.iter().map(|&w| (w + offset) as u64).collect());
-            let cross = product_receiver(&cx.io, cx.recv, &shape, &factors).await;
+            let cross = product_receiver(&cx.io, cx.recv.cots, &shape, &factors).await;
             let clear: Zeroizing<Vec<u64>> = Zeroizing::new(weights.iter().map(|&w| w as u64).collect());
             layout.gather(spec, cross.lanes()).add(&local(spec, &clear, x))
         }
         None => {
             let vectors = RingVec::new(spec.input, layout.spread(x));
-            let cross = product_sender(&cx.io, cx.send, &shape, vectors.lanes()).await;
+            let cross = product_sender(&cx.io, cx.send.cots, &shape, vectors.lanes()).await;
             let excess = vectors.scale(&[offset as u64]);
             layout.gather(spec, cross.sub(&excess).lanes())
         }

@@ -91,7 +91,7 @@ fn half_cost(shape: &GateShape, mut garbler: Party, groups: usize, group: usize)
         let [first, second, third, fourth] = shape.message_lens(pairs);
         // The evaluator garbled the level before, and sends its first message with the last one of that.
         cost = cost
-            .then(shape.cots(garbler, pairs))
+            .then(Cost::of_ots(shape.ots(garbler, pairs)))
             .then(Cost::message(garbler.peer(), last.unwrap_or(0) + first))
             .then(Cost::message(garbler, second))
             .then(Cost::message(garbler.peer(), third));

@@ -31,8 +31,8 @@ pub async fn select(cx: Ctx, c: &BitVec, x: &RingVec) -> Result<RingVec> {
     let own = lanes_of(c);
     let values = signed_by(&own, x.lanes());
     let (received, sent) = join(
-        receive_products(&cx.io, cx.recv, PadDomain::Mux, bits, c),
-        send_products(&cx.io, cx.send, PadDomain::Mux, bits, &values),
+        receive_products(&cx.io, cx.recv.cots, PadDomain::Mux, bits, c),
+        send_products(&cx.io, cx.send.cots, PadDomain::Mux, bits, &values),
     )
     .await;
     let lanes = own.iter().zip(x.lanes()).zip(received.iter().zip(sent.iter()));

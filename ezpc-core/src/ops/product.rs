@@ -148,8 +148,8 @@ pub async fn cross_products(
 ) -> [RingVec; 2] {
     let (mine, theirs) = (&shapes[cx.party.index()], &shapes[cx.party.peer().index()]);
     let (own, peers) = join(
-        product_receiver(&cx.io, cx.recv, mine, factors),
-        product_sender(&cx.io, cx.send, theirs, vectors),
+        product_receiver(&cx.io, cx.recv.cots, mine, factors),
+        product_sender(&cx.io, cx.send.cots, theirs, vectors),
     )
     .await;
     [own, peers]

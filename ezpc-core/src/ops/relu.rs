@@ -10,7 +10,7 @@
 //! on b bits instead of the whole ring yields d·(u0 + u1 + 2^b·a·b'), both u_i read as signed, in any ring: see `ops::gate`
 //! and SECURITY.md, Proofs, section 4, for the error. Leaving out the last term is wrong for a constant share of inputs.
 //!
-//! Bits for b - 1 = 20 and a result of 32 bits: 21 + 266 + 33 + 65 = 385, with 23 COTs.
+//! Bits for b - 1 = 20 and a result of 32 bits: 21 + 310 + 33 + 65 = 429, with 10 quads and 3 COTs.
 
 use crate::error::{Error, Result};
 use crate::ops::Ctx;

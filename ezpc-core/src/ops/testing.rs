@@ -31,15 +31,14 @@ pub(crate) fn run_pair_by<R>(
     protocol: impl AsyncFn(Ctx) -> Result<R>,
 ) -> Result<[R; 2]> {
     let mut rng = Prg::from_seed(Block::new(seed));
-    let [of_server, of_client] = cost.cots();
-    let (server_sends, client_receives) = ideal::deal_from(Party::Server, of_server, &mut rng);
-    let (client_sends, server_receives) = ideal::deal_from(Party::Client, of_client, &mut rng);
-    let cots = [(server_sends, server_receives), (client_sends, client_receives)];
+    let (server_sends, client_receives) = ideal::deal_ots(Party::Server, cost.ots(), &mut rng);
+    let (client_sends, server_receives) = ideal::deal_ots(Party::Client, cost.ots(), &mut rng);
+    let ots = [(server_sends, server_receives), (client_sends, client_receives)];
     let seeds = [rng.fork("server"), rng.fork("client")];
     let results: [RefCell<Option<R>>; 2] = [RefCell::new(None), RefCell::new(None)];
-    let mut counted = Cost::of_cots(Party::Server, of_server).then(Cost::of_cots(Party::Client, of_client));
+    let mut counted = Cost::of_ots(cost.ots());
     let mut machines = Vec::new();
-    for ((party, (send, recv)), rng) in Party::BOTH.into_iter().zip(cots).zip(seeds) {
+    for ((party, (send, recv)), rng) in Party::BOTH.into_iter().zip(ots).zip(seeds) {
         let (slot, protocol) = (&results[party.index()], &protocol);
         machines.push(Machine::new(move |io| async move {
             let result = protocol(Ctx { io, party, send, recv, rng, method }).await?;

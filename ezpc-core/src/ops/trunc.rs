@@ -4,13 +4,13 @@
 //! floor(z / 2^s) = (z0 >> s) + (z1 >> s) + c - w·2^{k-s}. Signed values become unsigned ones by an offset that is
 //! subtracted again after the division.
 //!
-//! | kind | COTs | bits | half-rounds | promise | error |
+//! | kind | OTs | bits | half-rounds | promise | error |
 //! |---|---|---|---|---|---|
-//! | `Floor` | k + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
-//! | `Logical` | k + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
+//! | `Floor` | chain(k) + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
+//! | `Logical` | chain(k) + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
 //! | `Near` | 1 | s + 1 | 2 | -2^{k-2} <= x < 2^{k-2} | -1 or 0 |
 //! | `NearPositive` | 1 | s + 1 | 2 | 0 <= x < 2^{k-1} | -1 or 0 |
-//! | `NearWide` | k - s + 1 | chain(k-s) + (s-1) | 3 | x >= -2^{k-1} + 2^s - 1 | -1 or 0 |
+//! | `NearWide` | chain(k-s) + 1 | chain(k-s) + (s-1) | 3 | x >= -2^{k-1} + 2^s - 1 | -1 or 0 |
 //! | `Local` of b bits | 0 | 0 | 0 | -2^{b-1} <= x < 2^{b-1} | -1 or 0, wrong with a chance below 2^{b-k} |
 //!
 //! The near ones leave out c. `Near` after an offset of 2^{k-2}, and `NearPositive` as it is, have a z whose top bit is 0,
@@ -166,9 +166,9 @@ async fn half_tops(
 pub(crate) async fn both_tops(cx: Ctx, is_garbler: bool, ring: u32, z: &[u64], bit: u32) -> Lanes {
     let tops: Lanes = z.iter().map(|v| v >> bit & 1).collect();
     if is_garbler {
-        send_products(&cx.io, cx.send, PadDomain::Wrap, ring, &tops).await
+        send_products(&cx.io, cx.send.cots, PadDomain::Wrap, ring, &tops).await
     } else {
-        receive_products(&cx.io, cx.recv, PadDomain::Wrap, ring, &BitVec::from_lanes(&tops)).await
+        receive_products(&cx.io, cx.recv.cots, PadDomain::Wrap, ring, &BitVec::from_lanes(&tops)).await
     }
 }
 

@@ -49,9 +49,9 @@ pub(crate) async fn carries_to_arith(
     let boundaries: Vec<usize> = taps.iter().map(|t| t.boundary).collect();
     let total = product_bits(taps);
     if party == garbler {
-        let chain_cots = send.take(n * shape.bits() as usize);
+        let chain_ots = send.take(shape.ots(garbler, n));
         let mut pi = masks(&mut rng, n);
-        let mut kappas: Vec<_> = taps.iter().map(|tap| (tap.bits > 1).then(|| recv.take(n))).collect();
+        let mut kappas: Vec<_> = taps.iter().map(|tap| (tap.bits > 1).then(|| recv.cots.take(n))).collect();
         for (tap, cots) in taps.iter().zip(&mut kappas) {
             let Some(cots) = cots else { continue };
             let bit = tap.boundary - 1;
@@ -60,7 +60,7 @@ pub(crate) async fn carries_to_arith(
             }
         }
         let complement: Lanes = x.iter().map(|&v| !v & mask).collect();
-        garble_chain(&io, chain_cots, shape, Rule::Less, &complement, &pi).await;
+        garble_chain(&io, chain_ots, shape, Rule::Less, &complement, &pi).await;
         let received = io.receive(message_len(n, total)).await;
         let mut corrections = LaneReader::new(&received, n, total);
         let shares = mask_shares(&pi, &boundaries);
@@ -74,16 +74,16 @@ pub(crate) async fn carries_to_arith(
         };
         taps.iter().zip(kappas).zip(&shares).map(convert).collect()
     } else {
-        let chain_cots = recv.take(n * shape.bits() as usize);
+        let chain_ots = recv.take(shape.ots(garbler, n));
         let low: Lanes = x.iter().map(|&v| v & mask).collect();
-        let shares = evaluate_chain(&io, chain_cots, shape, Rule::Less, &low, &boundaries).await;
+        let shares = evaluate_chain(&io, chain_ots, shape, Rule::Less, &low, &boundaries).await;
         let mut message = LaneWriter::new(n, total);
         let convert = |(tap, share): (&Tap, _)| {
             let own = lanes_of(share);
             if tap.bits <= 1 {
                 return own;
             }
-            let cots = send.take(n);
+            let cots = send.cots.take(n);
             let (corrections, product) = correct(cots, PadDomain::Wrap, tap.bits - 1, None, &own);
             message.push(tap.bits - 1, &corrections);
             unmask(tap.bits, &own, product)

@@ -115,7 +115,7 @@ impl Batch {
         );
     }
 
-    fn take(&mut self, count: usize) -> Self {
+    pub(super) fn take(&mut self, count: usize) -> Self {
         assert!((count as u64).is_multiple_of(self.group), "interleaved OTs are taken in whole groups");
         let front = Self { view: self.view.take(count), keys: Arc::clone(&self.keys), ..*self };
         self.start += count as u64 / self.group;

@@ -50,7 +50,7 @@ impl PadDomain {
     }
 }
 
-/// The pad keys of one direction of a session; public.
+/// The pad keys of the COTs or of the quads of one direction of a session; public.
 #[derive(Clone)]
 pub(super) struct PadKeys {
     root: Aes,
@@ -58,8 +58,14 @@ pub(super) struct PadKeys {
 }
 
 impl PadKeys {
+    /// Those of COTs.
     pub(super) fn new(session: &SessionId, sender: Party) -> Self {
         Self { root: Aes::new(session.key("pad keys")), sender }
+    }
+
+    /// Those of quads.
+    pub(super) fn of_quads(session: &SessionId, sender: Party) -> Self {
+        Self { root: Aes::new(session.key("pad keys of quads")), sender }
     }
 
     /// The party that is the sender of this direction.

@@ -1,7 +1,7 @@
 //! Rates of the parts of the engines, printed. Not checked.
 
-use super::ferret;
-use super::{PadDomain, ideal, softspoken};
+use super::ferret::{self, Kind};
+use super::{PadDomain, Tiles, digit_ots, ideal, quads, softspoken};
 use crate::arch::fixed_key::{FixedKey, Patch};
 use crate::arch::transpose::transpose;
 use crate::crypto::{Aes, Block, Mmo, Prg, SessionId};
@@ -27,7 +27,7 @@ fn time<T>(what: &str, count: usize, mut f: impl FnMut() -> T) -> T {
 fn rates() {
     let session = SessionId::new([1; 32]);
     let mut rng = Prg::from_seed(Block::new(1));
-    let delta = rng.block().with_lsb();
+    let delta = Block::random_delta(&mut rng);
     let mut pairs = vec![[Block::ZERO; 2]; 128];
     rng.fill_blocks(pairs.as_flattened_mut());
     let chosen: Vec<Block> =
@@ -79,39 +79,46 @@ fn rates() {
     time("softspoken sender", n, || sender.extend(n, &corrections));
 
     let code = time("code, per row", ferret::LENGTH, || ferret::Code::new(&session));
-    let (mut receiver, trees) = softspoken::Receiver::new(&session, Party::Server, &pairs);
-    let mut sender = softspoken::Sender::new(&session, Party::Server, delta, &chosen, &trees);
-    let (macs, corrections) = receiver.extend(ferret::BASE);
-    let keys = sender.extend(ferret::BASE, &corrections);
-    let mut sender = ferret::Sender::new(&session, Party::Server, delta, &keys);
-    let mut receiver = ferret::Receiver::new(&session, Party::Server, &macs);
-    let flips = time("ferret receiver asks", ferret::OUTPUT, || receiver.ask(&mut rng));
-    let mut cots = vec![Block::ZERO; ferret::LENGTH];
-    let answer = time("ferret sender answers", ferret::OUTPUT, || sender.answer(&flips, &code, &mut cots));
-    time("ferret receiver finishes", ferret::OUTPUT, || receiver.finish(&answer, &code, &mut cots));
-
-    // As in a session: both directions in turn, into memory that was used a round ago.
-    let mut buffers: Vec<_> = (0..4).map(|_| vec![Block::ZERO; ferret::LENGTH]).collect();
-    time("both directions in turn", 2 * ferret::OUTPUT, || {
-        buffers.rotate_left(2);
-        sender.answer(&flips, &code, &mut buffers[0]);
-        let _ = receiver.ask(&mut rng);
-        receiver.finish(&answer, &code, &mut buffers[1]);
-    });
-
-    for m in [1, 2] {
-        let name = |what: &str| format!("{what}, 1 of {}, per COT", 1 << m);
-        let n = 1 << 12;
-        let mut pairs: Vec<_> = (0..20).map(|_| ideal::deal(n, &mut rng)).collect();
-        let mut senders: Vec<_> = Vec::new();
-        let mut receivers: Vec<_> = Vec::new();
-        for (sender, receiver) in pairs.drain(..) {
-            senders.push(sender);
-            receivers.push(receiver);
+    for kind in [Kind::Cots, Kind::Quads] {
+        let (mut receiver, trees) = softspoken::Receiver::new(&session, Party::Server, &pairs);
+        let mut sender = softspoken::Sender::new(&session, Party::Server, delta, &chosen, &trees);
+        let (mut macs, corrections) = receiver.extend(2 * kind.base().next_multiple_of(128));
+        let mut keys = sender.extend(macs.len(), &corrections);
+        if kind == Kind::Quads {
+            (macs, keys) = (quads::pair_up(&macs), quads::pair_up(&keys));
         }
-        time(&name("sender's pads"), n, || senders.pop().expect("twenty").pads::<u64>(m, PadDomain::Chain));
-        time(&name("receiver's pads"), n, || {
-            receivers.pop().expect("twenty").pads::<u64>(m, PadDomain::Chain)
+        let mut sender = ferret::Sender::new(kind, &session, Party::Server, delta, &keys);
+        let mut receiver = ferret::Receiver::new(kind, &session, Party::Server, &macs);
+        let output = kind.output();
+        let flips = time(&format!("{kind:?}: receiver asks"), output, || receiver.ask(&mut rng));
+        let mut ots = vec![Block::ZERO; ferret::LENGTH];
+        let answer =
+            time(&format!("{kind:?}: sender answers"), output, || sender.answer(&flips, &code, &mut ots));
+        time(&format!("{kind:?}: receiver finishes"), output, || receiver.finish(&answer, &code, &mut ots));
+
+        // As in a session: both directions in turn, into memory that was used a round ago.
+        let mut buffers: Vec<_> = (0..4).map(|_| vec![Block::ZERO; ferret::LENGTH]).collect();
+        time(&format!("{kind:?}: both directions in turn"), 2 * output, || {
+            buffers.rotate_left(2);
+            sender.answer(&flips, &code, &mut buffers[0]);
+            let _ = receiver.ask(&mut rng);
+            receiver.finish(&answer, &code, &mut buffers[1]);
+        });
+    }
+
+    for m in 1..=4 {
+        let n = 1 << 12;
+        let ots = digit_ots(Party::Server, m, n);
+        let (mut senders, mut receivers): (Vec<_>, Vec<_>) =
+            (0..20).map(|_| ideal::deal_ots(Party::Server, ots, &mut rng)).unzip();
+        let (mut pads, mut digits, mut tiles) = (vec![0_u64; n << m], vec![0; n], Tiles::new());
+        time(&format!("sender's pads of {m} bits"), n, || {
+            let sender = senders.pop().expect("twenty");
+            sender.digit_pads_into(m, PadDomain::Chain, &mut tiles, &mut pads);
+        });
+        time(&format!("receiver's pads of {m} bits"), n, || {
+            let receiver = receivers.pop().expect("twenty");
+            receiver.digit_pads_into(m, PadDomain::Chain, &mut tiles, &mut digits, &mut pads[..n]);
         });
     }
 }

@@ -37,7 +37,7 @@ impl Tiles {
     }
 
     /// Places for the combinations of a tile and their hashes.
-    fn parts(&mut self) -> (&mut [Block], &mut [Block]) {
+    pub(super) fn parts(&mut self) -> (&mut [Block], &mut [Block]) {
         self.0.split_at_mut(TILE)
     }
 }
@@ -138,7 +138,9 @@ impl SenderCots {
             *offset = combine(m, |b| Block::mask((digit >> b) as u8 & 1) & self.delta);
         }
         let (combined, hashes) = tiles.parts();
-        for_each_tile(&self.batch, m, domain, combined, |hash, _, keys, range| {
+        for_each_tile(&self.batch, m, domain, |hash, range| {
+            let keys = &mut combined[..range.len()];
+            combine_slots(&self.batch.blocks()[range.start * m..range.end * m], m, keys);
             for (digit, &offset) in offsets.iter().enumerate() {
                 let hashes = &mut hashes[..range.len()];
                 hash.hash_offset(keys, offset, hashes);
@@ -176,8 +178,11 @@ impl ReceiverCots {
         let slots = slots(self.len(), m);
         assert!(pads.len() == slots && digits.len() == slots, "a place for every pad and digit");
         let (combined, _) = tiles.parts();
-        for_each_tile(&self.batch, m, domain, combined, |hash, macs, combined, range| {
+        for_each_tile(&self.batch, m, domain, |hash, range| {
+            let macs = &self.batch.blocks()[range.start * m..range.end * m];
             digits_of(macs, m, &mut digits[range.clone()]);
+            let combined = &mut combined[..range.len()];
+            combine_slots(macs, m, combined);
             hash.hash_blocks(combined);
             vectorize(Narrow { blocks: combined, pads: &mut pads[range] });
         });
@@ -196,9 +201,9 @@ impl ReceiverCots {
 }
 
 /// Pads from hashes.
-struct Narrow<'a, T> {
-    blocks: &'a [Block],
-    pads: &'a mut [T],
+pub(super) struct Narrow<'a, T> {
+    pub(super) blocks: &'a [Block],
+    pub(super) pads: &'a mut [T],
 }
 
 impl<T: Pad> Kernel for Narrow<'_, T> {
@@ -299,17 +304,15 @@ impl<const M: usize> Kernel for Digits<'_, M> {
     }
 }
 
-/// Calls `f` with the hash, the blocks, their combinations and the slot range of tiles that share one hash key.
-fn for_each_tile(
+/// Calls `f` with the hash and the slots of tiles that share one hash key, `m` blocks of `batch` a slot.
+pub(super) fn for_each_tile(
     batch: &Batch,
     m: usize,
     domain: PadDomain,
-    combined: &mut [Block],
-    mut f: impl FnMut(&Mmo, &[Block], &mut [Block], Range<usize>),
+    mut f: impl FnMut(&Mmo, Range<usize>),
 ) {
     batch.check(domain);
-    let blocks = batch.blocks();
-    let slots = slots(blocks.len(), m);
+    let slots = slots(batch.blocks().len(), m);
     let chunk_of = |slot: usize| batch.position((slot * m) as u64) / domain.cots_per_key();
     let mut keyed: Option<(u64, Mmo)> = None;
     let mut slot = 0;
@@ -326,9 +329,7 @@ fn for_each_tile(
         while chunk_of(end - 1) != chunk {
             end -= 1;
         }
-        let (blocks, combined) = (&blocks[slot * m..end * m], &mut combined[..end - slot]);
-        combine_slots(blocks, m, combined);
-        f(hash, blocks, combined, slot..end);
+        f(hash, slot..end);
         slot = end;
     }
 }

@@ -1,8 +1,9 @@
-//! The COTs of a session: both directions, made in bulk and handed out in order.
+//! The OTs of a session: both kinds in both directions, made in bulk and handed out in order.
 //!
 //! A pool is set up once a session: 128 base OTs serve the direction in which the server sends; its first
 //! SoftSpoken extension gives the base OTs of the other direction, with roles swapped and an independent Δ.
-//! After that [`CotPool::refill`] makes COTs by the session's [`CotEngine`].
+//! After that [`CotPool::refill`] makes COTs and quads by the session's [`CotEngine`]. A quad that SoftSpoken makes is two of
+//! its COTs.
 //!
 //! What the messages of [`CotPool::setup`] reveal: the base OTs and trees of the first direction as in
 //! [`crate::base_ot`] and the SoftSpoken module; 128 flips of the client, its base choices for the second direction
@@ -16,19 +17,24 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
+mod state;
 mod stock;
 
 use super::cots::View;
 use super::domain::{PadDomain, PadKeys};
-use super::{COT_BATCH, ReceiverCots, SenderCots, ferret, softspoken};
+use super::ferret::{self, Kind};
+use super::quads::{ReceiverQuads, SenderQuads, pair_up};
+use super::{COT_BATCH, ReceiverCots, ReceiverOts, SenderCots, SenderOts, softspoken};
 use crate::base_ot;
 use crate::crypto::{Block, Prg, SessionId};
 use crate::error::Result;
 use crate::party::Party;
 use crate::ring::BitVec;
-use crate::transport::cost::Cost;
+use crate::transport::cost::{Cost, Ots};
 use crate::transport::machine::Io;
 use core::fmt;
+pub use state::PoolState;
+use state::{Plan, StreamPlan};
 use std::sync::Arc;
 use stock::Stock;
 use zeroize::Zeroizing;
@@ -39,8 +45,8 @@ use zeroize::Zeroizing;
 pub enum CotEngine {
     /// SoftSpoken OT extension: 31 bits a COT, one half-round.
     SoftSpoken,
-    /// Ferret: 3.1 bits a COT, two half-rounds for every 382,848 of a direction. The first COTs come from
-    /// SoftSpoken, and a direction that never needs many stays with it.
+    /// Ferret: 3.1 bits a COT and 3.5 a quad, two half-rounds for every 382,848 COTs or 381,696 quads of a direction. The
+    /// first ones come from SoftSpoken, and what is never needed in great numbers stays with it.
     Ferret,
 }
 
@@ -54,115 +60,7 @@ impl fmt::Display for CotEngine {
     }
 }
 
-/// The public part of a pool: how many COTs it has, and what it does when it needs more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolState {
-    engine: CotEngine,
-    /// COTs on hand, by sender.
-    available: [usize; 2],
-    /// COTs made by SoftSpoken for use, by sender.
-    extended: [usize; 2],
-    /// Whether Ferret has its base, by sender.
-    bootstrapped: [bool; 2],
-}
-
-/// What one direction does in a refill.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Plan {
-    /// COTs made by one SoftSpoken extension for use.
-    extend: usize,
-    /// Whether the extension also makes Ferret's first base.
-    bootstrap: bool,
-    /// Rounds of Ferret.
-    rounds: usize,
-}
-
-impl Plan {
-    /// COTs made by one SoftSpoken extension.
-    const fn extension(self) -> usize {
-        self.extend + if self.bootstrap { ferret::BASE } else { 0 }
-    }
-
-    fn cost(self, sender: Party) -> Cost {
-        let receiver = sender.peer();
-        let extension = softspoken::extension_bytes(self.extension());
-        if self.rounds == 0 {
-            return Cost::message(receiver, extension);
-        }
-        (0..self.rounds).fold(Cost::none(), |cost, round| {
-            let first = if round == 0 { extension } else { 0 };
-            cost.then(Cost::message(receiver, first + ferret::FLIPS_BYTES))
-                .then(Cost::message(sender, ferret::SUMS_BYTES))
-        })
-    }
-
-    /// COTs added to the pool.
-    const fn yields(self) -> usize {
-        self.extend + self.rounds * ferret::OUTPUT
-    }
-}
-
-impl PoolState {
-    /// A pool just set up.
-    #[must_use]
-    pub const fn new(engine: CotEngine) -> Self {
-        Self { engine, available: [0; 2], extended: [0; 2], bootstrapped: [false; 2] }
-    }
-
-    /// The engine.
-    #[must_use]
-    pub const fn engine(&self) -> CotEngine {
-        self.engine
-    }
-
-    /// COTs on hand with the server and with the client as their sender.
-    #[must_use]
-    pub const fn available(&self) -> [usize; 2] {
-        self.available
-    }
-
-    /// The cost of [`CotPool::refill`] in this state. It consumes no COTs of the pool.
-    #[must_use]
-    pub fn refill_cost(&self, want: [usize; 2]) -> Cost {
-        let [server, client] = Party::BOTH.map(|sender| self.plan(sender, want).cost(sender));
-        server.beside(client)
-    }
-
-    /// Counts what [`CotPool::refill`] makes.
-    pub fn refill(&mut self, want: [usize; 2]) {
-        for sender in Party::BOTH {
-            let (i, plan) = (sender.index(), self.plan(sender, want));
-            self.available[i] += plan.yields();
-            self.extended[i] += plan.extend;
-            self.bootstrapped[i] |= plan.bootstrap;
-        }
-    }
-
-    /// Counts what [`CotPool::take`] takes.
-    ///
-    /// # Panics
-    /// When fewer are on hand.
-    pub fn take(&mut self, cots: [usize; 2]) {
-        for (available, count) in self.available.iter_mut().zip(cots) {
-            *available = available
-                .checked_sub(count)
-                .unwrap_or_else(|| panic!("{count} OTs asked for, {available} on hand"));
-        }
-    }
-
-    fn plan(&self, sender: Party, want: [usize; 2]) -> Plan {
-        let i = sender.index();
-        let missing = want[i].saturating_sub(self.available[i]);
-        let extend = missing.next_multiple_of(COT_BATCH);
-        let few = !self.bootstrapped[i] && self.extended[i] + extend <= BOOTSTRAP_AFTER;
-        if missing == 0 || self.engine == CotEngine::SoftSpoken || few {
-            return Plan { extend, ..Plan::default() };
-        }
-        Plan { extend: 0, bootstrap: !self.bootstrapped[i], rounds: missing.div_ceil(ferret::OUTPUT) }
-    }
-}
-
-/// The COTs of one party in one session.
+/// The OTs of one party in one session.
 pub struct CotPool {
     state: PoolState,
     session: SessionId,
@@ -173,20 +71,26 @@ pub struct CotPool {
     party: Party,
 }
 
+/// One kind of OT of one direction, with its end of Ferret.
+struct Stream<F> {
+    kind: Kind,
+    ferret: Option<F>,
+    keys: Arc<PadKeys>,
+    stock: Stock,
+}
+
 /// The direction in which this party is the sender.
 struct SendEnd {
     softspoken: softspoken::Sender,
-    ferret: Option<ferret::Sender>,
-    keys: Arc<PadKeys>,
-    stock: Stock,
+    cots: Stream<ferret::Sender>,
+    quads: Stream<ferret::Sender>,
 }
 
 /// The direction in which this party is the receiver.
 struct ReceiveEnd {
     softspoken: softspoken::Receiver,
-    ferret: Option<ferret::Receiver>,
-    keys: Arc<PadKeys>,
-    stock: Stock,
+    cots: Stream<ferret::Receiver>,
+    quads: Stream<ferret::Receiver>,
     rng: Prg,
 }
 
@@ -202,7 +106,7 @@ impl CotPool {
         session: &SessionId,
         engine: CotEngine,
     ) -> Result<Self> {
-        let delta = Block::random(rng).with_lsb();
+        let delta = Block::random_delta(rng);
         let wanted = BitVec::from_fn(128, |i| softspoken::base_choices(delta).bits() >> i & 1 == 1);
         let first_keys = Arc::new(PadKeys::new(session, FIRST_SENDER));
         let (send, receive) = if party == FIRST_SENDER {
@@ -238,22 +142,20 @@ impl CotPool {
             let trees = io.receive(softspoken::TREE_BYTES).await;
             (softspoken::Sender::new(session, FIRST_SENDER.peer(), delta, &chosen, &trees), receive)
         };
-        let keys = |sender| Arc::new(PadKeys::new(session, sender));
+        let peer = party.peer();
         Ok(Self {
             state: PoolState::new(engine),
             session: *session,
             code: None,
             send: SendEnd {
                 softspoken: send,
-                ferret: None,
-                keys: keys(party),
-                stock: Stock::new(FIRST_POSITION),
+                cots: Stream::of_cots(session, party),
+                quads: Stream::of_quads(session, party),
             },
             receive: ReceiveEnd {
                 softspoken: receive,
-                ferret: None,
-                keys: keys(party.peer()),
-                stock: Stock::new(FIRST_POSITION),
+                cots: Stream::of_cots(session, peer),
+                quads: Stream::of_quads(session, peer),
                 rng: rng.fork("noise of silent transfers"),
             },
             party,
@@ -275,117 +177,193 @@ impl CotPool {
         &self.state
     }
 
-    /// COTs on hand with the server and with the client as their sender.
+    /// OTs on hand.
     #[must_use]
-    pub const fn available(&self) -> [usize; 2] {
+    pub fn available(&self) -> Ots {
         self.state.available()
     }
 
     /// The cost of [`CotPool::refill`] now.
     #[must_use]
-    pub fn refill_cost(&self, want: [usize; 2]) -> Cost {
+    pub fn refill_cost(&self, want: Ots) -> Cost {
         self.state.refill_cost(want)
     }
 
-    /// Makes at least `want` COTs available in each direction, both directions at once.
+    /// Makes at least `want` OTs available, both kinds and both directions at once.
     ///
     /// # Errors
     /// When the peer's messages are malformed.
-    pub async fn refill(&mut self, io: &Io, want: [usize; 2]) -> Result<()> {
+    pub async fn refill(&mut self, io: &Io, want: Ots) -> Result<()> {
         let mine = self.state.plan(self.party, want);
         let theirs = self.state.plan(self.party.peer(), want);
-        if mine.bootstrap || theirs.bootstrap {
+        if mine.bootstraps() || theirs.bootstraps() {
             self.code.get_or_insert_with(|| ferret::Code::new(&self.session));
         }
         let mut message = self.receive.extend(theirs, &self.session);
-        for round in 0..mine.rounds.max(theirs.rounds).max(1) {
-            let (send, receive) = (round < mine.rounds, round < theirs.rounds);
-            if receive {
-                message.extend(self.receive.ask());
+        for round in 0..mine.rounds().max(theirs.rounds()).max(1) {
+            for kind in theirs.kinds_in(round) {
+                message.extend(self.receive.ask(kind));
             }
             let extension = if round == 0 { softspoken::extension_bytes(mine.extension()) } else { 0 };
-            let flips = if send { ferret::FLIPS_BYTES } else { 0 };
+            let flips: usize = mine.kinds_in(round).map(Kind::flips_bytes).sum();
             let received = io.exchange(&message, extension + flips).await;
-            let (corrections, flips) = received.split_at(extension);
+            let (corrections, mut flips) = received.split_at(extension);
             if round == 0 {
                 self.send.extend(mine, corrections, &self.session);
             }
-            message = if send { self.send.answer(flips, self.code.as_ref()) } else { Vec::new() };
-            let answer = io.exchange(&message, if receive { ferret::SUMS_BYTES } else { 0 }).await;
             message.clear();
-            if receive {
-                self.receive.finish(&answer, self.code.as_ref());
+            for kind in mine.kinds_in(round) {
+                let own = flips.split_off(..kind.flips_bytes()).expect("as long as asked for");
+                message.extend(self.send.answer(kind, own, self.code.as_ref()));
+            }
+            let sums = theirs.kinds_in(round).map(Kind::sums_bytes).sum();
+            let received = io.exchange(&message, sums).await;
+            let mut sums = &received[..];
+            message.clear();
+            for kind in theirs.kinds_in(round) {
+                let own = sums.split_off(..kind.sums_bytes()).expect("as long as asked for");
+                self.receive.finish(kind, own, self.code.as_ref());
             }
         }
         self.state.refill(want);
         Ok(())
     }
 
-    /// The next COTs of both directions, counted by their sender.
+    /// The next OTs of both directions.
     ///
     /// # Panics
     /// When fewer are on hand.
     #[must_use]
-    pub fn take(&mut self, cots: [usize; 2]) -> (SenderCots, ReceiverCots) {
-        self.state.take(cots);
-        let (keys, start) = self.send.stock.take(cots[self.party.index()]);
-        let send = SenderCots::new(Arc::clone(&self.send.keys), start, self.send.softspoken.delta(), keys);
-        let (macs, start) = self.receive.stock.take(cots[self.party.peer().index()]);
-        (send, ReceiverCots::new(Arc::clone(&self.receive.keys), start, macs))
+    pub fn take(&mut self, ots: Ots) -> (SenderOts, ReceiverOts) {
+        self.state.take(ots);
+        let delta = self.send.softspoken.delta();
+        let [cots, quads] = ots.of(self.party);
+        let (of_cots, of_quads) = (self.send.cots.take(cots), self.send.quads.take(quads));
+        let send = SenderOts {
+            cots: SenderCots::new(of_cots.0, of_cots.1, delta, of_cots.2),
+            quads: SenderQuads::new(of_quads.0, of_quads.1, delta, of_quads.2),
+        };
+        let [cots, quads] = ots.of(self.party.peer());
+        let (of_cots, of_quads) = (self.receive.cots.take(cots), self.receive.quads.take(quads));
+        let receive = ReceiverOts {
+            cots: ReceiverCots::new(of_cots.0, of_cots.1, of_cots.2),
+            quads: ReceiverQuads::new(of_quads.0, of_quads.1, of_quads.2),
+        };
+        (send, receive)
+    }
+}
+
+impl<F> Stream<F> {
+    fn of_cots(session: &SessionId, sender: Party) -> Self {
+        let keys = Arc::new(PadKeys::new(session, sender));
+        Self { kind: Kind::Cots, ferret: None, keys, stock: Stock::new(FIRST_POSITION) }
+    }
+
+    fn of_quads(session: &SessionId, sender: Party) -> Self {
+        let keys = Arc::new(PadKeys::of_quads(session, sender));
+        Self { kind: Kind::Quads, ferret: None, keys, stock: Stock::new(0) }
+    }
+
+    /// The next `count` OTs with their pads' keys and the position of the first one.
+    fn take(&mut self, count: usize) -> (Arc<PadKeys>, u64, View) {
+        let (view, start) = self.stock.take(count);
+        (Arc::clone(&self.keys), start, view)
+    }
+
+    /// Takes the plan's part of COTs just extended: OTs for use, and Ferret's first base, from which `start` makes its end.
+    fn extend(
+        &mut self,
+        plan: StreamPlan,
+        cots: &mut &[Block],
+        start: impl FnOnce(Kind, Party, &[Block]) -> F,
+    ) {
+        let own = cots.split_off(..plan.extension(self.kind)).expect("as many as planned");
+        let mut ots = match self.kind {
+            Kind::Cots => own.to_vec(),
+            Kind::Quads => pair_up(own),
+        };
+        if plan.bootstrap {
+            let base = Zeroizing::new(ots.split_off(plan.extend));
+            self.ferret = Some(start(self.kind, self.keys.sender(), &base));
+        }
+        self.stock.put(ots);
+    }
+
+    /// Ferret with its code.
+    fn engine<'a>(&mut self, code: Option<&'a ferret::Code>) -> (&mut F, &'a ferret::Code) {
+        self.ferret.as_mut().zip(code).expect(BOOTSTRAPPED)
     }
 }
 
 impl SendEnd {
-    /// Takes the peer's corrections: COTs for use, and Ferret's first base.
+    const fn stream(&mut self, kind: Kind) -> &mut Stream<ferret::Sender> {
+        match kind {
+            Kind::Cots => &mut self.cots,
+            Kind::Quads => &mut self.quads,
+        }
+    }
+
+    /// Takes the peer's corrections.
     fn extend(&mut self, plan: Plan, corrections: &[u8], session: &SessionId) {
         if plan.extension() == 0 {
             return;
         }
-        let mut keys = self.softspoken.extend(plan.extension(), corrections);
-        if plan.bootstrap {
-            let base = Zeroizing::new(keys.split_off(plan.extend));
-            let (delta, sender) = (self.softspoken.delta(), self.keys.sender());
-            self.ferret = Some(ferret::Sender::new(session, sender, delta, &base));
-        }
-        self.stock.put(keys);
+        let delta = self.softspoken.delta();
+        let keys = Zeroizing::new(self.softspoken.extend(plan.extension(), corrections));
+        let mut keys = &keys[..];
+        let start = |kind, sender, base: &[Block]| ferret::Sender::new(kind, session, sender, delta, base);
+        self.cots.extend(plan.cots, &mut keys, start);
+        self.quads.extend(plan.quads, &mut keys, start);
     }
 
     /// Ferret's round.
-    fn answer(&mut self, flips: &[u8], code: Option<&ferret::Code>) -> Vec<u8> {
-        let (ferret, code) = self.ferret.as_mut().zip(code).expect(BOOTSTRAPPED);
-        let mut cots = self.stock.memory();
-        let answer = ferret.answer(flips, code, &mut cots);
-        self.stock.put_round(cots);
+    fn answer(&mut self, kind: Kind, flips: &[u8], code: Option<&ferret::Code>) -> Vec<u8> {
+        let stream = self.stream(kind);
+        let mut ots = stream.stock.memory();
+        let (ferret, code) = stream.engine(code);
+        let answer = ferret.answer(flips, code, &mut ots);
+        stream.stock.put_round(ots, kind);
         answer
     }
 }
 
 impl ReceiveEnd {
-    /// Makes COTs for use, and Ferret's first base. Returns the corrections.
+    const fn stream(&mut self, kind: Kind) -> &mut Stream<ferret::Receiver> {
+        match kind {
+            Kind::Cots => &mut self.cots,
+            Kind::Quads => &mut self.quads,
+        }
+    }
+
+    /// Returns the corrections.
     fn extend(&mut self, plan: Plan, session: &SessionId) -> Vec<u8> {
         if plan.extension() == 0 {
             return Vec::new();
         }
-        let (mut macs, corrections) = self.softspoken.extend(plan.extension());
-        if plan.bootstrap {
-            let base = Zeroizing::new(macs.split_off(plan.extend));
-            let sender = self.keys.sender();
-            self.ferret = Some(ferret::Receiver::new(session, sender, &base));
-        }
-        self.stock.put(macs);
+        let (macs, corrections) = self.softspoken.extend(plan.extension());
+        let macs = Zeroizing::new(macs);
+        let mut macs = &macs[..];
+        let start = |kind, sender, base: &[Block]| ferret::Receiver::new(kind, session, sender, base);
+        self.cots.extend(plan.cots, &mut macs, start);
+        self.quads.extend(plan.quads, &mut macs, start);
         corrections
     }
 
-    fn ask(&mut self) -> Vec<u8> {
-        self.ferret.as_mut().expect(BOOTSTRAPPED).ask(&mut self.rng)
+    fn ask(&mut self, kind: Kind) -> Vec<u8> {
+        let stream = match kind {
+            Kind::Cots => &mut self.cots,
+            Kind::Quads => &mut self.quads,
+        };
+        stream.ferret.as_mut().expect(BOOTSTRAPPED).ask(&mut self.rng)
     }
 
     /// Ends Ferret's round.
-    fn finish(&mut self, answer: &[u8], code: Option<&ferret::Code>) {
-        let (ferret, code) = self.ferret.as_mut().zip(code).expect(BOOTSTRAPPED);
-        let mut cots = self.stock.memory();
-        ferret.finish(answer, code, &mut cots);
-        self.stock.put_round(cots);
+    fn finish(&mut self, kind: Kind, answer: &[u8], code: Option<&ferret::Code>) {
+        let stream = self.stream(kind);
+        let mut ots = stream.stock.memory();
+        let (ferret, code) = stream.engine(code);
+        ferret.finish(answer, code, &mut ots);
+        stream.stock.put_round(ots, kind);
     }
 }
 
@@ -397,96 +375,8 @@ const FIRST_SENDER: Party = Party::Server;
 /// The client's message after the base OTs: trees, corrections and flips.
 const FIRST_MESSAGE: usize = softspoken::TREE_BYTES + softspoken::extension_bytes(COT_BATCH) + Block::BYTES;
 
-/// COTs of a direction that SoftSpoken makes before Ferret takes over: about what the first base costs.
-const BOOTSTRAP_AFTER: usize = ferret::BASE;
-
-/// The positions before this one belong to the base OTs of the second direction.
+/// The positions of COTs before this one belong to the base OTs of the second direction.
 const FIRST_POSITION: u64 = COT_BATCH as u64;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::crypto::Kdf;
-    use crate::testing::run_machines;
-
-    pub(super) fn session() -> SessionId {
-        SessionId::new([3; 32])
-    }
-
-    /// Runs `refills` of COTs and checks correlation, independence of directions, costs and determinism.
-    /// Returns a digest of all macs.
-    fn check(engine: CotEngine, refills: &[[usize; 2]]) -> String {
-        let one = |party: Party| {
-            move |io: Io| async move {
-                let mut rng = Prg::from_seed(Block::new(11 + party.index() as u128));
-                let mut pool = CotPool::setup(&io, party, &mut rng, &session(), engine).await?;
-                let mut taken = Vec::new();
-                for &want in refills {
-                    pool.refill(&io, want).await?;
-                    assert!(pool.available()[0] >= want[0] && pool.available()[1] >= want[1]);
-                    taken.push(pool.take(want));
-                }
-                Ok((taken, pool.state().clone()))
-            }
-        };
-        let ((server, state), (client, _), counted) = run_machines(one(Party::Server), one(Party::Client));
-        let mut predicted = PoolState::new(engine);
-        let mut cost = CotPool::setup_cost();
-        for &want in refills {
-            cost = cost.then(predicted.refill_cost(want));
-            predicted.refill(want);
-            predicted.take(want);
-        }
-        assert_eq!((counted, state), (cost, predicted));
-
-        let mut trace = Kdf::new("trace");
-        let mut deltas = [Block::ZERO; 2];
-        for ((server_send, server_receive), (client_send, client_receive)) in server.into_iter().zip(client) {
-            for (direction, (sender, receiver)) in
-                [(server_send, client_receive), (client_send, server_receive)].into_iter().enumerate()
-            {
-                let (keys, macs) = (sender.batch.blocks(), receiver.batch.blocks());
-                assert_eq!(keys.len(), macs.len());
-                assert_eq!(sender.delta.lsb(), 1);
-                for (&q, &t) in keys.iter().zip(macs) {
-                    assert_eq!(q ^ (Block::mask(t.lsb()) & sender.delta), t);
-                    assert_eq!(q.lsb(), 0);
-                }
-                if keys.len() > 1000 {
-                    let ones: usize = macs.iter().map(|t| usize::from(t.lsb())).sum();
-                    let deviation =
-                        (2.0 * ones as f64 - keys.len() as f64).abs() / (keys.len() as f64).sqrt();
-                    assert!(deviation < 5.0, "{ones} ones of {}", keys.len());
-                    let mut distinct: Vec<u128> = keys.iter().map(|q| q.bits()).collect();
-                    distinct.sort_unstable();
-                    distinct.dedup();
-                    assert_eq!(distinct.len(), keys.len(), "keys repeat");
-                }
-                deltas[direction] = sender.delta;
-                trace = trace.part(Block::slice_bytes(macs));
-            }
-        }
-        assert_ne!(deltas[0], deltas[1]);
-        format!("{:032x}", trace.block().bits())
-    }
-
-    #[test]
-    fn softspoken_makes_cots_in_both_directions() {
-        let refills = [[0, 0], [1, 0], [0, 300], [9000, 20_000], [128, 128], [5, 5000]];
-        // A seed determines everything, on every machine; a change here changes the wire.
-        assert_eq!(check(CotEngine::SoftSpoken, &refills), "552ee7bf2c659811a3f8472da8329a95");
-    }
-
-    #[test]
-    fn ferret_makes_cots_in_both_directions() {
-        let refills = [[300, 0], [50_000, 20_000], [400_000, 30_000], [900_000, 0], [10, 100_000]];
-        // A seed determines everything, on every machine; a change here changes the wire.
-        assert_eq!(check(CotEngine::Ferret, &refills), "54f49f790e94e06b5deedd0ed4922854");
-    }
-
-    #[test]
-    #[should_panic(expected = "on hand")]
-    fn taking_too_many_panics() {
-        PoolState::new(CotEngine::SoftSpoken).take([1, 0]);
-    }
-}
+mod tests;

@@ -29,6 +29,8 @@ pub struct Totals {
     pub half_rounds: u64,
     /// COTs consumed with the server and with the client as their sender.
     pub cots: [u64; 2],
+    /// Quads, which are COTs over F_4, consumed with the server and with the client as their sender.
+    pub quads: [u64; 2],
 }
 
 /// A back end that counts what [`TwoParty`](super::TwoParty) would send, and computes with `P`.
@@ -117,15 +119,15 @@ impl<P: Protocol> Tally<P> {
         let mut demand = Demand::of(ops, self.link);
         let mut half_rounds = 0;
         for bundle in schedule::bundles(ops, self.link) {
-            let cots = bundle.cost.cots();
-            if !schedule::serves(self.pool.available(), cots) {
-                let want = demand.want(cots);
+            let ots = bundle.cost.ots();
+            if !self.pool.available().cover(ots) {
+                let want = demand.want(ots);
                 let refill = self.pool.refill_cost(want);
                 self.pool.refill(want);
                 self.count(Phase::Offline, &refill, refill.half_rounds());
             }
-            demand.started(cots);
-            self.pool.take(cots);
+            demand.started(ots);
+            self.pool.take(ots);
             self.count(Phase::Online, &bundle.cost, 0);
             half_rounds = half_rounds.max(bundle.cost.half_rounds());
         }

@@ -21,7 +21,7 @@ use crate::ot::CotPool;
 use crate::party::Party;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width, pack_lanes, packed_len, unpack_lanes};
 use crate::sharing::Shared;
-use crate::transport::cost::Cost;
+use crate::transport::cost::{Cost, Ots};
 use crate::transport::machine::{Machine, join_all};
 use crate::transport::stats::{Phase, Stats};
 use crate::transport::{Channel, Link, driver, handshake};
@@ -154,23 +154,24 @@ impl TwoParty {
         Ok(())
     }
 
-    /// Makes `cots` correlated OTs, counted by their sender, and throws them away: how fast are they made?
-    pub fn discard_cots(&mut self, mut cots: [usize; 2]) -> Result<()> {
+    /// Makes correlated OTs and throws them away: how fast are they made?
+    pub fn discard_ots(&mut self, mut ots: Ots) -> Result<()> {
         /// About what a window takes.
         const STEP: usize = 1 << 15;
-        while cots != [0; 2] {
-            let step = cots.map(|count| count.min(STEP));
-            if !schedule::serves(self.pool.available(), step) {
-                self.refill(cots.map(|count| count.min(schedule::REFILL_MOST)))?;
+        let at_most = |ots: Ots, most: usize| ots.zip(Ots::default(), |count, _| count.min(most));
+        while ots != Ots::default() {
+            let step = at_most(ots, STEP);
+            if !self.pool.available().cover(step) {
+                self.refill(at_most(ots, schedule::REFILL_MOST))?;
             }
             let _ = self.pool.take(step);
-            cots = [cots[0] - step[0], cots[1] - step[1]];
+            ots = ots.zip(step, |all, step| all - step);
         }
         Ok(())
     }
 
-    /// Makes at least `want` COTs available, in the offline phase.
-    fn refill(&mut self, want: [usize; 2]) -> Result<()> {
+    /// Makes at least `want` OTs available, in the offline phase.
+    fn refill(&mut self, want: Ots) -> Result<()> {
         self.channel.set_phase(Phase::Offline);
         let pool = &mut self.pool;
         let machine = Machine::new(|io| async move { pool.refill(&io, want).await });
@@ -190,16 +191,16 @@ impl TwoParty {
         let mut demand = Demand::of(ops, self.link);
         let mut half_rounds = 0;
         while let Some(next) = bundles.peek() {
-            let cots = next.cost.cots();
-            if !schedule::serves(self.pool.available(), cots) {
-                self.refill(demand.want(cots))?;
+            let ots = next.cost.ots();
+            if !self.pool.available().cover(ots) {
+                self.refill(demand.want(ots))?;
             }
             let with = Resources { keys: self.keys.as_ref(), threads: self.threads, budget: &self.budget };
             let (pool, rng, party) = (&mut self.pool, &mut self.rng, self.party);
             let machines = core::iter::from_fn(|| {
-                let bundle = bundles.next_if(|b| schedule::serves(pool.available(), b.cost.cots()))?;
-                demand.started(bundle.cost.cots());
-                let (send, recv) = pool.take(bundle.cost.cots());
+                let bundle = bundles.next_if(|b| pool.available().cover(b.cost.ots()))?;
+                demand.started(bundle.cost.ots());
+                let (send, recv) = pool.take(bundle.cost.ots());
                 let rng = rng.fork("window");
                 Some(Ok(Machine::new(|io| {
                     run_bundle(
@@ -243,18 +244,15 @@ async fn run_bundle(
     ops: &[Op<Arith, Bool>],
     outputs: &[Output],
 ) -> Result<()> {
-    let parts: Vec<_> = bundle
-        .parts
-        .into_iter()
-        .map(|part| {
-            let cx = Ctx { method: part.method, ..cx.split(part.cost.cots()) };
-            async move {
-                let value = gadget::run(cx, with, ops[part.op].window(part.units.clone())).await?;
-                outputs[part.op].store(part.units, &value);
-                Ok(())
-            }
-        })
-        .collect();
+    // Not collected on the way: `join_all` gives each part a place that is wiped.
+    let parts = bundle.parts.into_iter().map(|part| {
+        let cx = Ctx { method: part.method, ..cx.split(part.cost.ots()) };
+        async move {
+            let value = gadget::run(cx, with, ops[part.op].window(part.units.clone())).await?;
+            outputs[part.op].store(part.units, &value);
+            Ok(())
+        }
+    });
     join_all(parts).await.into_iter().collect()
 }
 

@@ -2,7 +2,65 @@
 
 use crate::party::Party;
 
-/// The cost of a protocol: its levels of message dependency with their bytes, and the COTs it consumes.
+/// Numbers of correlated OTs, by kind and with the server and the client as their sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ots {
+    /// COTs.
+    pub cots: [usize; 2],
+    /// Quads: COTs over F_4.
+    pub quads: [usize; 2],
+}
+
+impl Ots {
+    /// `count` COTs with `sender` as their sender.
+    #[must_use]
+    pub fn of_cots(sender: Party, count: usize) -> Self {
+        let mut ots = Self::default();
+        ots.cots[sender.index()] = count;
+        ots
+    }
+
+    /// `count` quads with `sender` as their sender.
+    #[must_use]
+    pub fn of_quads(sender: Party, count: usize) -> Self {
+        let mut ots = Self::default();
+        ots.quads[sender.index()] = count;
+        ots
+    }
+
+    /// COTs and quads with `sender` as their sender.
+    #[must_use]
+    pub const fn of(self, sender: Party) -> [usize; 2] {
+        [self.cots[sender.index()], self.quads[sender.index()]]
+    }
+
+    /// `f` of every number and the same one of `other`.
+    #[must_use]
+    pub fn zip(self, other: Self, f: impl Fn(usize, usize) -> usize) -> Self {
+        let each = |a: [usize; 2], b: [usize; 2]| [f(a[0], b[0]), f(a[1], b[1])];
+        Self { cots: each(self.cots, other.cots), quads: each(self.quads, other.quads) }
+    }
+
+    /// These and `other`.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+
+    /// Whether there are as many as `other` has, of every kind and direction.
+    #[must_use]
+    pub fn cover(self, other: Self) -> bool {
+        self.zip(other, |mine, theirs| usize::from(mine < theirs)) == Self::default()
+    }
+
+    /// All together.
+    #[must_use]
+    pub const fn total(self) -> usize {
+        self.cots[0] + self.cots[1] + self.quads[0] + self.quads[1]
+    }
+}
+
+/// The cost of a protocol: its levels of message dependency with their bytes, and the OTs it consumes.
 ///
 /// Every interactive protocol has a function that computes its cost from shapes; the same numbers drive the
 /// pool of correlations, the cost model and the tests that compare them with what a channel counted.
@@ -10,8 +68,7 @@ use crate::party::Party;
 pub struct Cost {
     /// Bytes that the server and the client send at each level.
     levels: Vec<[usize; 2]>,
-    /// COTs in which the server and the client is the sender.
-    cots: [usize; 2],
+    ots: Ots,
 }
 
 impl Cost {
@@ -25,7 +82,7 @@ impl Cost {
     #[must_use]
     pub fn level(server: usize, client: usize) -> Self {
         let levels = if server == 0 && client == 0 { Vec::new() } else { vec![[server, client]] };
-        Self { levels, cots: [0; 2] }
+        Self { levels, ots: Ots::default() }
     }
 
     /// One level in which only `from` sends.
@@ -39,16 +96,20 @@ impl Cost {
     /// `count` COTs with `sender` as their sender.
     #[must_use]
     pub fn of_cots(sender: Party, count: usize) -> Self {
-        let mut cots = [0; 2];
-        cots[sender.index()] = count;
-        Self { levels: Vec::new(), cots }
+        Self::of_ots(Ots::of_cots(sender, count))
+    }
+
+    /// OTs.
+    #[must_use]
+    pub const fn of_ots(ots: Ots) -> Self {
+        Self { levels: Vec::new(), ots }
     }
 
     /// This, and then `next`.
     #[must_use]
     pub fn then(mut self, next: Self) -> Self {
         self.levels.extend(next.levels);
-        self.cots = [self.cots[0] + next.cots[0], self.cots[1] + next.cots[1]];
+        self.ots = self.ots.plus(next.ots);
         self
     }
 
@@ -61,7 +122,7 @@ impl Cost {
         for (mine, theirs) in self.levels.iter_mut().zip(&other.levels) {
             *mine = [mine[0] + theirs[0], mine[1] + theirs[1]];
         }
-        self.cots = [self.cots[0] + other.cots[0], self.cots[1] + other.cots[1]];
+        self.ots = self.ots.plus(other.ots);
         self
     }
 
@@ -77,9 +138,9 @@ impl Cost {
         self.levels.iter().map(|level| level[party.index()]).sum()
     }
 
-    /// The COTs consumed with the server and with the client as their sender.
+    /// The OTs consumed.
     #[must_use]
-    pub const fn cots(&self) -> [usize; 2] {
-        self.cots
+    pub const fn ots(&self) -> Ots {
+        self.ots
     }
 }

@@ -6,15 +6,24 @@
 )]
 
 use crate::ops::lanes::message_len;
+use crate::ot::digit_ots;
+use crate::party::Party;
+use crate::transport::cost::Ots;
 use core::ops::Range;
 
 /// The widest digit.
-pub(crate) const MAX_DIGIT: u32 = 4;
+pub(crate) const MAX_DIGIT: u32 = crate::ot::MAX_DIGIT as u32;
 
 /// What a slot costs both parties together in hashing and garbling, in bits sent: a hash of 0.9 ns and as much again for
 /// the digit, against 1 ns to pack, copy, send, receive and unpack a byte over loopback. The slower a link, the more a bit
 /// counts: [`Shape::narrow`] is the other end.
 const WORK: usize = 7;
+
+/// What the OTs of a digit of 1 to [`MAX_DIGIT`] bits cost, in the same unit: 13 ns for a COT and 16 ns for a quad.
+const OTS: [usize; MAX_DIGIT as usize + 1] = [0, 104, 128, 232, 256];
+
+/// The bits that the OTs of a digit of 1 to [`MAX_DIGIT`] bits are sent for, rounded.
+const SILENT: [usize; MAX_DIGIT as usize + 1] = [0, 3, 4, 7, 7];
 
 /// The digits of a shape whose pads fit in words of 32 and of 64 bits.
 const MOST: [usize; 2] = [17, 33];
@@ -37,7 +46,7 @@ const fn balanced(most: usize) -> [[u8; MOST[1]]; 65] {
             let mut m = 1;
             while m <= r && m <= MAX_DIGIT as usize {
                 // The garbler hashes every slot and the evaluator its own one; digit k from the top has labels of k + 1 bits.
-                let work = WORK * ((1 << m) + 1);
+                let work = OTS[m] + WORK * ((1 << m) + 1);
                 let cost = match r - m {
                     0 => work + ((k + 1) << m),
                     rest => work + 2 * (k + 1) * ((1 << m) - 1) + best[rest][k + 1],
@@ -112,7 +121,7 @@ impl Shape {
         Self::new(digits)
     }
 
-    /// The digits that minimise the bits of corrections: wide ones at the top, where labels are short. Cuts as for
+    /// The digits that minimise the bits sent, those for OTs included: wide ones at the top, where labels are short. Cuts as for
     /// [`Shape::balanced`].
     pub(crate) fn narrow(bits: u32, cuts: &[u32]) -> Self {
         // best[r][k]: the least bits for the lowest r bits when k digits are above them, and the digit to take
@@ -122,9 +131,12 @@ impl Shape {
         let mut best = vec![vec![(usize::MAX, 0_usize); n + 1]; n + 1];
         for r in 1..=n {
             for k in 0..=n - r {
-                let of = |m: usize| match r - m {
-                    0 => (k + 1) << m,
-                    rest => 2 * (k + 1) * ((1 << m) - 1) + best[rest][k + 1].0,
+                let of = |m: usize| {
+                    SILENT[m]
+                        + match r - m {
+                            0 => (k + 1) << m,
+                            rest => 2 * (k + 1) * ((1 << m) - 1) + best[rest][k + 1].0,
+                        }
                 };
                 let digits = (1..=r.min(MAX_DIGIT as usize)).filter(|&m| !crosses(r, m));
                 best[r][k] = digits.map(|m| (of(m), m)).min().expect("a digit of one bit fits");
@@ -149,7 +161,13 @@ impl Shape {
         self.digits.len()
     }
 
-    /// The bits compared, which is also the number of COTs of one comparison.
+    /// The OTs of `n` comparisons with `garbler` as their sender.
+    pub(crate) fn ots(&self, garbler: Party, n: usize) -> Ots {
+        let digits = self.digits.iter().map(|&m| digit_ots(garbler, m as usize, n));
+        digits.fold(Ots::default(), Ots::plus)
+    }
+
+    /// The bits compared.
     pub(crate) fn bits(&self) -> u32 {
         self.digits.iter().sum()
     }
@@ -229,7 +247,7 @@ mod tests {
         let balanced = [1, 2, 3, 19, 20, 31, 32, 63].map(|n| of(&Shape::balanced(n, &[])));
         assert_eq!(
             balanced,
-            [(2, 2), (4, 4), (10, 6), (250, 40), (266, 44), (608, 68), (652, 70), (2284, 154)]
+            [(2, 2), (4, 4), (10, 6), (260, 40), (310, 40), (642, 72), (714, 72), (2494, 160)]
         );
         let mixed = Shape::new(vec![2, 1, 1, 1, 1, 2, 2, 2, 3, 4]);
         assert_eq!((mixed.bits(), mixed.correction_bits()), (19, 230));

@@ -115,7 +115,7 @@ impl Plan {
             let mut pads = [Vec::new(), Vec::new()];
             for i in (0..self.shape.len()).rev() {
                 let m = self.shape.width(i) as usize;
-                let cots = send.take(m * n).twice(DOMAINS[0], DOMAINS[1]);
+                let cots = send.cots.take(m * n).twice(DOMAINS[0], DOMAINS[1]);
                 for ((pads, cots), domain) in pads.iter_mut().zip(cots).zip(DOMAINS) {
                     let slots = cots.pads::<u128>(m, domain).into_iter().map(Wiped::new);
                     pads.push(slots.collect::<Vec<_>>());
@@ -154,7 +154,7 @@ impl Plan {
             for i in (0..self.shape.len()).rev() {
                 let m = self.shape.width(i) as usize;
                 let offset = self.shape.offset(i);
-                let [first, second] = recv.take(m * n).twice(DOMAINS[0], DOMAINS[1]);
+                let [first, second] = recv.cots.take(m * n).twice(DOMAINS[0], DOMAINS[1]);
                 let (choices, mine) = first.pads::<u128>(m, DOMAINS[0]);
                 flips.iter_mut().zip(&*choices).for_each(|(f, &c)| *f ^= u64::from(c) << offset);
                 pads[0].push(Wiped::new(mine));

@@ -45,11 +45,11 @@ pub(crate) async fn carry(cx: Ctx, garbler: Party, bits: u32, x: &[u64]) -> BitV
         let received = io.receive(message_len(n, bits as usize)).await;
         // 2^n - 1 - x0 < x1.
         let left: Wiped<u64> = x.iter().map(|x| !x & low_mask(bits)).collect();
-        let (message, nodes) = send_leaves(send.take(n * bits as usize), bits, &left, &received);
+        let (message, nodes) = send_leaves(send.cots.take(n * bits as usize), bits, &left, &received);
         io.send(&message).await;
         nodes
     } else {
-        let cots = recv.take(n * bits as usize);
+        let cots = recv.cots.take(n * bits as usize);
         let mut flips = LaneWriter::new(n, bits as usize);
         let leaves = choose_leaves(cots, bits, x, &mut flips);
         io.send(&flips.finish()).await;
@@ -59,7 +59,7 @@ pub(crate) async fn carry(cx: Ctx, garbler: Party, bits: u32, x: &[u64]) -> BitV
     while nodes.len() > 1 {
         let bits = 3 * (nodes.len() / 2) - 1;
         let triples: Vec<Triples> =
-            (0..nodes.len() / 2).map(|_| Triples::new(send.take(n), recv.take(n))).collect();
+            (0..nodes.len() / 2).map(|_| Triples::new(send.cots.take(n), recv.cots.take(n))).collect();
         let mut message = LaneWriter::new(n, bits);
         for (pair, triples) in nodes.chunks_exact(2).zip(&triples) {
             pair[1].and_operand(triples).iter().for_each(|bits| message.push_bits(bits));

@@ -84,7 +84,7 @@ fn costs_are_the_published_ones() {
     let n = 1 << 12;
     assert_eq!(bytes(b2a_cost(Width::W32, n)), 527 * n / 8);
     assert_eq!(bytes(b2a_cost(Width::W64, n)), 2079 * n / 8);
-    assert_eq!(b2a_cost(Width::W32, n).cots().iter().sum::<usize>(), 31 * n);
+    assert_eq!(b2a_cost(Width::W32, n).ots().total(), 31 * n);
     assert_eq!(bytes(a2b_cost(Width::W32, n)), 1023 * n / 8);
     assert_eq!(bytes(bit_to_arith_cost(Width::W32, n)), 32 * n / 8);
 }

@@ -46,10 +46,11 @@ pub(super) async fn gate(
     values: &[&[u64]],
 ) -> Gated {
     let (n, below) = (u.len(), shape.chain.bits());
-    let carry_cx = cx.split(carry_out_cost(shape.method, garbler, below, n).cots());
+    let carry_cx = cx.split(carry_out_cost(shape.method, garbler, below, n).ots());
     let carry = carry_out(carry_cx, garbler, below, u).await;
     let top = bit_of_each(u, below);
-    let Ctx { io, party, mut send, mut recv, .. } = cx;
+    let Ctx { io, party, send, recv, .. } = cx;
+    let (mut send, mut recv) = (send.cots, recv.cots);
     let [flip_bits, correction_bits] = bits(shape);
     if party == garbler {
         let (choice_cots, table_cots) = (send.take(n), send.take(n * shape.tables()));

@@ -1,18 +1,19 @@
-//! The public code of the LPN assumption: a random matrix with ten ones a row.
+//! The public code of the LPN assumption: a random matrix with ten entries a row. Over F_2 they are ones; over F_4 the
+//! same places have coefficients.
 
 #![allow(
     clippy::cast_possible_truncation,
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
-use super::{LENGTH, SECRET};
-use crate::arch::lpn::{LOCALITY, TABLE, add_rows};
+use super::{Kind, LENGTH, SECRET};
+use crate::arch::lpn::{LOCALITY, TABLE, add_rows, add_rows_over_f4};
 use crate::crypto::{Block, Prg, SessionId};
 
 /// Places drawn at once.
 const DRAWN: usize = 4096;
 
-/// The places of the ones, row by row. Public.
+/// The places of the entries, row by row. Public.
 pub(in crate::ot) struct Code(Vec<[u16; LOCALITY]>);
 
 impl Code {
@@ -37,9 +38,20 @@ impl Code {
     }
 
     /// `cots[i]` is `leaves[i]` plus the product of row `first + i` and the secret. The places read are public.
-    pub(super) fn add(&self, secret: &[u128; TABLE], first: usize, leaves: &[Block], cots: &mut [Block]) {
+    pub(super) fn add(
+        &self,
+        kind: Kind,
+        secret: &[u128; TABLE],
+        first: usize,
+        leaves: &[Block],
+        cots: &mut [Block],
+    ) {
         let rows = &self.0[first..first + leaves.len()];
-        add_rows(secret, rows, bytemuck::must_cast_slice(leaves), bytemuck::must_cast_slice_mut(cots));
+        let (leaves, cots) = (bytemuck::must_cast_slice(leaves), bytemuck::must_cast_slice_mut(cots));
+        match kind {
+            Kind::Cots => add_rows(secret, rows, leaves, cots),
+            Kind::Quads => add_rows_over_f4(secret, rows, leaves, cots),
+        }
     }
 }
 

@@ -79,7 +79,16 @@ pub(super) fn grow(
     sums
 }
 
-/// Grows a group of trees off their paths, and puts (leaf ^ Δ) where the path ends.
+/// What is put where a path ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The leaf XOR Δ.
+    Correlated,
+    /// Zero.
+    Blank,
+}
+
+/// Grows a group of trees off their paths, and returns the places at which these end; `end` says what is put there.
 ///
 /// The node on the path stays unknown. Its place holds zero, so that its children are computed as H(σ(0)) like
 /// all others; the next step replaces them by zero and by the sibling, which follows from the level's sum.
@@ -88,9 +97,10 @@ pub(super) fn regrow(
     paths: &[u16; GROUP],
     macs: &[[Block; DEPTH]],
     sums: &Sums,
+    end: End,
     scratch: &mut Scratch,
     leaves: &mut [Block],
-) {
+) -> Zeroizing<[u64; GROUP]> {
     let mut blank = [0];
     hash.hash(&mut blank);
     let blank = Block::new(blank[0]);
@@ -137,10 +147,37 @@ pub(super) fn regrow(
         }
     }
     for i in 0..GROUP {
-        let end = (known[i] ^ dropped[i]).with_lsb();
+        let end = match end {
+            End::Correlated => (known[i] ^ dropped[i]).with_lsb(),
+            End::Blank => Block::ZERO,
+        };
         patch.values[0][i] = (blank.without_lsb() ^ end).bits();
         patch.values[1][i] = Block::new(patch.values[1][i]).without_lsb().bits();
     }
+    hash.patch(bytemuck::must_cast_slice_mut(leaves), &patch);
+    patch.places.as_flattened_mut().zeroize();
+    patch.values.as_flattened_mut().zeroize();
+    places
+}
+
+/// Replaces leaves by their hashes with no choice in them, and returns the sum of every tree's.
+pub(super) fn blind(hash: &FixedKey, leaves: &mut [Block]) -> [Block; GROUP] {
+    hash.hash(bytemuck::must_cast_slice_mut(leaves));
+    let mut sums = [Block::ZERO; GROUP];
+    for leaves in leaves.as_chunks_mut::<GROUP>().0 {
+        for (sum, leaf) in sums.iter_mut().zip(leaves) {
+            *leaf = leaf.without_choice();
+            *sum ^= *leaf;
+        }
+    }
+    sums
+}
+
+/// Adds a value to the leaf of each tree at a secret place.
+pub(super) fn add_at(hash: &FixedKey, places: &[u64; GROUP], values: &[Block; GROUP], leaves: &mut [Block]) {
+    let mut patch = Patch::NONE;
+    patch.places[0] = *places;
+    patch.values[0] = bytemuck::must_cast(*values);
     hash.patch(bytemuck::must_cast_slice_mut(leaves), &patch);
     patch.places.as_flattened_mut().zeroize();
     patch.values.as_flattened_mut().zeroize();
@@ -193,13 +230,20 @@ mod tests {
             let mut leaves = vec![Block::ZERO; GROUP * LEAVES];
             let mut punctured = leaves.clone();
             let sums = grow(&hash, delta, &keys, &mut scratch, &mut leaves);
-            regrow(&hash, paths, &macs, &sums, &mut scratch, &mut punctured);
+            let ends = regrow(&hash, paths, &macs, &sums, End::Correlated, &mut scratch, &mut punctured);
             for (n, (a, b)) in leaves.iter().zip(&punctured).enumerate() {
                 let (leaf, i) = (n / GROUP, n % GROUP);
                 let bit = u8::from(leaf == place(paths[i]));
                 assert_eq!(*a ^ (Block::mask(bit) & delta), *b, "leaf {leaf} of path {}", paths[i]);
                 assert_eq!((a.lsb(), b.lsb()), (0, bit));
             }
+            let expected: [u64; GROUP] = core::array::from_fn(|i| place(paths[i]) as u64);
+            assert_eq!(*ends, expected);
+            let mut blank = vec![Block::ZERO; GROUP * LEAVES];
+            regrow(&hash, paths, &macs, &sums, End::Blank, &mut scratch, &mut blank);
+            let values = core::array::from_fn(|i| leaves[place(paths[i]) * GROUP + i]);
+            add_at(&hash, &ends, &values, &mut blank);
+            assert_eq!(blank, leaves);
         }
     }
 

@@ -1,8 +1,8 @@
-//! COTs on hand, first in, first out.
+//! OTs on hand, first in, first out.
 
 use crate::crypto::Block;
 use crate::ot::cots::{Blocks, View};
-use crate::ot::ferret;
+use crate::ot::ferret::{self, Kind};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -26,10 +26,10 @@ impl Stock {
         }
     }
 
-    /// The COTs of a round, but those for the next one.
-    pub(super) fn put_round(&mut self, round: Blocks) {
+    /// The OTs of a round, but those for the next one.
+    pub(super) fn put_round(&mut self, round: Blocks, kind: Kind) {
         let round = Arc::new(round);
-        self.views.push_back(View::new(Arc::clone(&round), ferret::BASE..ferret::LENGTH));
+        self.views.push_back(View::new(Arc::clone(&round), kind.base()..ferret::LENGTH));
         self.rounds.push(round);
     }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// The cost of a program by line and by function.
 ///
 /// Operations of different lines share their half-rounds, so those of a line are the ones it takes part in: their sum
-/// is more than the program's. Bytes and COTs add up.
+/// is more than the program's. Bytes and OTs add up.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     lines: BTreeMap<Site, Totals>,
@@ -63,7 +63,7 @@ impl Lines {
         self.take_part(rounds);
     }
 
-    /// Gives each line its part of the bytes and COTs of an operation.
+    /// Gives each line its part of the bytes and OTs of an operation.
     fn divide(&mut self, all: Totals, origins: &Origins, half_rounds: u64, rounds: &mut BTreeMap<Site, u64>) {
         let units: usize = origins.iter().map(|o| o.1).sum();
         let mut before = Totals::default();
@@ -100,7 +100,9 @@ impl Totals {
     pub(super) fn add(&mut self, cost: &Cost, half_rounds: usize) {
         for party in crate::party::Party::BOTH {
             self.bytes[party.index()] += cost.bytes(party) as u64;
-            self.cots[party.index()] += cost.cots()[party.index()] as u64;
+            let [cots, quads] = cost.ots().of(party);
+            self.cots[party.index()] += cots as u64;
+            self.quads[party.index()] += quads as u64;
         }
         self.half_rounds += half_rounds as u64;
     }
@@ -109,7 +111,7 @@ impl Totals {
     fn part(&self, units: u64, all: u64) -> Self {
         let part = |v: u64| u64::try_from(u128::from(v) * u128::from(units) / u128::from(all.max(1)));
         let parts = |v: [u64; 2]| v.map(|v| part(v).expect("a part of the whole"));
-        Self { bytes: parts(self.bytes), half_rounds: 0, cots: parts(self.cots) }
+        Self { bytes: parts(self.bytes), half_rounds: 0, cots: parts(self.cots), quads: parts(self.quads) }
     }
 
     fn without(self, other: Self) -> Self {
@@ -118,14 +120,16 @@ impl Totals {
             bytes: minus(self.bytes, other.bytes),
             half_rounds: self.half_rounds,
             cots: minus(self.cots, other.cots),
+            quads: minus(self.quads, other.quads),
         }
     }
 
-    /// Adds bytes and COTs.
+    /// Adds bytes and OTs.
     fn join(&mut self, other: Self) {
         for i in 0..2 {
             self.bytes[i] += other.bytes[i];
             self.cots[i] += other.cots[i];
+            self.quads[i] += other.quads[i];
         }
     }
 }
@@ -133,8 +137,9 @@ impl Totals {
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |f: &mut fmt::Formatter<'_>, name: &str, line: &str, totals: &Totals| {
-            let (bytes, cots) = (totals.bytes[0] + totals.bytes[1], totals.cots[0] + totals.cots[1]);
-            writeln!(f, "{name:<24}{line:>6}{:>14}{bytes:>14}{cots:>14}", totals.half_rounds)
+            let sum = |of: [u64; 2]| of[0] + of[1];
+            let (bytes, ots) = (sum(totals.bytes), sum(totals.cots) + sum(totals.quads));
+            writeln!(f, "{name:<24}{line:>6}{:>14}{bytes:>14}{ots:>14}", totals.half_rounds)
         };
         writeln!(f, "{:<24}{:>6}{:>14}{:>14}{:>14}", "function", "line", "half-rounds", "bytes", "OTs")?;
         let mut rest = self.online;

@@ -108,7 +108,7 @@ pub(crate) fn encrypted<A>(layer: &Linear<A>) -> bool {
     known_bias
         && with_plan(layer, |plan| bytes(&linear_private_cost(plan, *owner))).is_some_and(|under_keys| {
             let by_transfers = matrix::private_cost(&layer.spec, *owner);
-            let cots: usize = by_transfers.cots().iter().sum();
+            let cots = by_transfers.ots().total();
             under_keys <= bytes(&by_transfers) + BYTES_PER_COT * cots
         })
 }

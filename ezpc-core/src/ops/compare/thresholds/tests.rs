@@ -60,7 +60,7 @@ fn thresholds_are_right_at_edges_and_for_every_size() {
 /// One set of OTs serves as many chains as its pads have room for.
 #[test]
 fn thresholds_share_their_ots() {
-    let cots = |thresholds| below_cost(Width::new(16), thresholds, 64).cots().iter().sum::<usize>();
+    let cots = |thresholds| below_cost(Width::new(16), thresholds, 64).ots().total();
     assert_eq!([1, 17, 18].map(cots), [16 * 64, 16 * 64, 32 * 64]);
 }
 
