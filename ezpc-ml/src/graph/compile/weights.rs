@@ -75,14 +75,22 @@ fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
     // be, as a large operand meets a small weight in it or large terms cancel, it takes finer weights.
     let row = (weights.len() / outputs.max(1)).max(1);
     let size = if gain > 0.0 { usual.min(gain / (row as f64).sqrt()) } else { usual };
-    let norms = weights.chunks(row).map(|row| row.iter().map(|w| f64::from(w.abs())).sum::<f64>());
-    let largest = norms.fold(f64::MIN_POSITIVE, f64::max);
     let sharing = outputs.min(DEGREE / row).max(ROWS) as f64;
-    let room = (NOISE_BITS - f64::from(result) - (largest * sharing).log2()).clamp(0.0, 64.0) as u32;
+    let noise = |row: &[f32]| {
+        let sum: f64 = row.iter().map(|w| f64::from(w.abs())).sum();
+        let square: f64 = row.iter().map(|&w| f64::from(w).powi(2)).sum();
+        sum * sharing + DEVIATIONS * (square * sharing).sqrt()
+    };
+    let largest = weights.chunks(row).map(noise).fold(f64::MIN_POSITIVE, f64::max);
+    let room = (NOISE_BITS - f64::from(result) - largest.log2()).clamp(0.0, 64.0) as u32;
     bits_for(size, FINEST, most.max(24)).min(room).max(coarse)
 }
 
-/// The rows of weights that share an answer may have a norm of 2^(NOISE_BITS - bits of the result): of the 52 bits of the
+/// Ciphertext errors of deviation 3.2, twelve deviations of them: what the noise check counts for the root of the sum of the
+/// squares of weights. Where rows are short, that is more than the sum of weights.
+const DEVIATIONS: f64 = 12.0 * 3.24;
+
+/// The rows of weights that share an answer may make noise of 2^(NOISE_BITS - bits of the result): of the 52 bits of the
 /// smaller ring half an ulp and its sign go; a quarter of an ulp is the bound, most of which the bits dropped from answers
 /// take, and a quarter of that is left.
 const NOISE_BITS: f64 = 52.0 - 2.0 - 4.0;
