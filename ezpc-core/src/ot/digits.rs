@@ -1,6 +1,6 @@
 //! 1-of-2^m random OT for digits of 1 to 4 bits: a quad for every two bits, a COT for a last one.
 //!
-//! One bit is a COT's alone, as in [`SenderCots::pads`]. Otherwise, with keys q_0 of the low two bits and q_1 of the others, the
+//! One bit is a COT's alone, as in [`SenderCots::pads`](super::SenderCots::pads). Otherwise, with keys q_0 of the low two bits and q_1 of the others, the
 //! sender's pads are H(q_0 + α·q_1 + (u_0 + α·u_1)·Δ) for all digits u_0 + 4·u_1, with u_0 and u_1 as elements of F_4 and α
 //! [`Block::double_halves`]; the receiver's one is H(t_0 + α·t_1). So the offsets are Δ times 2^m different maps whose
 //! differences are all invertible, and H must be correlation robust for Δ and its images under them, as for COTs.
