@@ -14,8 +14,8 @@ import sys
 # The first that fits.
 KINDS = [
     ("HE: transforms and products", r"arch::(ntt|mac|residues)|::he::|ops::linear"),
-    ("COT: trees and LPN", r"::ot::(ferret|softspoken|lpn)|arch::lpn|fixed_key.*(children|expand)|base_ot|curve25519"),
-    ("hash: pads of OTs", r"fixed_key|crypto::hash|::ot::pads"),
+    ("OTs: trees and LPN", r"::ot::(ferret|softspoken|lpn)|arch::lpn|fixed_key.*(children|expand)|base_ot|curve25519"),
+    ("hash: pads of OTs", r"fixed_key|crypto::hash|::ot::(pads|digits)"),
     ("garble: chains, selection", r"ezpc_core::ops::"),
     ("pack: bits and words", r"pack|arch::(vector|transpose)|ring::|BitVec|BitPlanes|sharing"),
     ("wire: channel and sockets", r"transport::|tcp|skb|sock|inet|copyout|copyin|copy_(to|from)_user|_iter\b|loopback|ip_|net_"),

@@ -221,7 +221,7 @@ fn is_loopback(address: &str) -> Result<bool> {
     let mut found = address
         .to_socket_addrs()
         .map_err(|error| Error::usage(format!("`{address}` is no address: {error}")))?;
-    Ok(found.all(|address| address.ip().is_loopback()))
+    Ok(found.all(|address| address.ip().to_canonical().is_loopback()))
 }
 
 /// The command line. Wrong ones are reported in one line; later flags override earlier ones.

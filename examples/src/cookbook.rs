@@ -46,7 +46,7 @@ impl<R: Recipe> Example for R {
         let totals = [Phase::Offline, Phase::Online].map(|phase| tally.phase(phase));
         let half_rounds: u64 = totals.iter().map(|t| t.half_rounds).sum();
         let bytes: u64 = totals.iter().flat_map(|t| t.bytes).sum();
-        let transfers: u64 = totals.iter().flat_map(|t| t.cots).sum();
+        let transfers: u64 = totals.iter().map(|t| t.ots()).sum();
         ui.note(&format!(
             "predicted: {half_rounds} half-rounds, {}, {transfers} oblivious transfers",
             crate::report::human(bytes)

@@ -1,7 +1,7 @@
 //! Oblivious transfer: correlated OTs as values that are consumed by use, and the engines that make them.
 //!
 //! A correlated OT (COT) gives the sender a key `q` and the receiver a mac `t = q ^ c·Δ` for a random choice bit
-//! `c`, with one secret Δ for a direction and a session; lsb(Δ) = 1, so `c` is the least significant bit of `t`
+//! `c`, with one secret Δ for a direction and a session; Δ's first coefficient over F_4 is 1 (bit 0 is set, bit 64 clear), so `c` is the least significant bit of `t`
 //! when the sender's key has its own cleared. Gadgets turn COTs into random pads with [`SenderCots::pads`] and
 //! [`ReceiverCots::pads`].
 //!

@@ -349,7 +349,7 @@ fn reads_are_the_cheaper_way() {
         }
         let online = tally.phase(Phase::Online);
         // A correlation has its price as well: some bits that are made ahead.
-        (online.bytes.iter().sum::<u64>() + online.cots.iter().sum::<u64>() / 2, online.half_rounds)
+        (online.bytes.iter().sum::<u64>() + online.ots() / 2, online.half_rounds)
     };
     for n in (1..20).chain([33, 64, 100, 255, 1000]) {
         let read = cost(n, &|p, n, a| reads::one(p, n, a, &index(p)).expect("runs"));

@@ -39,15 +39,16 @@ fn cost_by_line_and_function() {
     let expected = [first, first + 2, first + 4];
     assert_eq!(at, expected, "one line of `main` selects, one multiplies and masks, one puts out");
     let opening = lines.lines().find(|l| l.0.line == first + 4).expect("the line").1;
-    assert_eq!((opening.bytes, opening.cots, opening.half_rounds), ([4, 4], [0, 0], 1));
+    assert_eq!((opening.bytes, opening.ots(), opening.half_rounds), ([4, 4], 0, 1));
     // Fifteen products run together: ten of them are squares.
     let second = lines.lines().find(|l| l.0.line == first + 2 && l.0.function == "main").expect("the line").1;
     assert!(squares.cots.iter().sum::<u64>() > 0 && second.half_rounds > squares.half_rounds);
-    // Bytes and COTs add up, with those of the opening.
+    // Bytes and OTs add up, with those of the opening.
     let sum = |get: fn(&ezpc_core::protocol::tally::Totals) -> u64| -> u64 {
         lines.lines().map(|l| get(&l.1)).sum()
     };
     assert_eq!(sum(|t| t.cots[0] + t.cots[1]), online.cots[0] + online.cots[1]);
+    assert_eq!(sum(|t| t.quads[0] + t.quads[1]), online.quads[0] + online.quads[1]);
     assert_eq!(sum(|t| t.bytes[0] + t.bytes[1]), online.bytes[0] + online.bytes[1]);
     let table = lines.to_string();
     assert!(table.contains("square") && table.contains(&format!("{:>6}", first + 2)), "{table}");

@@ -254,7 +254,7 @@ fn levels_are_shared_and_operations_not_repeated() {
     // One product and one comparison, and the one bit that both choices use.
     assert_eq!(once, 2);
     let lines = protocol.lines();
-    let all: u64 = lines.lines().map(|l| l.1.cots.iter().sum::<u64>()).sum();
+    let all: u64 = lines.lines().map(|l| l.1.ots()).sum();
     let mut single = Tally::new(Cleartext::new());
     {
         let p = Program::new(&mut single);
@@ -262,7 +262,7 @@ fn levels_are_shared_and_operations_not_repeated() {
         let sum = p.add(Label::Arith, &p.mul(&x, &y), &p.cast(&p.lt(&x, &y)));
         p.reveal(&sum, Reveal::Both).expect("opens");
     }
-    let least: u64 = single.lines().lines().map(|l| l.1.cots.iter().sum::<u64>()).sum();
+    let least: u64 = single.lines().lines().map(|l| l.1.ots()).sum();
     assert_eq!(all, least);
 }
 

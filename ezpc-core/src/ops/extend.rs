@@ -2,7 +2,7 @@
 //!
 //! | function | OTs | bits | half-rounds | promise |
 //! |---|---|---|---|---|
-//! | [`extend`]`(cx, x, width, signedness)` from k to k' | those of chain(k) + 1 | chain(k) + (k'-k-1) | 3 | none |
+//! | [`extend`]`(cx, x, width, signedness)` from k to k' | those of chain(k), 1 COT | chain(k) + (k'-k-1) | 3 | none |
 //! | [`extend_near`]`(cx, x, width, signedness)` | 1 | k' - k + 1 | 2 | half the range: below |
 //!
 //! x = x0 + x1 - w·2^k over the integers, with w the carry out of bit k - 1, so w is needed mod 2^{k'-k}. Signed

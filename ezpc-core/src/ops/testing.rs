@@ -1,4 +1,4 @@
-//! Runs both parties of an operation in one thread, over ideal COTs, and compares what it took with its cost.
+//! Runs both parties of an operation in one thread, over ideal OTs, and compares what it took with its cost.
 
 use crate::crypto::{Block, Prg};
 use crate::error::Result;

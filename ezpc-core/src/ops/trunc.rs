@@ -6,11 +6,11 @@
 //!
 //! | kind | OTs | bits | half-rounds | promise | error |
 //! |---|---|---|---|---|---|
-//! | `Floor` | chain(k) + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
-//! | `Logical` | chain(k) + 2 | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
-//! | `Near` | 1 | s + 1 | 2 | -2^{k-2} <= x < 2^{k-2} | -1 or 0 |
-//! | `NearPositive` | 1 | s + 1 | 2 | 0 <= x < 2^{k-1} | -1 or 0 |
-//! | `NearWide` | chain(k-s) + 1 | chain(k-s) + (s-1) | 3 | x >= -2^{k-1} + 2^s - 1 | -1 or 0 |
+//! | `Floor` | those of chain(k), 2 COTs | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
+//! | `Logical` | those of chain(k), 2 COTs | chain(k) + (k-1) + (s-1) | 3 | none | 0 |
+//! | `Near` | 1 COT | s + 1 | 2 | -2^{k-2} <= x < 2^{k-2} | -1 or 0 |
+//! | `NearPositive` | 1 COT | s + 1 | 2 | 0 <= x < 2^{k-1} | -1 or 0 |
+//! | `NearWide` | those of chain(k-s), 1 COT | chain(k-s) + (s-1) | 3 | x >= -2^{k-1} + 2^s - 1 | -1 or 0 |
 //! | `Local` of b bits | 0 | 0 | 0 | -2^{b-1} <= x < 2^{b-1} | -1 or 0, wrong with a chance below 2^{b-k} |
 //!
 //! The near ones leave out c. `Near` after an offset of 2^{k-2}, and `NearPositive` as it is, have a z whose top bit is 0,

@@ -1,7 +1,7 @@
 //! 1-of-2^m random OT for digits of 1 to 4 bits: a quad for every two bits, a COT for a last one.
 //!
-//! One bit is a COT's alone, as in [`SenderCots::pads`](super::SenderCots::pads). Otherwise, with keys q_0 of the low two bits and q_1 of the others, the
-//! sender's pads are H(q_0 + α·q_1 + (u_0 + α·u_1)·Δ) for all digits u_0 + 4·u_1, with u_0 and u_1 as elements of F_4 and α
+//! One bit is a COT's alone, as in [`SenderCots::pads`](super::SenderCots::pads). Otherwise, with keys q_0 of the low two
+//! bits and q_1 of the others, the sender's pads are H(q_0 + α·q_1 + (u_0 + α·u_1)·Δ) for all digits u_0 + 4·u_1, with u_0 and u_1 as elements of F_4 and α
 //! [`Block::double_halves`]; the receiver's one is H(t_0 + α·t_1). So the offsets are Δ times 2^m different maps whose
 //! differences are all invertible, and H must be correlation robust for Δ and its images under them, as for COTs.
 //! That is 2^m hashes for the sender and one for the receiver. Local: no rounds, no bytes.
@@ -33,6 +33,10 @@ impl SenderOts {
         }
         let slots = slots(m, self.quads.len(), self.cots.len());
         assert!(pads.len() == slots << m, "a place for every pad");
+        assert!(
+            self.cots.sender() == self.quads.batch.keys.sender(),
+            "both kinds of OTs are of one direction"
+        );
         self.cots.batch.check(domain);
         let delta = self.quads.delta;
         let mut offsets = Blocks::zeros(1 << m);

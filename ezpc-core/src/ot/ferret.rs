@@ -363,6 +363,7 @@ mod tests {
             format!("ferret k={SECRET} t={TREES} B={LEAVES} d={LOCALITY} over F_2 and F_4")
         );
     }
+
     /// A round of either kind: every mac is its key plus its choice times Δ, and the next round starts from the first ones.
     #[test]
     fn rounds_make_correlations_of_both_kinds() {

@@ -39,11 +39,11 @@ use std::sync::Arc;
 use stock::Stock;
 use zeroize::Zeroizing;
 
-/// How a session makes its COTs; both parties agree on it during the handshake.
+/// How a session makes its OTs; both parties agree on it during the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CotEngine {
-    /// SoftSpoken OT extension: 31 bits a COT, one half-round.
+    /// SoftSpoken OT extension: 31 bits a COT, twice that a quad, one half-round.
     SoftSpoken,
     /// Ferret: 3.1 bits a COT and 3.5 a quad, two half-rounds for every 382,848 COTs or 381,696 quads of a direction. The
     /// first ones come from SoftSpoken, and what is never needed in great numbers stays with it.
@@ -181,12 +181,6 @@ impl CotPool {
     #[must_use]
     pub fn available(&self) -> Ots {
         self.state.available()
-    }
-
-    /// The cost of [`CotPool::refill`] now.
-    #[must_use]
-    pub fn refill_cost(&self, want: Ots) -> Cost {
-        self.state.refill_cost(want)
     }
 
     /// Makes at least `want` OTs available, both kinds and both directions at once.
@@ -350,11 +344,11 @@ impl ReceiveEnd {
     }
 
     fn ask(&mut self, kind: Kind) -> Vec<u8> {
-        let stream = match kind {
-            Kind::Cots => &mut self.cots,
-            Kind::Quads => &mut self.quads,
+        let ferret = match kind {
+            Kind::Cots => &mut self.cots.ferret,
+            Kind::Quads => &mut self.quads.ferret,
         };
-        stream.ferret.as_mut().expect(BOOTSTRAPPED).ask(&mut self.rng)
+        ferret.as_mut().expect(BOOTSTRAPPED).ask(&mut self.rng)
     }
 
     /// Ends Ferret's round.

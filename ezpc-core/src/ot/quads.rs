@@ -89,9 +89,11 @@ impl fmt::Debug for ReceiverQuads {
 
 /// Quads from twice as many COTs: the pair (a, b) is a + ω·b, and so are keys, macs and choices.
 pub(super) fn pair_up(cots: &[Block]) -> Vec<Block> {
+    /// The bit of a choice that stands for ω.
+    const OMEGA: Block = Block::new(1 << 64);
     // A COT's key has its choice's bit cleared; the other bit of the coefficient is the same in key and mac, as Δ has it
     // cleared, and both parties clear it.
-    let cleared = |cot: Block| cot & (Block::CHOICE ^ Block::ONES ^ Block::ONE);
+    let cleared = |cot: Block| cot & (OMEGA ^ Block::ONES);
     cots.as_chunks::<2>().0.iter().map(|&[a, b]| cleared(a) ^ cleared(b).sigma()).collect()
 }
 
@@ -124,10 +126,10 @@ impl SenderOts {
         Self { cots: self.cots.take(cots), quads: self.quads.take(quads) }
     }
 
-    /// Those of a slot of a digit of m bits, of `slots` slots: as many pairs of its bits as there are take a quad.
+    /// Those of `slots` digits of m bits: see [`digit_ots`].
     #[must_use]
     pub fn take_digits(&mut self, m: usize, slots: usize) -> Self {
-        Self { cots: self.cots.take(m % 2 * slots), quads: self.quads.take(m / 2 * slots) }
+        self.take(digit_ots(self.cots.sender(), m, slots))
     }
 }
 
@@ -142,11 +144,11 @@ impl ReceiverOts {
     /// See [`SenderOts::take_digits`].
     #[must_use]
     pub fn take_digits(&mut self, m: usize, slots: usize) -> Self {
-        Self { cots: self.cots.take(m % 2 * slots), quads: self.quads.take(m / 2 * slots) }
+        self.take(digit_ots(self.cots.sender(), m, slots))
     }
 }
 
-/// The OTs of `slots` digits of m bits with one sender.
+/// The OTs of `slots` digits of m bits with one sender: a quad for every two bits, a COT for an odd one.
 #[must_use]
 pub fn digit_ots(sender: Party, m: usize, slots: usize) -> Ots {
     Ots::of_cots(sender, m % 2 * slots).plus(Ots::of_quads(sender, m / 2 * slots))

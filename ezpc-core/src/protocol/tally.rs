@@ -33,6 +33,14 @@ pub struct Totals {
     pub quads: [u64; 2],
 }
 
+impl Totals {
+    /// COTs and quads, of both directions.
+    #[must_use]
+    pub fn ots(&self) -> u64 {
+        self.cots.iter().chain(&self.quads).sum()
+    }
+}
+
 /// A back end that counts what [`TwoParty`](super::TwoParty) would send, and computes with `P`.
 pub struct Tally<P = Cleartext> {
     inner: P,

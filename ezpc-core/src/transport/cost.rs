@@ -144,3 +144,20 @@ impl Cost {
         self.ots
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_ot_does_not_stand_in_for_another() {
+        let cots = Ots::of_cots(Party::Server, 5);
+        let quads = Ots::of_quads(Party::Client, 3);
+        let both = cots.plus(quads);
+        assert_eq!([both.of(Party::Server), both.of(Party::Client)], [[5, 0], [0, 3]]);
+        assert!(both.cover(cots) && both.cover(quads) && both.cover(both));
+        assert!(!cots.cover(quads) && !Ots::of_cots(Party::Client, 100).cover(quads));
+        assert!(!Ots::of_quads(Party::Server, 100).cover(quads));
+        assert_eq!(both.total(), 8);
+    }
+}

@@ -145,7 +145,8 @@ impl<'r> Journal<'r> {
             );
         }
         let mark = self.marks.iter().find(|m| m.samples == common).copied();
-        let mark = mark.ok_or_else(|| Error::peer("a mark that this party has not told"))?;
+        let mark =
+            mark.ok_or_else(|| Error::peer("its answer names a mark that this journal does not have"))?;
         // A later mark of this party was made under another mask than the one that the peer will note at the same place:
         // it has to be gone from the file before either goes on.
         self.marks = vec![mark];

@@ -137,8 +137,7 @@ impl Totals {
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |f: &mut fmt::Formatter<'_>, name: &str, line: &str, totals: &Totals| {
-            let sum = |of: [u64; 2]| of[0] + of[1];
-            let (bytes, ots) = (sum(totals.bytes), sum(totals.cots) + sum(totals.quads));
+            let (bytes, ots) = (totals.bytes[0] + totals.bytes[1], totals.ots());
             writeln!(f, "{name:<24}{line:>6}{:>14}{bytes:>14}{ots:>14}", totals.half_rounds)
         };
         writeln!(f, "{:<24}{:>6}{:>14}{:>14}{:>14}", "function", "line", "half-rounds", "bytes", "OTs")?;
