@@ -12,7 +12,8 @@
 //!
 //! # Quads
 //! A COT's tree ends in leaves that differ by Δ at the end of the path. For a choice β of F_4 instead, leaves are hashed
-//! once more, which makes the missing one random to the receiver, and the sender adds the sum of all of them to
+//! once more, by a hash that stays circular correlation robust with every multiple β·Δ added, which makes the missing one
+//! random to the receiver, and the sender adds the sum of all of them to
 //! its key K of a base quad whose choice is β: from its mac K + β·Δ and its leaves the receiver has the missing one plus
 //! β·Δ. β is uniform among the three that are not zero.
 //!
@@ -114,7 +115,7 @@ const NOISE: usize = SECRET + TREES * DEPTH;
 const _: () = assert!(Kind::Cots.base() <= TABLE && Kind::Quads.base() <= TABLE);
 
 /// The sets, as the handshake compares them.
-pub(super) const PARAMETERS: &str = "ferret k=49152 t=1152 B=384 d=10 over F_2 and F_4";
+pub(super) const PARAMETERS: &str = "ferret k=49152 t=1152 B=384 d=10 over F_2, F_4";
 
 /// The hashes of one direction of a session, which are fresh in every round.
 struct RoundKeys {
@@ -246,7 +247,7 @@ impl Sender {
                 for (i, (total, &base)) in totals.iter_mut().zip(self.base.of_noise(group)).enumerate() {
                     *total ^= adjusted(base, TREES * DEPTH + group * GROUP + i);
                 }
-                message.extend_from_slice(Block::slice_bytes(&totals));
+                message.extend_from_slice(Block::slice_bytes(&totals[..]));
             }
             code.add(kind, self.base.secret(), group * GROUP * LEAVES, &leaves[..], ots);
         }
@@ -319,7 +320,7 @@ impl Receiver {
             let places = tree::regrow(&tree_hash, paths, macs, &sums, end, &mut scratch, &mut leaves[..]);
             if kind == Kind::Quads {
                 // The hash of the blank leaf is in its place and in the sum: it cancels.
-                let mut missing = Zeroizing::new(tree::blind(&leaf_hash, &mut leaves[..]));
+                let mut missing = tree::blind(&leaf_hash, &mut leaves[..]);
                 let (totals, _) = totals.as_chunks();
                 for ((missing, &total), &mac) in missing.iter_mut().zip(totals).zip(self.base.of_noise(group))
                 {
@@ -358,10 +359,7 @@ mod tests {
             assert!(*numbers.last().expect("a row has columns") >= 135.0);
         }
         assert_eq!(LOCALITY, 10);
-        assert_eq!(
-            PARAMETERS,
-            format!("ferret k={SECRET} t={TREES} B={LEAVES} d={LOCALITY} over F_2 and F_4")
-        );
+        assert_eq!(PARAMETERS, format!("ferret k={SECRET} t={TREES} B={LEAVES} d={LOCALITY} over F_2, F_4"));
     }
 
     /// A round of either kind: every mac is its key plus its choice times Δ, and the next round starts from the first ones.

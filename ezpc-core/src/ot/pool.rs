@@ -272,15 +272,15 @@ impl<F> Stream<F> {
         start: impl FnOnce(Kind, Party, &[Block]) -> F,
     ) {
         let own = cots.split_off(..plan.extension(self.kind)).expect("as many as planned");
-        let mut ots = match self.kind {
+        let ots = Zeroizing::new(match self.kind {
             Kind::Cots => own.to_vec(),
             Kind::Quads => pair_up(own),
-        };
+        });
+        let (for_use, base) = ots.split_at(plan.extend);
         if plan.bootstrap {
-            let base = Zeroizing::new(ots.split_off(plan.extend));
-            self.ferret = Some(start(self.kind, self.keys.sender(), &base));
+            self.ferret = Some(start(self.kind, self.keys.sender(), base));
         }
-        self.stock.put(ots);
+        self.stock.put(for_use.to_vec());
     }
 
     /// Ferret with its code.

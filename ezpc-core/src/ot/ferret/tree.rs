@@ -160,10 +160,19 @@ pub(super) fn regrow(
     places
 }
 
+/// What a leaf is multiplied by before it is hashed: a linear map α for which α and α + β are invertible for all β of F_4.
+///
+/// The receiver comes to know H(α·x) + β·Δ of a leaf x of which it knows x + Δ. As H(x) = π(x) + x with a public π, it would see
+/// π(α·x) without a mask, and so x and Δ, for a β with α·Δ = β·Δ. σ is multiplication by ω and would not do.
+const fn before_hash(leaf: Block) -> Block {
+    leaf.double_halves()
+}
+
 /// Replaces leaves by their hashes with no choice in them, and returns the sum of every tree's.
-pub(super) fn blind(hash: &FixedKey, leaves: &mut [Block]) -> [Block; GROUP] {
+pub(super) fn blind(hash: &FixedKey, leaves: &mut [Block]) -> Zeroizing<[Block; GROUP]> {
+    leaves.iter_mut().for_each(|leaf| *leaf = before_hash(*leaf));
     hash.hash(bytemuck::must_cast_slice_mut(leaves));
-    let mut sums = [Block::ZERO; GROUP];
+    let mut sums = Zeroizing::new([Block::ZERO; GROUP]);
     for leaves in leaves.as_chunks_mut::<GROUP>().0 {
         for (sum, leaf) in sums.iter_mut().zip(leaves) {
             *leaf = leaf.without_choice();
@@ -244,6 +253,29 @@ mod tests {
             let values = core::array::from_fn(|i| leaves[place(paths[i]) * GROUP + i]);
             add_at(&hash, &ends, &values, &mut blank);
             assert_eq!(blank, leaves);
+        }
+    }
+
+    /// What circular correlation robustness of the hash of leaves needs, for all multiples of Δ that are noise, and none.
+    #[test]
+    fn no_multiple_of_delta_cancels_in_a_hashed_leaf() {
+        for noise in 0..4 {
+            let mut rows: Vec<u128> = (0..128)
+                .map(|bit| Block::new(1 << bit))
+                .map(|unit| (before_hash(unit) ^ unit.times(noise)).bits())
+                .collect();
+            let mut rank = 0;
+            for bit in 0..128 {
+                let Some(pivot) = (rank..128).find(|&row| rows[row] >> bit & 1 == 1) else { continue };
+                rows.swap(rank, pivot);
+                let pivot = rows[rank];
+                rows.iter_mut()
+                    .skip(rank + 1)
+                    .filter(|row| **row >> bit & 1 == 1)
+                    .for_each(|row| *row ^= pivot);
+                rank += 1;
+            }
+            assert_eq!(rank, 128, "noise {noise}");
         }
     }
 
