@@ -3,10 +3,10 @@
 use clap::error::ErrorKind as ClapError;
 use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
 use ezpc_core::transport::Link;
+use ezpc_core::transport::tcp::is_loopback;
 #[cfg(feature = "tls")]
 use ezpc_core::transport::tls::{Identity, Tls, Trust};
 use ezpc_core::{Error, Result};
-use std::net::ToSocketAddrs;
 #[cfg(feature = "tls")]
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -214,14 +214,6 @@ impl Common {
              them); or --insecure-plain-tcp, and anyone on the way can read and change everything"
         )))
     }
-}
-
-/// Whether an address is on this machine.
-fn is_loopback(address: &str) -> Result<bool> {
-    let mut found = address
-        .to_socket_addrs()
-        .map_err(|error| Error::usage(format!("`{address}` is no address: {error}")))?;
-    Ok(found.all(|address| address.ip().to_canonical().is_loopback()))
 }
 
 /// The command line. Wrong ones are reported in one line; later flags override earlier ones.

@@ -45,9 +45,11 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
+mod kind;
 mod lpn;
 mod tree;
 
+pub(super) use kind::Kind;
 pub(super) use lpn::Code;
 
 use crate::arch::fixed_key::FixedKey;
@@ -63,52 +65,6 @@ const SECRET: usize = 3 << 14;
 const TREES: usize = 1152;
 /// OTs a round makes. The first [`Kind::base`] are for the next round.
 pub(super) const LENGTH: usize = TREES * LEAVES;
-
-/// What a round makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// OTs with choices in F_2.
-    Cots,
-    /// OTs with choices in F_4.
-    Quads,
-}
-
-impl Kind {
-    /// The bits of a choice.
-    pub(super) const fn bits(self) -> usize {
-        match self {
-            Self::Cots => 1,
-            Self::Quads => 2,
-        }
-    }
-
-    /// OTs a round takes: no more than the table has room for.
-    pub(super) const fn base(self) -> usize {
-        NOISE + if matches!(self, Self::Quads) { TREES } else { 0 }
-    }
-
-    /// OTs a round adds to the pool.
-    pub(super) const fn output(self) -> usize {
-        LENGTH - self.base()
-    }
-
-    /// The bytes of the receiver's message.
-    pub(super) const fn flips_bytes(self) -> usize {
-        (self.base() - SECRET) * self.bits() / 8
-    }
-
-    /// The bytes of the sender's message.
-    pub(super) const fn sums_bytes(self) -> usize {
-        (self.base() - SECRET - TREES) * Block::BYTES
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Cots => "",
-            Self::Quads => " of quads",
-        }
-    }
-}
 
 /// Where in a base the OTs for noise start, after the secret and those of the trees' levels.
 const NOISE: usize = SECRET + TREES * DEPTH;
@@ -336,10 +292,10 @@ impl Receiver {
 
 /// A uniform element of F_4 that is not zero.
 fn random_noise(rng: &mut Prg) -> u8 {
-    let mut bytes = [0; 8];
-    rng.fill_bytes(&mut bytes);
+    let mut bytes = Zeroizing::new([0; 8]);
+    rng.fill_bytes(&mut *bytes);
     // The bias of the high product is 2^-64.
-    1 + ((u128::from(u64::from_le_bytes(bytes)) * 3) >> 64) as u8
+    1 + ((u128::from(u64::from_le_bytes(*bytes)) * 3) >> 64) as u8
 }
 
 #[cfg(test)]

@@ -117,10 +117,22 @@ fn resolve(address: &str) -> Result<Vec<SocketAddr>> {
     Ok(found)
 }
 
+/// Whether every address behind a name and port is of this machine.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when it is no address.
+pub fn is_loopback(address: &str) -> Result<bool> {
+    Ok(all_loopback(&resolve(address)?))
+}
+
+fn all_loopback(found: &[SocketAddr]) -> bool {
+    found.iter().all(|one| one.ip().to_canonical().is_loopback())
+}
+
 /// The addresses behind a name and port, all of them of this machine.
 fn loopback(address: &str) -> Result<Vec<SocketAddr>> {
     let found = resolve(address)?;
-    if found.iter().all(|one| one.ip().to_canonical().is_loopback()) {
+    if all_loopback(&found) {
         return Ok(found);
     }
     Err(Error::usage(format!(

@@ -30,9 +30,9 @@ pub(super) type Sums = [[Block; GROUP]; DEPTH - 1];
 
 /// A uniform path: bit l is the turn from level l to level l + 1, and the first two turns are not both right.
 pub(super) fn random_path(rng: &mut Prg) -> u16 {
-    let mut bytes = [0; 16];
-    rng.fill_bytes(&mut bytes);
-    let draw = u128::from_le_bytes(bytes);
+    let mut bytes = Zeroizing::new([0; 16]);
+    rng.fill_bytes(&mut *bytes);
+    let draw = u128::from_le_bytes(*bytes);
     // The bias of the high product is 2^-64.
     let node = ((draw as u64 as u128 * KEPT as u128) >> 64) as u16;
     let turns = (draw >> 64) as u16 & ((1 << (DEPTH - 2)) - 1);
