@@ -73,8 +73,8 @@ pub trait Protocol {
     /// Opens a vector to the parties of `to`; `None` at a party that does not learn it. One half-round.
     ///
     /// Only the value is revealed when it is a function of the secrets alone. The results of [`Protocol::linear`]
-    /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::relu_trunc`] and the near and local [`Trunc`] are rounded in a way
-    /// that depends on the shares or on noise: before opening one of them, keep guard bits and drop them with
+    /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::relu_trunc`], [`Protocol::relu_coarse`], [`Protocol::max_coarse`] and
+    /// the near and local [`Trunc`] are rounded in a way that depends on the shares or on noise: before opening one of them, keep guard bits and drop them with
     /// [`Trunc::Floor`], or whoever learns it learns low bits of what was rounded away. What [`Protocol::linear`]
     /// rounded under private weights is not opened to their owner without that: the two-party protocol refuses
     /// (SECURITY.md, Opening rule).
@@ -225,6 +225,12 @@ pub trait Protocol {
     fn relu(&mut self, x: &Self::Arith, width: Width) -> Result<Self::Arith> {
         provided::relu(self, x, width)
     }
+    /// As [`Protocol::relu`], decided without the lowest `drop` bits: the result is 0 or x where 0 <= x < 2^`drop`. Promised:
+    /// `x >= -2^{k-1} + 2^drop`.
+    fn relu_coarse(&mut self, x: &Self::Arith, drop: u32, width: Width) -> Result<Self::Arith> {
+        crate::ops::relu::can_decide(x.width(), drop)?;
+        self.relu(x, width)
+    }
     /// `max(x, 0) / 2^shift` of signed values in the ring of `width` bits, within {-1, 0} ulp; promised
     /// `-2^{bits-1+shift} + 2^shift <= x <= 2^{bits-1+shift} - 1`.
     fn relu_trunc(&mut self, x: &Self::Arith, shift: u32, bits: u32, width: Width) -> Result<Self::Arith> {
@@ -234,6 +240,12 @@ pub trait Protocol {
     /// fit the signed range of the ring.
     fn max(&mut self, x: &Self::Arith, group: usize) -> Result<Self::Arith> {
         provided::max(self, x, group)
+    }
+    /// As [`Protocol::max`], decided without the lowest `drop` bits: one of the group that is less than
+    /// ceil(log2 `group`)·2^`drop` below its maximum. Promised: differences are at least `-2^{k-1} + 2^drop`, too.
+    fn max_coarse(&mut self, x: &Self::Arith, drop: u32, group: usize) -> Result<Self::Arith> {
+        crate::ops::relu::can_decide(x.width(), drop)?;
+        self.max(x, group)
     }
     /// The index of the maximum of each group of `group` consecutive signed elements, in the ring of `width`
     /// bits; the first of equal ones. Promised as [`Protocol::max`].

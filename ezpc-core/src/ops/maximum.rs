@@ -2,12 +2,17 @@
 //!
 //! | function | result | half-rounds |
 //! |---|---|---|
-//! | [`max`]`(cx, x, group)` | the maximum of each `group` consecutive elements | 3·ceil(log2 group) + 1 |
+//! | [`max`]`(cx, x, drop, group)` | the maximum of each `group` consecutive elements | 3·ceil(log2 group) + 1 |
 //! | [`argmax`]`(cx, x, group, width)` | its index in the ring of `width`, the first of equal ones | the same |
 //!
 //! max(a, b) = b + d·(a - b) with d = [a - b >= 0], one `ops::gate` a pair; an index rides along as a second
 //! payload of the same gate. Promised: differences within a group fit the signed range of the ring. The order of a
 //! group is kept from level to level and the left one wins a tie, so the first of equal maxima wins.
+//!
+//! With `drop` = t > 0 a pair is decided by the shares of its difference without their t lowest bits, whose sum is
+//! floor((a - b) / 2^t) or one less: the left one wins only if it is not smaller, the right one only if it is at most
+//! 2^t - 1 smaller. The result is one of the group and less than ceil(log2 group)·2^t below its maximum. Promised, too:
+//! differences are at least -2^{k-1} + 2^t.
 //!
 //! Roles alternate from level to level: who garbled knows its share of the winners one message before its peer, and
 //! sends the flips of the next level along with it.
@@ -17,6 +22,7 @@ use crate::ops::Ctx;
 use crate::ops::compare::Method;
 use crate::ops::gate::{Evaluating, Garbling, GateShape};
 use crate::ops::halves::{both_roles, both_roles_cost};
+use crate::ops::relu::can_decide;
 use crate::ops::transfer::Lanes;
 use crate::party::Party;
 use crate::ring::{RingVec, Width};
@@ -25,21 +31,22 @@ use core::ops::Range;
 
 /// The cost of [`max`] on `len` elements of `width`.
 #[must_use]
-pub fn max_cost(method: Method, width: Width, len: usize, group: usize) -> Cost {
-    tournament_cost(method, &[width], len, group)
+pub fn max_cost(method: Method, width: Width, drop: u32, len: usize, group: usize) -> Cost {
+    tournament_cost(method, drop, &[width], len, group)
 }
 
-/// The maximum of each group of signed elements.
-pub async fn max(cx: Ctx, x: &RingVec, group: usize) -> Result<RingVec> {
+/// The maximum of each group of signed elements, decided without the lowest `drop` bits.
+pub async fn max(cx: Ctx, x: &RingVec, drop: u32, group: usize) -> Result<RingVec> {
     check_group(x.len(), group)?;
-    let mut winners = tournament(cx, vec![x.clone()], group).await?;
+    can_decide(x.width(), drop)?;
+    let mut winners = tournament(cx, drop, vec![x.clone()], group).await?;
     Ok(winners.pop().expect("one column"))
 }
 
 /// The cost of [`argmax`] on `len` elements of `width`, with indices in the ring of `index`.
 #[must_use]
 pub fn argmax_cost(method: Method, width: Width, index: Width, len: usize, group: usize) -> Cost {
-    tournament_cost(method, &[width, index], len, group)
+    tournament_cost(method, 0, &[width, index], len, group)
 }
 
 /// The index of the maximum of each group of signed elements.
@@ -53,7 +60,7 @@ pub async fn argmax(cx: Ctx, x: &RingVec, group: usize, width: Width) -> Result<
         Party::Server => RingVec::new(width, (0..x.len()).map(|i| (i % group) as u64).collect()),
         Party::Client => RingVec::zeros(width, x.len()),
     };
-    let mut winners = tournament(cx, vec![x.clone(), index], group).await?;
+    let mut winners = tournament(cx, 0, vec![x.clone(), index], group).await?;
     Ok(winners.pop().expect("two columns"))
 }
 
@@ -65,17 +72,17 @@ fn check_group(len: usize, group: usize) -> Result<()> {
 }
 
 /// A tree would take a half-round for every level of it at every level of the tournament: chains only.
-fn shape(method: Method, widths: &[Width]) -> GateShape {
+fn shape(method: Method, drop: u32, widths: &[Width]) -> GateShape {
     let payloads: Vec<u32> = widths.iter().map(|w| w.bits()).collect();
     let method = if method == Method::Tree { Method::NarrowChain } else { method };
-    GateShape::new(method, widths[0].bits().max(2), &payloads, 0)
+    GateShape::new(method, widths[0].bits().max(2) - drop, &payloads, 0)
 }
 
-fn tournament_cost(method: Method, widths: &[Width], len: usize, group: usize) -> Cost {
+fn tournament_cost(method: Method, drop: u32, widths: &[Width], len: usize, group: usize) -> Cost {
     if group < 2 {
         return Cost::none();
     }
-    let shape = shape(method, widths);
+    let shape = shape(method, drop, widths);
     both_roles_cost(len / group, |garbler, groups| half_cost(&shape, garbler, groups, group))
 }
 
@@ -102,17 +109,17 @@ fn half_cost(shape: &GateShape, mut garbler: Party, groups: usize, group: usize)
 }
 
 /// The winners of every group by the first column, all columns of them.
-async fn tournament(cx: Ctx, columns: Vec<RingVec>, group: usize) -> Result<Vec<RingVec>> {
+async fn tournament(cx: Ctx, drop: u32, columns: Vec<RingVec>, group: usize) -> Result<Vec<RingVec>> {
     if group == 1 {
         return Ok(columns);
     }
     let widths: Vec<Width> = columns.iter().map(RingVec::width).collect();
-    let shape = shape(cx.method, &widths);
+    let shape = shape(cx.method, drop, &widths);
     let cost = |garbler: Party, groups| half_cost(&shape, garbler, groups, group);
     let run = async |cx, garbler, range: Range<usize>| {
         let members = range.start * group..range.end * group;
         let columns = columns.iter().map(|c| c.slice(members.clone())).collect();
-        half_tournament(cx, garbler, &shape, columns, group).await
+        half_tournament(cx, garbler, (&shape, drop), columns, group).await
     };
     let [a, b] = both_roles(cx, columns[0].len() / group, cost, run).await?;
     Ok(a.iter().zip(&b).map(|(a, b)| RingVec::concat(&[a, b])).collect())
@@ -121,7 +128,7 @@ async fn tournament(cx: Ctx, columns: Vec<RingVec>, group: usize) -> Result<Vec<
 async fn half_tournament(
     mut cx: Ctx,
     garbler: Party,
-    shape: &GateShape,
+    (shape, drop): (&GateShape, u32),
     mut columns: Vec<RingVec>,
     group: usize,
 ) -> Result<Vec<RingVec>> {
@@ -134,7 +141,7 @@ async fn half_tournament(
     if cx.party == garbler {
         flips = io.receive(first).await;
     } else {
-        let (message, state) = Evaluating::new(&mut cx, shape, &level.signs());
+        let (message, state) = Evaluating::new(&mut cx, shape, &level.signs(drop));
         io.send(&message).await;
         begun = Some(state);
     }
@@ -154,14 +161,14 @@ async fn half_tournament(
             columns = level.winners(&columns, &gated.payloads);
             level = Level::new(&columns, size.div_ceil(2), groups);
         } else {
-            let (message, state) = Garbling::new(&mut cx, shape, &level.signs(), &flips);
+            let (message, state) = Garbling::new(&mut cx, shape, &level.signs(drop), &flips);
             io.send(&message).await;
             let received = io.receive(third).await;
             let (mut message, gated) = state.finish(&values, &received);
             columns = level.winners(&columns, &gated.payloads);
             level = Level::new(&columns, size.div_ceil(2), groups);
             if more {
-                let (flips, state) = Evaluating::new(&mut cx, shape, &level.signs());
+                let (flips, state) = Evaluating::new(&mut cx, shape, &level.signs(drop));
                 message.extend(flips);
                 begun = Some(state);
             }
@@ -201,10 +208,10 @@ impl Level {
     }
 
     /// The numbers whose signs decide. A ring of one bit is compared in two: a gate needs a bit below the sign.
-    fn signs(&self) -> Lanes {
+    fn signs(&self, drop: u32) -> Lanes {
         let decisive = &self.differences[0];
         let shift = 2 - decisive.width().bits().min(2);
-        decisive.lanes().iter().map(|v| v << shift).collect()
+        decisive.lanes().iter().map(|v| v << shift >> drop).collect()
     }
 
     /// The members of the next level.

@@ -3,6 +3,7 @@
 
 use super::{Op, ShareVec, Signedness, Trunc};
 use crate::error::{Error, Result};
+use crate::ops::relu::can_decide;
 use crate::party::Party;
 use crate::ring::{RingVec, Width};
 
@@ -173,8 +174,16 @@ pub(crate) fn operands<A: ShareVec, B: ShareVec>(op: &Op<A, B>) -> Result<()> {
         Op::Below(x, thresholds, _) => thresholds_fit(x.width(), thresholds),
         Op::Lookup(table, index) => can_index(table.len(), index.width()),
         Op::Read(array, index) => can_index(array.len(), index.width()),
+        Op::ReluCoarse { x, drop, width } => {
+            can_decide(x.width(), *drop)?;
+            can_extend(x.width(), *width)
+        }
         Op::ReluTrunc { x, shift, bits, .. } => can_relu_trunc(*shift, *bits, x.width()),
         Op::Max(x, group) => whole_groups(x.len(), *group),
+        Op::MaxCoarse { x, drop, group } => {
+            can_decide(x.width(), *drop)?;
+            whole_groups(x.len(), *group)
+        }
         Op::Argmax(x, group, width) => {
             whole_groups(x.len(), *group)?;
             index_fits(*group, *width)

@@ -11,6 +11,7 @@ use super::check::{
 };
 use super::{Linear, Protocol, Reveal, ShareVec, Signedness, Trunc};
 use crate::error::{Error, Result};
+use crate::ops::relu::can_decide;
 use crate::party::Party;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 
@@ -252,6 +253,13 @@ impl Protocol for Cleartext {
         Ok(x.map(width, |v| width.from_signed(w.signed(v).max(0))))
     }
 
+    fn relu_coarse(&mut self, x: &RingVec, drop: u32, width: Width) -> Result<RingVec> {
+        can_decide(x.width(), drop)?;
+        let least = coarse_least(x.width(), drop);
+        promised("relu", x, |v| i128::from(v) >= least)?;
+        self.relu(x, width)
+    }
+
     fn relu_trunc(&mut self, x: &RingVec, shift: u32, bits: u32, width: Width) -> Result<RingVec> {
         let w = x.width();
         can_relu_trunc(shift, bits, w)?;
@@ -262,11 +270,16 @@ impl Protocol for Cleartext {
     }
 
     fn max(&mut self, x: &RingVec, group: usize) -> Result<RingVec> {
-        self.winners(x, group).map(|places| x.gather(&places))
+        self.winners(x, 0, group).map(|places| x.gather(&places))
+    }
+
+    fn max_coarse(&mut self, x: &RingVec, drop: u32, group: usize) -> Result<RingVec> {
+        can_decide(x.width(), drop)?;
+        self.winners(x, drop, group).map(|places| x.gather(&places))
     }
 
     fn argmax(&mut self, x: &RingVec, group: usize, width: Width) -> Result<RingVec> {
-        let places = self.winners(x, group)?;
+        let places = self.winners(x, 0, group)?;
         index_fits(group, width)?;
         Ok(RingVec::new(width, places.iter().map(|&p| (p % group) as u64).collect()))
     }
@@ -292,11 +305,18 @@ fn near(what: &str, x: &RingVec, y: &RingVec) -> Result<()> {
     }
 }
 
+/// The least value whose sign a decision without the lowest `drop` bits finds.
+fn coarse_least(width: Width, drop: u32) -> i128 {
+    let slack = if drop == 0 { 0 } else { 1 << drop };
+    slack - (1_i128 << width.bits() >> 1)
+}
+
 impl Cleartext {
     /// The position of each group's first maximum.
-    fn winners(&self, x: &RingVec, group: usize) -> Result<Vec<usize>> {
+    fn winners(&self, x: &RingVec, drop: u32, group: usize) -> Result<Vec<usize>> {
         whole_groups(x.len(), group)?;
         let half = 1_i128 << x.width().bits() >> 1;
+        let reach = (half - 1).min(-coarse_least(x.width(), drop));
         let values = x.to_signed();
         let mut places = Vec::with_capacity(x.len() / group);
         for (g, chunk) in values.chunks(group).enumerate() {
@@ -309,7 +329,7 @@ impl Cleartext {
                     least = i;
                 }
             }
-            if i128::from(chunk[best]) - i128::from(chunk[least]) >= half {
+            if i128::from(chunk[best]) - i128::from(chunk[least]) > reach {
                 return Err(Error::usage(format!(
                     "maximum: differences in group {g} do not fit {}",
                     x.width()

@@ -77,6 +77,9 @@ fn refusals<P: Protocol>(p: &mut P) -> Result<()> {
         p.relu(&x, Width::new(7)).err(),
         p.relu_trunc(&x, 4, 5, eight).err(),
         p.relu_trunc(&x, u32::MAX, 5, eight).err(),
+        p.relu_coarse(&x, 7, eight).err(),
+        p.relu_coarse(&x, u32::MAX, eight).err(),
+        p.max_coarse(&x, 7, 1).err(),
         p.max(&x, 2).err(),
         p.argmax(&x, 0, eight).err(),
         p.trunc(&x, 2, Trunc::Local { bits: 3 }).err(),
@@ -398,6 +401,9 @@ impl<P: Protocol> Suite<'_, P> {
             let relu = self.p.relu(&sx, Width::new(wide))?;
             self.expect("relu", &relu, &oracle.relu(x, Width::new(wide))?, &[0])?;
         }
+        if bits > 4 {
+            self.coarse(x)?;
+        }
         for (shift, significant) in [(0, bits), (bits / 3, bits - bits / 3), (bits / 4, bits / 2)] {
             if significant < 2 {
                 continue;
@@ -424,6 +430,27 @@ impl<P: Protocol> Suite<'_, P> {
                 let want = oracle.argmax(&whole, group, width)?;
                 self.expect(&format!("argmax of {group}"), &place, &want, &[0])?;
             }
+        }
+        Ok(())
+    }
+
+    /// Decisions without the lowest bits.
+    fn coarse(&mut self, x: &RingVec) -> Result<()> {
+        let (mut oracle, bits, drop) = (Cleartext::new(), x.width().bits(), 2);
+        let lost: Vec<i64> = (-3..=0).collect();
+        let inside = within(x, drop, bits - drop);
+        let s = self.input(Party::Server, &inside)?;
+        for wide in [bits, 64] {
+            let relu = self.p.relu_coarse(&s, drop, Width::new(wide))?;
+            self.expect("relu_coarse", &relu, &oracle.relu_coarse(&inside, drop, Width::new(wide))?, &lost)?;
+        }
+        let near = halved(&halved(x));
+        for group in [1, 2, 5] {
+            let lost: Vec<i64> = (-9..=0).collect();
+            let whole = near.slice(0..x.len() / group * group);
+            let s = self.input(Party::Client, &whole)?;
+            let best = self.p.max_coarse(&s, drop, group)?;
+            self.expect("max_coarse", &best, &oracle.max_coarse(&whole, drop, group)?, &lost)?;
         }
         Ok(())
     }

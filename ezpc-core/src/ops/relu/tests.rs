@@ -79,6 +79,55 @@ fn relu_is_exact_at_edges_and_for_every_size() {
     }
 }
 
+/// Right for every promised input: exact, or 0 for what is below 2^drop.
+fn check_coarse(method: Method, shares: &[RingVec; 2], drop: u32, width: Width) {
+    let from = shares[0].width();
+    let run = async |cx: Ctx| {
+        let p = cx.party.index();
+        relu_coarse(cx, &shares[p], drop, width).await
+    };
+    let cost = relu_coarse_cost(method, from, drop, width, shares[0].len());
+    let result = sum(&run_pair_by(method, 3, &cost, run).expect("runs"));
+    let mut kinds = [0; 3];
+    for (&x, &y) in sum(shares).lanes().iter().zip(result.lanes()) {
+        let x = i128::from(from.signed(x));
+        if x < -(1_i128 << (from.bits() - 1)) + (1 << drop) {
+            kinds[0] += 1;
+            continue;
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "a value fits")]
+        let exact = width.from_signed(x.max(0) as i64);
+        let lost = y == 0 && (1..1 << drop).contains(&x);
+        assert!(y == exact || lost, "{x} of {from} without {drop} bits in {width}: {y:#x}");
+        kinds[1 + usize::from(lost)] += 1;
+    }
+    assert!(kinds[1] > 0);
+}
+
+#[test]
+fn coarse_relus_lose_small_values_at_most_for_all_shares_of_small_rings() {
+    for bits in 3..=7 {
+        let from = Width::new(bits);
+        let shares = all_pairs(from).map(|v| RingVec::new(from, v));
+        for drop in 0..=bits - 2 {
+            for to in [bits, bits + 3] {
+                METHODS.into_iter().for_each(|method| check_coarse(method, &shares, drop, Width::new(to)));
+            }
+        }
+    }
+}
+
+#[test]
+fn coarse_relus_lose_small_values_at_most_at_edges() {
+    for bits in WIDTHS.into_iter().filter(|&bits| bits > 2) {
+        let from = Width::new(bits);
+        let shares = edge_pairs(from).map(|v| RingVec::new(from, v));
+        for drop in [1, bits / 2, bits - 2] {
+            check_coarse(Method::Chain, &shares, drop, Width::new(64.min(bits + 5)));
+        }
+    }
+}
+
 #[test]
 fn fused_errors_are_minus_one_or_zero_for_all_shares_of_small_rings() {
     for ring in 3..=8 {
@@ -139,6 +188,10 @@ fn arguments_are_checked() {
         let run = async |cx: Ctx| relu_trunc(cx, &x, shift, bits, Width::W32).await;
         let error = run_pair(1, &Cost::none(), run).expect_err("no such bits");
         assert_eq!(error.kind(), crate::error::ErrorKind::Usage);
+    }
+    for (drop, width) in [(31, Width::W32), (u32::MAX, Width::W32), (3, Width::new(31))] {
+        let error = run_pair(1, &Cost::none(), async |cx: Ctx| relu_coarse(cx, &x, drop, width).await);
+        assert_eq!(error.expect_err("no such bits").kind(), crate::error::ErrorKind::Usage);
     }
     let narrow = run_pair(1, &Cost::none(), async |cx: Ctx| relu(cx, &x, Width::new(31)).await);
     assert_eq!(narrow.expect_err("narrower").kind(), crate::error::ErrorKind::Usage);

@@ -50,8 +50,10 @@ pub(super) fn rounded(op: &Op<Shared<RingVec>, Shared<BitPlanes>>) -> Rounded {
         | Op::Extend(x, ..)
         | Op::ExtendNear(x, ..)
         | Op::Relu(x, _)
+        | Op::ReluCoarse { x, .. }
         | Op::ReluTrunc { x, .. }
-        | Op::Max(x, _) => x.rounded(),
+        | Op::Max(x, _)
+        | Op::MaxCoarse { x, .. } => x.rounded(),
     }
 }
 
