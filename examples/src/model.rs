@@ -38,6 +38,11 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FACTOR", default_value_t = 4.0, requires = "calibrate", value_parser = headroom)]
     pub headroom: f64,
 
+    /// How much ReLUs and maxima may miss, as a part of the usual size of their operand in the samples of `--calibrate`;
+    /// 0 for exact ones, which cost more (vendor).
+    #[arg(long, value_name = "PART", default_value_t = 1.0 / 32.0, requires = "calibrate", value_parser = slack)]
+    pub slack: f64,
+
     /// Clip values inside the protocol where no other bound can be proved (vendor).
     #[arg(long, requires = "calibrate", conflicts_with = "check_ranges")]
     pub clip: bool,
@@ -71,6 +76,11 @@ pub struct ModelArgs {
 fn headroom(text: &str) -> Result<f64, String> {
     let factor = text.parse::<f64>().map_err(|_| format!("`{text}` is no number"))?;
     if (1.0..=1e6).contains(&factor) { Ok(factor) } else { Err("not from 1 to 1000000".to_owned()) }
+}
+
+fn slack(text: &str) -> Result<f64, String> {
+    let part = text.parse::<f64>().map_err(|_| format!("`{text}` is no number"))?;
+    if (0.0..1.0).contains(&part) { Ok(part) } else { Err("not from 0 to below 1".to_owned()) }
 }
 
 fn range(text: &str) -> Result<[f64; 2], String> {
@@ -108,6 +118,7 @@ impl ModelArgs {
             input_range: self.input_range,
             calibration,
             headroom: self.headroom,
+            slack: self.slack,
             unproved: match (self.check_ranges, self.clip) {
                 (true, _) => Unproved::Check,
                 (false, true) => Unproved::Clip,

@@ -130,6 +130,8 @@ pub enum StepOp {
     Relu {
         /// The ring of the comparison.
         from: Width,
+        /// The lowest bits that do not decide: 0 may stand for what is below `2^drop`.
+        drop: u32,
     },
     /// 1 where `x >= 0`, else 0; compared in the ring of `from` bits.
     Step {
@@ -137,7 +139,12 @@ pub enum StepOp {
         from: Width,
     },
     /// The largest value of each window.
-    MaxPool(Window),
+    MaxPool {
+        /// Where the windows lie.
+        window: Window,
+        /// The lowest bits that do not decide: each comparison may keep what is less than `2^drop` smaller.
+        drop: u32,
+    },
     /// The mean of each window: its sum times a public factor, divided by `2^shift`.
     AvgPool {
         /// Where the windows lie.
@@ -177,7 +184,10 @@ pub enum StepOp {
         indices: Vec<Option<usize>>,
     },
     /// The same values in the wider ring of the step.
-    Extend,
+    Extend {
+        /// None of them is negative, which makes it cheap.
+        positive: bool,
+    },
     /// Changes the sign where the vendor says so: one secret bit for each index along an axis.
     Sign {
         /// The axis, without the batch.

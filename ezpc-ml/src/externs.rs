@@ -82,10 +82,10 @@ pub fn dense<P: Protocol>(
     layer(program, LinearKind::MatMul(product), [ring, shift, weight_bits], at, weights, x, y)
 }
 
-/// max(x, 0), compared in the ring `from`.
-pub fn relu<P: Protocol>(program: &Program<'_, P>, from: i32, x: &Flat, y: &Flat) -> Result<()> {
-    let from = ring(from)?;
-    map(program, &[x], y, |p, x| elementwise::relu(p, &x[0], from, Width::W64).finish(p))
+/// max(x, 0), compared in the ring `from` without its lowest `drop` bits.
+pub fn relu<P: Protocol>(program: &Program<'_, P>, from: i32, drop: i32, x: &Flat, y: &Flat) -> Result<()> {
+    let (from, drop) = (ring(from)?, bits(drop)?);
+    map(program, &[x], y, |p, x| elementwise::relu(p, &x[0], from, drop, Width::W64).finish(p))
 }
 
 /// 1 where x >= 0, else 0, compared in the ring `from`; 1 stands as 2^`frac_bits`.
@@ -126,7 +126,7 @@ pub fn mul<P: Protocol>(
     map(program, &[a, b], y, |p, x| elementwise::mul(p, &x[0], &x[1], width, shift).finish(p))
 }
 
-/// The largest value of each window, compared in the ring `ring_bits`.
+/// The largest value of each window, compared in the ring `ring_bits` without its lowest `drop` bits.
 pub fn maxpool<P: Protocol>(
     program: &Program<'_, P>,
     channels: i32,
@@ -143,6 +143,7 @@ pub fn maxpool<P: Protocol>(
     dilation_down: i32,
     dilation_across: i32,
     ring_bits: i32,
+    drop: i32,
     x: &Flat,
     y: &Flat,
 ) -> Result<()> {
@@ -152,10 +153,10 @@ pub fn maxpool<P: Protocol>(
         padding: sizes([top, left, bottom, right])?,
         dilation: sizes([dilation_down, dilation_across])?,
     };
-    let (shape, narrow) = (sizes([channels, height, width])?, ring(ring_bits)?);
+    let (shape, narrow, drop) = (sizes([channels, height, width])?, ring(ring_bits)?, bits(drop)?);
     map(program, &[x], y, |p, x| {
         let x = Tensor::new(1, &shape, p.reduce(x[0].data(), narrow))?;
-        pool::max_pool(&window, &x)?.finish(p)
+        pool::max_pool(&window, drop, &x)?.finish(p)
     })
 }
 

@@ -65,7 +65,7 @@ fn digits_agree_with_onnxruntime() {
             StepOp::Input => "input",
             StepOp::Conv { .. } => "conv",
             StepOp::Dense { .. } => "dense",
-            StepOp::MaxPool(_) => "maxpool",
+            StepOp::MaxPool { .. } => "maxpool",
             StepOp::Relu { .. } => "relu",
             StepOp::Reshape => "reshape",
             _ => "other",

@@ -97,10 +97,11 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
             check_axis(*axis, one()?)?;
             one()?.shape.clone()
         }
-        StepOp::Relu { from } => {
+        StepOp::Relu { from, drop } => {
             if *from > one()?.width || *from > step.width {
                 return Err(bad("a ReLU between rings that do not fit"));
             }
+            decides(*from, *drop)?;
             return same(step, &one()?.shape);
         }
         StepOp::Step { from } => {
@@ -128,7 +129,10 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
             one()?.shape.clone()
         }
         StepOp::Negate => one()?.shape.clone(),
-        StepOp::MaxPool(window) => pool(window, [0; 4], one()?)?,
+        StepOp::MaxPool { window, drop } => {
+            decides(step.width, *drop)?;
+            pool(window, [0; 4], one()?)?
+        }
         StepOp::AvgPool { window, counted, ring, shift } => {
             check_product(*ring, *shift, step, args)?;
             pool(window, *counted, one()?)?
@@ -151,7 +155,7 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
         }
         StepOp::Permute(order) => graph::permuted(order, &one()?.shape)?,
         StepOp::Take { axis, indices } => graph::taken(*axis, indices, &one()?.shape)?,
-        StepOp::Extend => {
+        StepOp::Extend { .. } => {
             if step.width <= one()?.width {
                 return Err(bad("an extension to a ring that is not wider"));
             }
@@ -175,6 +179,14 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
 
 fn same(step: &Step, shape: &[usize]) -> Result<()> {
     if step.shape == shape { Ok(()) } else { Err(bad(&format!("shape {:?}, not {shape:?}", step.shape))) }
+}
+
+/// A comparison without the lowest bits has the sign and one more.
+fn decides(ring: Width, drop: u32) -> Result<()> {
+    if drop > 0 && drop.saturating_add(2) > ring.bits() {
+        return Err(bad("a comparison without enough bits"));
+    }
+    Ok(())
 }
 
 fn check_axis(axis: usize, x: &Step) -> Result<()> {
@@ -227,8 +239,8 @@ fn half_rounds_of(step: &Step, args: &[&Step]) -> u64 {
     let levels = |n: usize| u64::from(n.max(1).next_power_of_two().trailing_zeros());
     match (&step.op, args) {
         (StepOp::Conv { .. } | StepOp::Dense { .. } | StepOp::Affine { .. }, _) => 4,
-        (StepOp::Relu { .. } | StepOp::Step { .. } | StepOp::Mul { .. } | StepOp::Extend, _) => 4,
-        (StepOp::MaxPool(w), _) => 4 * (levels(w.kernel[0]) + levels(w.kernel[1])),
+        (StepOp::Relu { .. } | StepOp::Step { .. } | StepOp::Mul { .. } | StepOp::Extend { .. }, _) => 4,
+        (StepOp::MaxPool { window: w, .. }, _) => 4 * (levels(w.kernel[0]) + levels(w.kernel[1])),
         (StepOp::Clip { .. } | StepOp::Sign { .. }, _) => 4,
         (StepOp::Check, _) => 16,
         (StepOp::Shift { .. }, _) => 1,

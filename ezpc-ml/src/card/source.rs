@@ -44,7 +44,7 @@ impl Printer {
         match &step.op {
             StepOp::Input => return Ok("x".to_owned()),
             // Another shape of the same flat array; another ring of the same numbers.
-            StepOp::Reshape | StepOp::Extend => return Ok(x),
+            StepOp::Reshape | StepOp::Extend { .. } => return Ok(x),
             StepOp::Check => {
                 return Err(Error::usage(
                     "a card with checks opens bits on the way and has no text as a program",
@@ -114,7 +114,7 @@ impl Printer {
                 let b = self.names[step.args[1]].clone();
                 self.call("mul", &format!("{}, {shift}, {x}, {b}, {y}", ring.bits()));
             }
-            StepOp::Relu { from } => self.call("relu", &format!("{}, {x}, {y}", from.bits())),
+            StepOp::Relu { from, drop } => self.call("relu", &format!("{}, {drop}, {x}, {y}", from.bits())),
             StepOp::Step { from } => {
                 self.call("step", &format!("{}, {}, {x}, {y}", from.bits(), card.frac_bits));
             }
@@ -122,9 +122,9 @@ impl Printer {
                 let bound = step.bound.bits;
                 self.call("clip", &format!("{bound}, {positive}, {}, {x}, {y}", from.bits()));
             }
-            StepOp::MaxPool(window) => {
+            StepOp::MaxPool { window, drop } => {
                 let shape = list(&arg(0).shape);
-                self.call("maxpool", &format!("{shape}, {}, {width}, {x}, {y}", windowed(window)));
+                self.call("maxpool", &format!("{shape}, {}, {width}, {drop}, {x}, {y}", windowed(window)));
             }
             StepOp::AvgPool { window, counted, ring, .. } => {
                 let (shape, counted) = (list(&arg(0).shape), list(counted));
@@ -150,7 +150,7 @@ impl Printer {
                 // What is not written stays zero.
                 self.copies(&runs(picks(*axis, indices, &arg(0).shape).into_iter()), &x, &y, None);
             }
-            StepOp::Input | StepOp::Reshape | StepOp::Extend | StepOp::Check => {}
+            StepOp::Input | StepOp::Reshape | StepOp::Extend { .. } | StepOp::Check => {}
         }
         Ok(y)
     }
@@ -240,11 +240,11 @@ fn parameter(name: &str) -> String {
 const KERNELS: [(&str, &str); 9] = [
     ("conv2d", "channels height width outputs groups WINDOW ring shift weight_bits at weights x y"),
     ("dense", "rows inputs outputs ring shift weight_bits at weights x y"),
-    ("relu", "from x y"),
+    ("relu", "from drop x y"),
     ("step", "from frac_bits x y"),
     ("clip", "bound positive from x y"),
     ("mul", "ring shift a b y"),
-    ("maxpool", "channels height width WINDOW ring x y"),
+    ("maxpool", "channels height width WINDOW ring drop x y"),
     ("avgpool", "channels height width WINDOW count_top count_left count_bottom count_right ring x y"),
     ("argmax", "ring x y"),
 ];

@@ -51,9 +51,9 @@ pub(super) fn operation(op: &StepOp) -> (&'static str, String) {
         StepOp::Affine { axis, scale } => ("affine", format!(" axis={axis}{}", scaled(scale))),
         StepOp::Shift { axis } => ("shift", format!(" axis={axis}")),
         StepOp::Negate => ("negate", String::new()),
-        StepOp::Relu { from } => ("relu", format!(" from={}", from.bits())),
+        StepOp::Relu { from, drop } => ("relu", format!(" from={} drop={drop}", from.bits())),
         StepOp::Step { from } => ("step", format!(" from={}", from.bits())),
-        StepOp::MaxPool(window) => ("maxpool", windows(window)),
+        StepOp::MaxPool { window, drop } => ("maxpool", format!("{} drop={drop}", windows(window))),
         StepOp::AvgPool { window, counted, ring, shift } => (
             "avgpool",
             format!("{} counted={} ring={} shift={shift}", windows(window), list(counted), ring.bits()),
@@ -65,7 +65,7 @@ pub(super) fn operation(op: &StepOp) -> (&'static str, String) {
         StepOp::Reshape => ("reshape", String::new()),
         StepOp::Permute(order) => ("permute", format!(" order={}", list(order))),
         StepOp::Take { axis, indices } => ("take", format!(" axis={axis} indices={}", runs(indices))),
-        StepOp::Extend => ("extend", String::new()),
+        StepOp::Extend { positive } => ("extend", format!(" positive={}", u8::from(*positive))),
         StepOp::Sign { axis } => ("sign", format!(" axis={axis}")),
         StepOp::Clip { from, positive } => {
             ("clip", format!(" from={} positive={}", from.bits(), u8::from(*positive)))
@@ -251,9 +251,9 @@ fn parse(kind: &str, f: &Fields<'_>, limits: &Limits) -> Result<StepOp> {
         "affine" => StepOp::Affine { axis: f.number("axis")?, scale: f.scale()? },
         "shift" => StepOp::Shift { axis: f.number("axis")? },
         "negate" => StepOp::Negate,
-        "relu" => StepOp::Relu { from: f.width("from")? },
+        "relu" => StepOp::Relu { from: f.width("from")?, drop: f.number("drop")? },
         "step" => StepOp::Step { from: f.width("from")? },
-        "maxpool" => StepOp::MaxPool(f.window()?),
+        "maxpool" => StepOp::MaxPool { window: f.window()?, drop: f.number("drop")? },
         "avgpool" => StepOp::AvgPool {
             window: f.window()?,
             counted: f.array("counted")?,
@@ -269,7 +269,7 @@ fn parse(kind: &str, f: &Fields<'_>, limits: &Limits) -> Result<StepOp> {
         "take" => {
             StepOp::Take { axis: f.number("axis")?, indices: indices(f.get("indices")?, limits.elements)? }
         }
-        "extend" => StepOp::Extend,
+        "extend" => StepOp::Extend { positive: f.number::<u8>("positive")? == 1 },
         "sign" => StepOp::Sign { axis: f.number("axis")? },
         "clip" => StepOp::Clip { from: f.width("from")?, positive: f.number::<u8>("positive")? == 1 },
         "check" => StepOp::Check,

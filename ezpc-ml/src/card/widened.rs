@@ -22,12 +22,12 @@ pub(super) fn widened(card: &Card) -> Card {
                 *ring = of_args;
                 without(*shift)
             }
-            StepOp::Relu { from } | StepOp::Step { from } | StepOp::Clip { from, .. } => {
+            StepOp::Relu { from, .. } | StepOp::Step { from } | StepOp::Clip { from, .. } => {
                 *from = of_args;
                 WIDEST
             }
-            StepOp::Extend if of_args < WIDEST => WIDEST,
-            StepOp::Extend => {
+            StepOp::Extend { .. } if of_args < WIDEST => WIDEST,
+            StepOp::Extend { .. } => {
                 step.op = StepOp::Reshape;
                 WIDEST
             }

@@ -34,6 +34,10 @@ pub struct Options {
     pub calibration: Option<Calibration>,
     /// How many times larger than seen a value may become before it exceeds its bound.
     pub headroom: f64,
+    /// How much a decision of a ReLU or a maximum may miss, as a part of the usual size of its operand on the sample inputs:
+    /// values are compared without the bits below, which makes it cheaper. 0 compares all bits, and so does a compilation
+    /// without calibration.
+    pub slack: f64,
     /// What keeps values within the bounds that calibration suggests and nothing proves.
     pub unproved: Unproved,
     /// A bound that is proved is kept although calibration suggests a smaller one, when values have at most so many bits
@@ -65,6 +69,7 @@ impl Default for Options {
             max_ring: None,
             calibration: None,
             headroom: 4.0,
+            slack: 1.0 / 32.0,
             unproved: Unproved::Report,
             proof_bits: 8,
         }
@@ -93,11 +98,21 @@ impl Calibration {
         if gain.is_finite() { gain } else { 0.0 }
     }
 
-    /// The number of bits that hold `headroom` times what was seen at a node, in units of 2^-`frac_bits`.
-    pub(super) fn bits(&self, node: usize, frac_bits: u32, headroom: f64) -> u32 {
+    /// The usual size of the values of a node.
+    pub(super) fn usual(&self, node: usize) -> f64 {
+        (self.squares[node] / self.samples as f64).sqrt()
+    }
+
+    /// What `headroom` times the values seen at a node stay within, in units of 2^-`frac_bits`.
+    pub(super) fn span(&self, node: usize, frac_bits: u32, headroom: f64) -> Span {
         let [lo, hi] = self.seen[node].map(f64::from);
         let most = i128::from(fixed::encode(hi.abs().max(lo.abs()) * headroom, frac_bits)) + 2;
-        Span { lo: -most, hi: most }.bits()
+        Span { lo: -most, hi: most }
+    }
+
+    /// The number of bits that hold [`Calibration::span`].
+    pub(super) fn bits(&self, node: usize, frac_bits: u32, headroom: f64) -> u32 {
+        self.span(node, frac_bits, headroom).bits()
     }
 }
 
@@ -194,6 +209,9 @@ pub fn compile(graph: &Graph, options: &Options) -> Result<Model> {
             options.frac_bits,
             fixed::MAX_FRAC_BITS
         )));
+    }
+    if !(0.0..1.0).contains(&options.slack) {
+        return Err(Error::usage(format!("a slack of {}, supported is from 0 to below 1", options.slack)));
     }
     let [low, high] = options.input_range;
     if !(low.is_finite() && high.is_finite() && low <= high && low.abs().max(high.abs()) <= 1e6) {

@@ -241,9 +241,9 @@ impl<'m, P: Protocol> Executor<'m, P> {
                 let x = narrow(p, args[0]);
                 Stage::Done(x.with(p.neg(x.data())))
             }
-            StepOp::Relu { from } => elementwise::relu(p, args[0], *from, step.width),
+            StepOp::Relu { from, drop } => elementwise::relu(p, args[0], *from, *drop, step.width),
             StepOp::Step { from } => elementwise::step(p, args[0], *from, step.width, card.frac_bits),
-            StepOp::MaxPool(window) => pool::max_pool(window, &narrow(p, args[0]))?,
+            StepOp::MaxPool { window, drop } => pool::max_pool(window, *drop, &narrow(p, args[0]))?,
             StepOp::AvgPool { window, counted, ring, .. } => {
                 Stage::Done(pool::avg_pool(p, window, *counted, *ring, args[0])?)
             }
@@ -256,7 +256,7 @@ impl<'m, P: Protocol> Executor<'m, P> {
             StepOp::Take { axis, indices } => {
                 Stage::Done(shape::take(p, &narrow(p, args[0]), *axis, indices)?)
             }
-            StepOp::Extend => elementwise::extend(args[0], step.width),
+            StepOp::Extend { positive } => elementwise::extend(args[0], *positive, step.width),
             StepOp::Sign { axis } => {
                 let signs = self.shared_signs(p, i, step, *axis)?;
                 let signs = elementwise::spread(&signs, *axis, batch, &step.shape);

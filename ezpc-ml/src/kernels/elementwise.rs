@@ -6,9 +6,22 @@ use ezpc_core::Protocol;
 use ezpc_core::protocol::{Op, ShareVec, Signedness};
 use ezpc_core::ring::Width;
 
-/// `max(x, 0)`, compared in the ring `from`, the result in the ring `width`.
-pub fn relu<'k, P: Protocol>(p: &P, x: &Tensor<P::Arith>, from: Width, width: Width) -> Stage<'k, P> {
-    Stage::last(Op::Relu(p.reduce(x.data(), from), width), x)
+/// `max(x, 0)`, compared in the ring `from` without its lowest `drop` bits, the result in the ring `width`.
+pub fn relu<'k, P: Protocol>(
+    p: &P,
+    x: &Tensor<P::Arith>,
+    from: Width,
+    drop: u32,
+    width: Width,
+) -> Stage<'k, P> {
+    let narrow = p.reduce(x.data(), from);
+    Stage::last(
+        match drop {
+            0 => Op::Relu(narrow, width),
+            _ => Op::ReluCoarse { x: narrow, drop, width },
+        },
+        x,
+    )
 }
 
 /// 1 where `x >= 0`, else 0, compared in the ring `from`; 1 stands as 2^`frac_bits` in the ring `width`.
@@ -28,9 +41,17 @@ pub fn step<'k, P: Protocol>(
     })
 }
 
-/// The same values in the ring `width`.
-pub fn extend<'k, P: Protocol>(x: &Tensor<P::Arith>, width: Width) -> Stage<'k, P> {
-    Stage::last(Op::Extend(x.data().clone(), width, Signedness::Signed), x)
+/// The same values in the ring `width`; `positive` promises that none of them is negative.
+pub fn extend<'k, P: Protocol>(x: &Tensor<P::Arith>, positive: bool, width: Width) -> Stage<'k, P> {
+    let values = x.data().clone();
+    Stage::last(
+        if positive {
+            Op::ExtendNear(values, width, Signedness::Unsigned)
+        } else {
+            Op::Extend(values, width, Signedness::Signed)
+        },
+        x,
+    )
 }
 
 /// `x` where the bit along its axis is clear, `-x` where it is set; `negative` has one bit an element.

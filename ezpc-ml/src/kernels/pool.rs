@@ -12,15 +12,20 @@ use ezpc_core::{Protocol, Result};
 /// The largest value of each window; differences within a window fit the signed range of the ring.
 ///
 /// Padding never wins: a place in the padding repeats a place of the same window. Where that takes fewer comparisons the
-/// maximum is taken along one dimension and then along the other, so that overlapping windows share them.
-pub fn max_pool<'k, P: Protocol + 'k>(window: &Window, x: &Tensor<P::Arith>) -> Result<Stage<'k, P>> {
+/// maximum is taken along one dimension and then along the other, so that overlapping windows share them. The lowest `drop`
+/// bits do not decide: each comparison may keep what is less than 2^`drop` smaller.
+pub fn max_pool<'k, P: Protocol + 'k>(
+    window: &Window,
+    drop: u32,
+    x: &Tensor<P::Arith>,
+) -> Result<Stage<'k, P>> {
     let (channels, size) = (x.shape()[0], [x.shape()[1], x.shape()[2]]);
     let out = window.output(size)?;
     let window = *window;
     match MaxOrder::of(&window, size, out) {
         MaxOrder::Whole => {
             let places = places(&window, channels, size, [Some(out[0]), Some(out[1])]);
-            maximum(x, &places, window.kernel[0] * window.kernel[1], vec![channels, out[0], out[1]])
+            maximum(x, drop, &places, window.kernel[0] * window.kernel[1], vec![channels, out[0], out[1]])
         }
         MaxOrder::Separate { first } => {
             let second = 1 - first;
@@ -34,8 +39,8 @@ pub fn max_pool<'k, P: Protocol + 'k>(window: &Window, x: &Tensor<P::Arith>) -> 
             let second_places = places(&window, channels, between, along);
             let shape = vec![channels, between[0], between[1]];
             let done = vec![channels, out[0], out[1]];
-            then(maximum(x, &first_places, window.kernel[first], shape)?, move |between| {
-                maximum(&between, &second_places, window.kernel[second], done)
+            then(maximum(x, drop, &first_places, window.kernel[first], shape)?, move |between| {
+                maximum(&between, drop, &second_places, window.kernel[second], done)
             })
         }
     }
@@ -97,6 +102,7 @@ fn covered(window: &Window, d: usize, out: usize, size: usize) -> Vec<usize> {
 /// The maxima of groups of places, as samples of `shape`.
 fn maximum<'k, P: Protocol>(
     x: &Tensor<P::Arith>,
+    drop: u32,
     places: &[usize],
     group: usize,
     shape: Vec<usize>,
@@ -105,7 +111,11 @@ fn maximum<'k, P: Protocol>(
     if group == 1 {
         return Ok(Stage::Done(Tensor::new(batch, &shape, picked)?));
     }
-    Ok(Stage::arith(Op::Max(picked, group), move |_, y| Ok(Stage::Done(Tensor::new(batch, &shape, y)?))))
+    let op = match drop {
+        0 => Op::Max(picked, group),
+        _ => Op::MaxCoarse { x: picked, drop, group },
+    };
+    Ok(Stage::arith(op, move |_, y| Ok(Stage::Done(Tensor::new(batch, &shape, y)?))))
 }
 
 /// What follows the value of a stage.

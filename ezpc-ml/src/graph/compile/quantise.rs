@@ -27,6 +27,8 @@ pub(super) struct Value {
     pub(super) sums: Option<(Span, u32)>,
     pub(super) constants: Option<Constants>,
     pub(super) form: Form,
+    /// The lowest bits of its operand that do not decide, of a ReLU or a maximum.
+    pub(super) drop: u32,
 }
 
 /// What keeps a value within a bound that is not proved.
@@ -56,7 +58,10 @@ impl Value {
 
     /// Narrows the spans to `-2^bits..2^bits`.
     fn bounded(&mut self, bits: u32) {
-        let within = Span { lo: -(1 << bits), hi: (1 << bits) - 1 };
+        self.limited(Span { lo: -(1 << bits), hi: (1 << bits) - 1 });
+    }
+
+    fn limited(&mut self, within: Span) {
         for s in &mut self.spans {
             *s = s.meet(within);
         }
@@ -141,6 +146,7 @@ impl State<'_> {
         if !clips {
             self.calibrate(index, &mut value, limit);
         }
+        value.drop = self.drop(index);
         let ring = value.ring();
         if ring > limit {
             let from = match (&self.options.calibration, value.guard) {
@@ -205,6 +211,17 @@ impl State<'_> {
         Fine { bits, calibrated }
     }
 
+    /// The bits that do not decide at a ReLU or a maximum.
+    fn drop(&self, index: usize) -> u32 {
+        let (node, options) = (&self.graph.nodes[index], self.options);
+        let (Op::Relu | Op::MaxPool(_), Some(seen)) = (&node.op, &options.calibration) else { return 0 };
+        let operand = node.inputs[0];
+        let missed = seen.usual(operand) * options.slack * f64::from(1_u32 << options.frac_bits);
+        // A sign and more than one other bit are left.
+        let most = hull(&self.values[operand].spans).bits().saturating_sub(2);
+        if missed >= 2.0 { (missed.log2() as u32).min(most) } else { 0 }
+    }
+
     /// Takes the bound of calibration where it is smaller and wanted.
     fn calibrate(&mut self, index: usize, value: &mut Value, limit: u32) {
         let (node, options) = (&self.graph.nodes[index], self.options);
@@ -234,6 +251,9 @@ impl State<'_> {
                 Origin::Checked
             }
             _ => {
+                // Comparisons that leave bits out want a little less than the ring has below zero.
+                let Span { lo, .. } = seen.span(index, options.frac_bits, options.headroom);
+                value.limited(Span { lo, hi: (1 << bits) - 1 });
                 // Nothing beyond the bound is expected, so no ring has room for it.
                 value.raw = hull(&value.spans);
                 if let Some((sums, shift)) = &mut value.sums {
@@ -385,6 +405,7 @@ fn plain(spans: Vec<Span>) -> Value {
         sums: None,
         constants: None,
         form: Form::Plain,
+        drop: 0,
     }
 }
 
