@@ -40,7 +40,7 @@ pub struct ModelArgs {
 
     /// How much ReLUs and maxima may miss, as a part of the usual size of their operand in the samples of `--calibrate`;
     /// 0 for exact ones, which cost more (vendor).
-    #[arg(long, value_name = "PART", default_value_t = 1.0 / 32.0, requires = "calibrate", value_parser = slack)]
+    #[arg(long, value_name = "PART", default_value_t = 1.0 / 16.0, requires = "calibrate", value_parser = slack)]
     pub slack: f64,
 
     /// Clip values inside the protocol where no other bound can be proved (vendor).

@@ -69,7 +69,7 @@ impl Default for Options {
             max_ring: None,
             calibration: None,
             headroom: 4.0,
-            slack: 1.0 / 32.0,
+            slack: 1.0 / 16.0,
             unproved: Unproved::Report,
             proof_bits: 8,
         }
