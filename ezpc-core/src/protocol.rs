@@ -241,8 +241,8 @@ pub trait Protocol {
     fn max(&mut self, x: &Self::Arith, group: usize) -> Result<Self::Arith> {
         provided::max(self, x, group)
     }
-    /// As [`Protocol::max`], decided without the lowest `drop` bits: one of the group that is less than
-    /// ceil(log2 `group`)·2^`drop` below its maximum. Promised: differences are at least `-2^{k-1} + 2^drop`, too.
+    /// As [`Protocol::max`], decided without the lowest `drop` bits: one of the group that is at most
+    /// ceil(log2 `group`)·2^{`drop`-1} below its maximum. Promised: `|a - b| < 2^{k-1} - 2^{drop-1}` within a group.
     fn max_coarse(&mut self, x: &Self::Arith, drop: u32, group: usize) -> Result<Self::Arith> {
         crate::ops::relu::can_decide(x.width(), drop)?;
         self.max(x, group)

@@ -142,7 +142,7 @@ pub enum StepOp {
     MaxPool {
         /// Where the windows lie.
         window: Window,
-        /// The lowest bits that do not decide: each comparison may keep what is less than `2^drop` smaller.
+        /// The lowest bits that do not decide: each comparison may keep what is up to `2^(drop - 1)` smaller.
         drop: u32,
     },
     /// The mean of each window: its sum times a public factor, divided by `2^shift`.

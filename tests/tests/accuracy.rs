@@ -100,7 +100,7 @@ fn contract(op: &StepOp) -> RangeInclusive<i64> {
         }
         StepOp::Relu { drop, .. } => 1 - (1 << drop)..=0,
         // At most two levels along each side of a window.
-        StepOp::MaxPool { drop, .. } => 4 * (1 - (1 << drop))..=0,
+        StepOp::MaxPool { drop, .. } => -4 * (1 << drop >> 1)..=0,
         StepOp::AvgPool { shift, .. } | StepOp::Mul { shift, .. } if *shift > 0 => -1..=0,
         _ => 0..=0,
     }

@@ -9,10 +9,10 @@
 //! payload of the same gate. Promised: differences within a group fit the signed range of the ring. The order of a
 //! group is kept from level to level and the left one wins a tie, so the first of equal maxima wins.
 //!
-//! With `drop` = t > 0 a pair is decided by the shares of its difference without their t lowest bits, whose sum is
-//! floor((a - b) / 2^t) or one less: the left one wins only if it is not smaller, the right one only if it is at most
-//! 2^t - 1 smaller. The result is one of the group and less than ceil(log2 group)·2^t below its maximum. Promised, too:
-//! differences are at least -2^{k-1} + 2^t.
+//! With `drop` = t > 0 a pair is decided by the shares of a - b + h for h = 2^{t-1}, without their t lowest bits, whose sum is
+//! floor((a - b + h) / 2^t) or one less: the left one wins only if a - b >= -h, the right one only if a - b < h. The result is
+//! one of the group and at most ceil(log2 group)·h below its maximum. Promised, too: differences are at least
+//! -2^{k-1} + h and below 2^{k-1} - h.
 //!
 //! Roles alternate from level to level: who garbled knows its share of the winners one message before its peer, and
 //! sends the flips of the next level along with it.
@@ -134,6 +134,9 @@ async fn half_tournament(
 ) -> Result<Vec<RingVec>> {
     let groups = columns[0].len() / group;
     let io = cx.io.clone();
+    // One party rounds: what is left out decides half of the cases either way.
+    let drop =
+        Dropped { bits: drop, half: if drop > 0 && cx.party == garbler { 1 << (drop - 1) } else { 0 } };
     let mut level = Level::new(&columns, group, groups);
     let first = shape.message_lens(level.pairs())[0];
     // What the evaluator of the present level has begun, and what the garbler got of it.
@@ -178,6 +181,13 @@ async fn half_tournament(
     Ok(columns)
 }
 
+/// What does not decide: so many of the lowest bits, and what this party adds to its differences first.
+#[derive(Clone, Copy)]
+struct Dropped {
+    bits: u32,
+    half: u64,
+}
+
 /// One level: groups of `size` members, their neighbours as pairs.
 struct Level {
     size: usize,
@@ -208,10 +218,10 @@ impl Level {
     }
 
     /// The numbers whose signs decide. A ring of one bit is compared in two: a gate needs a bit below the sign.
-    fn signs(&self, drop: u32) -> Lanes {
-        let decisive = &self.differences[0];
-        let shift = 2 - decisive.width().bits().min(2);
-        decisive.lanes().iter().map(|v| v << shift >> drop).collect()
+    fn signs(&self, drop: Dropped) -> Lanes {
+        let (decisive, width) = (&self.differences[0], self.differences[0].width());
+        let shift = 2 - width.bits().min(2);
+        decisive.lanes().iter().map(|v| width.wrap(v.wrapping_add(drop.half)) << shift >> drop.bits).collect()
     }
 
     /// The members of the next level.

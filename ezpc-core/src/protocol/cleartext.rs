@@ -255,7 +255,7 @@ impl Protocol for Cleartext {
 
     fn relu_coarse(&mut self, x: &RingVec, drop: u32, width: Width) -> Result<RingVec> {
         can_decide(x.width(), drop)?;
-        let least = coarse_least(x.width(), drop);
+        let least = if drop == 0 { 0 } else { 1 << drop } - (1_i128 << x.width().bits() >> 1);
         promised("relu", x, |v| i128::from(v) >= least)?;
         self.relu(x, width)
     }
@@ -305,18 +305,12 @@ fn near(what: &str, x: &RingVec, y: &RingVec) -> Result<()> {
     }
 }
 
-/// The least value whose sign a decision without the lowest `drop` bits finds.
-fn coarse_least(width: Width, drop: u32) -> i128 {
-    let slack = if drop == 0 { 0 } else { 1 << drop };
-    slack - (1_i128 << width.bits() >> 1)
-}
-
 impl Cleartext {
     /// The position of each group's first maximum.
     fn winners(&self, x: &RingVec, drop: u32, group: usize) -> Result<Vec<usize>> {
         whole_groups(x.len(), group)?;
         let half = 1_i128 << x.width().bits() >> 1;
-        let reach = (half - 1).min(-coarse_least(x.width(), drop));
+        let reach = half - 1 - if drop == 0 { 0 } else { 1 << drop >> 1 };
         let values = x.to_signed();
         let mut places = Vec::with_capacity(x.len() / group);
         for (g, chunk) in values.chunks(group).enumerate() {

@@ -13,7 +13,7 @@ use ezpc_core::{Protocol, Result};
 ///
 /// Padding never wins: a place in the padding repeats a place of the same window. Where that takes fewer comparisons the
 /// maximum is taken along one dimension and then along the other, so that overlapping windows share them. The lowest `drop`
-/// bits do not decide: each comparison may keep what is less than 2^`drop` smaller.
+/// bits do not decide: each comparison may keep what is up to 2^(`drop` - 1) smaller.
 pub fn max_pool<'k, P: Protocol + 'k>(
     window: &Window,
     drop: u32,

@@ -130,8 +130,9 @@ fn within_windows(operand: &Value, drop: u32) -> u32 {
 }
 
 fn difference_bits(s: Span, drop: u32) -> u32 {
-    let most = s.hi - s.lo;
-    decision_bits(Span { lo: -most, hi: most }, drop)
+    // A maximum rounds by half of what it leaves out.
+    let most = s.hi - s.lo + (1 << drop >> 1);
+    Span { lo: -most, hi: most }.bits() + 1
 }
 
 /// Bits of the ring in which the signs of values are found without the lowest `drop` bits.

@@ -218,7 +218,9 @@ impl State<'_> {
         let (node, options) = (&self.graph.nodes[index], self.options);
         let (Op::Relu | Op::MaxPool(_), Some(seen)) = (&node.op, &options.calibration) else { return 0 };
         let operand = node.inputs[0];
-        let missed = seen.usual(operand) * options.slack * f64::from(1_u32 << options.frac_bits);
+        // A comparison within a maximum misses half of the bits that it leaves out.
+        let part = if matches!(node.op, Op::MaxPool(_)) { 2.0 * options.slack } else { options.slack };
+        let missed = seen.usual(operand) * part * f64::from(1_u32 << options.frac_bits);
         // A sign and more than one other bit are left.
         let most = hull(&self.values[operand].spans).bits().saturating_sub(2);
         (1..=most).rfind(|&bits| f64::from(bits).exp2() <= missed).unwrap_or(0)
