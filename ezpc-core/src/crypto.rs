@@ -7,6 +7,8 @@ mod kdf;
 mod prg;
 
 pub use block::Block;
+#[cfg(test)]
+pub(crate) use block::rank;
 pub use hash::Mmo;
 pub use kdf::{Kdf, SessionId};
 pub use prg::Prg;

@@ -197,6 +197,21 @@ impl fmt::Debug for Block {
     }
 }
 
+/// The rank of a linear map over F_2: 128 for an invertible one.
+#[cfg(test)]
+pub(crate) fn rank(map: impl Fn(Block) -> Block) -> usize {
+    let mut rows: Vec<u128> = (0..128).map(|bit| map(Block::new(1 << bit)).0).collect();
+    let mut rank = 0;
+    for bit in 0..128 {
+        let Some(pivot) = (rank..128).find(|&row| rows[row] >> bit & 1 == 1) else { continue };
+        rows.swap(rank, pivot);
+        let pivot = rows[rank];
+        rows.iter_mut().skip(rank + 1).filter(|row| **row >> bit & 1 == 1).for_each(|row| *row ^= pivot);
+        rank += 1;
+    }
+    rank
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +241,7 @@ mod tests {
     /// σ and x -> x ^ σ(x) are both permutations: σ^3 = 1 and 1 + σ = σ^2.
     #[test]
     fn sigma_is_a_linear_orthomorphism() {
+        assert_eq!([rank(Block::sigma), rank(|x| x ^ x.sigma())], [128; 2]);
         for x in [1, 1 << 64, 0x1234_5678_9abc_def0_0fed_cba9_8765_4321, u128::MAX].map(Block::new) {
             assert_eq!(x.sigma().sigma().sigma(), x);
             assert_eq!(x ^ x.sigma(), x.sigma().sigma());

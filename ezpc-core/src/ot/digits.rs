@@ -41,7 +41,7 @@ impl SenderOts {
         let delta = self.quads.delta;
         let mut offsets = Blocks::zeros(1 << m);
         for (digit, offset) in offsets.iter_mut().enumerate() {
-            *offset = delta.times(digit as u8 & 3) ^ delta.times(digit as u8 >> 2).double_halves();
+            *offset = image(delta, digit as u8);
         }
         let (combined, hashes) = tiles.parts();
         let (quads, cots) = (self.quads.batch.blocks(), self.cots.batch.blocks());
@@ -97,6 +97,11 @@ impl ReceiverOts {
             vectorize(Narrow { blocks: hashes, pads: &mut pads[range] });
         });
     }
+}
+
+/// L_j·Δ of SECURITY.md, Proofs, section 0.
+const fn image(delta: Block, digit: u8) -> Block {
+    Block::new(delta.times(digit & 3).bits() ^ delta.times(digit >> 2).double_halves().bits())
 }
 
 fn slots(m: usize, quads: usize, cots: usize) -> usize {
@@ -183,6 +188,17 @@ mod tests {
                 let mut counts = vec![0_usize; 1 << m];
                 digits.iter().for_each(|&digit| counts[usize::from(digit)] += 1);
                 assert!(slots < 5000 || counts.iter().all(|&count| count > 5000 >> (m + 1)), "{counts:?}");
+            }
+        }
+    }
+
+    /// What correlation robustness of pads needs: no two digits of a slot have inputs that are equal for some Δ.
+    #[test]
+    fn differences_of_the_maps_of_digits_are_invertible() {
+        for j in 0..1_u8 << MAX_DIGIT {
+            for k in 0..j {
+                let difference = |x| image(x, j) ^ image(x, k);
+                assert_eq!(crate::crypto::rank(difference), 128, "digits {j} and {k}");
             }
         }
     }
