@@ -217,6 +217,8 @@ fn expand(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aes::Aes128;
+    use aes::cipher::{BlockCipherDecrypt, KeyInit};
 
     /// Every path: all leaves agree but the one at the end of the path, which differs by Δ.
     #[test]
@@ -277,6 +279,68 @@ mod tests {
             }
             assert_eq!(rank, 128, "noise {noise}");
         }
+    }
+
+    /// The attack that leaves are multiplied for, by a receiver that knows w = x + Δ of a leaf x and is given H(x) + β·Δ: it
+    /// guesses what of Δ cancels, inverts π, whose key is public, and has x. It succeeds on other hashes than ours.
+    #[test]
+    fn delta_does_not_follow_from_what_the_receiver_of_quads_learns() {
+        let halve = |x: Block| {
+            let low_bits = x.bits() & Block::CHOICE.bits();
+            Block::new(
+                ((x.bits() ^ (low_bits * 0x1b)) >> 1 & !(Block::CHOICE.bits() << 63)) | (low_bits << 63),
+            )
+        };
+        let (key, hash) = (77_u128, FixedKey::new(77));
+        let permutation = Aes128::new(&key.to_le_bytes().into());
+        let preimage = |image: Block| {
+            let mut block = image.to_bytes().into();
+            permutation.decrypt_block(&mut block);
+            Block::from_bytes(block.into())
+        };
+        let mut rng = Prg::from_seed(Block::new(7));
+        let delta = Block::random_delta(&mut rng);
+        // The noise β of trees whose Δ is found when leaves are mapped before they are blinded.
+        let mut found_with = |map: &dyn Fn(Block) -> Block| {
+            let (mut found, mut scratch) = (Vec::new(), Scratch::new());
+            let paths = core::array::from_fn(|_| random_path(&mut rng));
+            let noise: [u8; GROUP] = core::array::from_fn(|i| i as u8 % 3 + 1);
+            let mut keys = [[Block::ZERO; DEPTH]; GROUP];
+            rng.fill_blocks(keys.as_flattened_mut());
+            let macs: [[Block; DEPTH]; GROUP] = core::array::from_fn(|i| {
+                core::array::from_fn(|level| keys[i][level] ^ delta.times((paths[i] >> level) as u8 & 1 ^ 1))
+            });
+            let [mut leaves, mut known, mut blinded] = [(); 3].map(|()| vec![Block::ZERO; GROUP * LEAVES]);
+            let sums = grow(&hash, delta, &keys, &mut scratch, &mut leaves);
+            regrow(&hash, &paths, &macs, &sums, End::Correlated, &mut scratch, &mut known);
+            let places = regrow(&hash, &paths, &macs, &sums, End::Blank, &mut scratch, &mut blinded);
+            let [totals, own] = [&mut leaves, &mut blinded].map(|leaves| {
+                leaves.iter_mut().for_each(|leaf| *leaf = map(*leaf));
+                blind(&hash, leaves)
+            });
+            let missing = core::array::from_fn(|i| totals[i] ^ own[i] ^ delta.times(noise[i]));
+            add_at(&hash, &places, &missing, &mut blinded);
+            for i in 0..GROUP {
+                let at = place(paths[i]) * GROUP + i;
+                let (w, learnt) = (known[at], blinded[at]);
+                assert_eq!(learnt ^ leaves[at], delta.times(noise[i]));
+                // All F_4-linear combinations of w and α·w, and the coefficient that is not in the message.
+                let guesses = (0..64_u8).map(|n| {
+                    let multiple = w.times(n & 3) ^ w.double_halves().times(n >> 2 & 3);
+                    preimage(learnt ^ multiple ^ Block::ONE.times(n >> 4))
+                });
+                let inverses = [|x| x, |x: Block| x.times(2), |x: Block| x.times(3)];
+                let mut leaves = guesses.flat_map(|x| inverses.map(|f| [f(x), halve(f(x))])).flatten();
+                if leaves.any(|x| x ^ w == delta) {
+                    found.push(noise[i]);
+                }
+            }
+            found
+        };
+        // A map that undoes ours leaves π(x) + x, whose summand x the receiver cancels where β is 1, or the same for σ.
+        assert_eq!(found_with(&|x| halve(x)), [1, 1]);
+        assert_eq!(found_with(&|x| halve(x.sigma())), [2]);
+        assert_eq!(found_with(&|x| x), []);
     }
 
     #[test]
