@@ -180,6 +180,12 @@ impl Sender {
         Self { delta, base: Base::new(kind, base), keys: RoundKeys::new(session, sender, kind) }
     }
 
+    /// What the next round starts from.
+    #[cfg(feature = "testing")]
+    pub(super) fn base(&self) -> &[Block] {
+        &self.base.blocks[..self.base.kind.base()]
+    }
+
     /// One round: takes the receiver's message, makes the keys and returns the answer.
     pub(super) fn answer(&mut self, flips: &[u8], code: &Code, ots: &mut [Block]) -> Vec<u8> {
         let kind = self.base.kind;
@@ -231,6 +237,12 @@ impl Receiver {
     pub(super) fn new(kind: Kind, session: &SessionId, sender: Party, base: &[Block]) -> Self {
         let paths = Zeroizing::new(Vec::with_capacity(TREES));
         Self { base: Base::new(kind, base), keys: RoundKeys::new(session, sender, kind), paths }
+    }
+
+    /// See [`Sender::base`].
+    #[cfg(feature = "testing")]
+    pub(super) fn base(&self) -> &[Block] {
+        &self.base.blocks[..self.base.kind.base()]
     }
 
     /// Starts a round: draws the paths, and the noise of quads, and returns the message.

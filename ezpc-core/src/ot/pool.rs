@@ -183,6 +183,15 @@ impl CotPool {
         self.state.available()
     }
 
+    /// The OTs that rounds of Ferret start from, for a test that looks for them where memory was freed.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn bases(&self) -> Vec<&[Block]> {
+        let send = [&self.send.cots, &self.send.quads].into_iter().filter_map(|s| s.ferret.as_ref());
+        let receive = [&self.receive.cots, &self.receive.quads].into_iter().filter_map(|s| s.ferret.as_ref());
+        send.map(ferret::Sender::base).chain(receive.map(ferret::Receiver::base)).collect()
+    }
+
     /// Makes at least `want` OTs available, both kinds and both directions at once.
     ///
     /// # Errors

@@ -116,6 +116,13 @@ pub struct ReceiverOts {
 }
 
 impl SenderOts {
+    /// Keys of COTs and of quads, for a test that looks for them where memory was freed.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn keys(&self) -> [&[Block]; 2] {
+        [self.cots.batch.blocks(), self.quads.batch.blocks()]
+    }
+
     /// Splits the first ones off, as many as `ots` says of this direction. The peer takes the same at the same point.
     ///
     /// # Panics
@@ -134,6 +141,13 @@ impl SenderOts {
 }
 
 impl ReceiverOts {
+    /// Macs of COTs and of quads, as [`SenderOts::keys`].
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn macs(&self) -> [&[Block]; 2] {
+        [self.cots.batch.blocks(), self.quads.batch.blocks()]
+    }
+
     /// See [`SenderOts::take`].
     #[must_use]
     pub fn take(&mut self, ots: Ots) -> Self {
