@@ -6,6 +6,9 @@ use crate::ot::ferret::{self, Kind};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// OTs that are copied rather than that they keep a round's memory.
+const FEW: usize = ferret::LENGTH / 8;
+
 /// Keys or macs in the order of their stream.
 pub(super) struct Stock {
     views: VecDeque<View>,
@@ -35,6 +38,13 @@ impl Stock {
 
     /// Memory for the next round. What more nobody views is given back.
     pub(super) fn memory(&mut self) -> Blocks {
+        // A few OTs that are left would keep the memory of a whole round.
+        let left = self.views.iter().map(View::len).sum();
+        if left <= FEW {
+            let mut blocks = Vec::with_capacity(left);
+            self.views.drain(..).for_each(|view| blocks.extend_from_slice(view.blocks()));
+            self.put(blocks);
+        }
         let rounds = core::mem::take(&mut self.rounds);
         let (free, viewed): (Vec<_>, Vec<_>) =
             rounds.into_iter().partition(|round| Arc::strong_count(round) == 1);
@@ -70,5 +80,29 @@ impl Stock {
             self.views.pop_front();
         }
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Left over from a round: few free its memory for the next one, more keep it; their order stays.
+    #[test]
+    fn few_ots_do_not_keep_the_memory_of_their_round() {
+        for (left, again) in [(0, true), (1, true), (FEW, true), (FEW + 1, false)] {
+            let mut stock = Stock::new(0);
+            let mut round = stock.memory();
+            let place = round.as_ptr();
+            let numbered = |n: usize| Block::new(n as u128);
+            round.iter_mut().enumerate().for_each(|(n, block)| *block = numbered(n));
+            stock.put_round(round, Kind::Cots);
+            drop(stock.take(Kind::Cots.output() - left));
+            let next = stock.memory();
+            assert_eq!(next.as_ptr() == place, again, "{left} left");
+            stock.put_round(next, Kind::Cots);
+            let expected = (ferret::LENGTH - left..ferret::LENGTH).map(numbered);
+            assert!(stock.take(left).0.blocks().iter().copied().eq(expected), "{left} left");
+        }
     }
 }
