@@ -1,5 +1,6 @@
 //! Hours of work in minutes: two processes run session after session, over plain TCP and TLS, of programs and models, and
-//! compare every result with the computation in the clear. Memory must not grow.
+//! compare every result with the computation in the clear. Memory must not grow: in the middle of the last third of sessions it
+//! is compared with that of the others. Single sessions leave more behind, which the system's allocator gives back later.
 //!
 //! ```sh
 //! cargo run --release --example soak -- --minutes 20
@@ -60,6 +61,9 @@ struct Soak {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     minutes: u64,
 }
+
+/// Vectors before the first session.
+const WARM_UP: u64 = 2;
 
 /// What both processes know.
 struct Known {
@@ -215,6 +219,10 @@ impl Example for Soak {
         let party = connection.party();
         let mut control = connection.session("soak")?;
         let tls = tls(&mut control)?;
+        // The control session has the memory of silent transfers of both kinds and directions from the beginning.
+        for round in 0..WARM_UP {
+            vectors(&mut control, round, 30_000)?;
+        }
         let progress = ui.progress(self.minutes * 60);
         let start = Instant::now();
         let mut memory = Vec::new();
@@ -233,22 +241,28 @@ impl Example for Soak {
             round += 1;
             progress.set_position(start.elapsed().as_secs());
         }
+        let most = memory.iter().copied().max().unwrap_or(0);
         let third = memory.len() / 3;
-        let most = |part: &[u64]| part.iter().copied().max().unwrap_or(0);
-        let [first, last] = [most(&memory[..2 * third]), most(&memory[2 * third..])];
+        let (first, last) = memory.split_at_mut(2 * third);
+        let [first, last] = [first, last].map(|part| {
+            part.sort_unstable();
+            part.get(part.len() / 2).copied().unwrap_or(0)
+        });
         if last > first + first / 10 + (4 << 20) {
             let message = format!("memory grew from {first} to {last} bytes at the {party}");
             return Err(Error::new(ezpc_core::ErrorKind::Io, message));
         }
         let report = Report::new(control.stats())
             .line(format!(
-                "{round} sessions, every result right; most memory {} MiB in the first two thirds, {} MiB in the last",
+                "{round} sessions, every result right; median memory {} MiB in the first two thirds, {} MiB in the last; most {} MiB",
                 first >> 20,
-                last >> 20
+                last >> 20,
+                most >> 20
             ))
             .field("rounds", round)
             .field("first_rss_bytes", first)
-            .field("last_rss_bytes", last);
+            .field("last_rss_bytes", last)
+            .field("most_rss_bytes", most);
         control.close()?;
         Ok(report)
     }
