@@ -314,9 +314,11 @@ impl Output<'_> {
             Bound { bits: value.raw.bits(), origin: Origin::Proved }
         };
         let width = self.width(i, width)?;
+        // So that figures by layer tell them from what they extend.
+        let suffix = if matches!(op, StepOp::Extend { .. }) { "/wide" } else { "" };
         self.places[i].push(self.steps.len());
         self.steps.push(Step {
-            name: identifier(&node.name),
+            name: identifier(&format!("{}{suffix}", node.name)),
             op,
             args,
             shape: node.shape.clone(),
