@@ -39,7 +39,8 @@ pub struct ModelArgs {
     pub headroom: f64,
 
     /// How much ReLUs and maxima may miss, as a part of the usual size of their operand in the samples of `--calibrate`;
-    /// 0 for exact ones, which cost more (vendor).
+    /// 0 for exact ones, which cost more. Numbers that are opened then depend a little on shares: SECURITY.md, Rounded values
+    /// (vendor).
     #[arg(long, value_name = "PART", default_value_t = 1.0 / 16.0, requires = "calibrate", value_parser = slack)]
     pub slack: f64,
 

@@ -73,7 +73,8 @@ pub enum Origin {
     Clipped,
     /// Checked inside the protocol: both parties learn whether it holds, and a run in which it does not ends.
     Checked,
-    /// Seen on sample inputs, with headroom: a risk that the user accepts.
+    /// Seen on sample inputs, with headroom: a risk that the user accepts. What is below minus that, though still within the bits,
+    /// may be beyond the promise of a ReLU that leaves bits out.
     Calibrated,
 }
 

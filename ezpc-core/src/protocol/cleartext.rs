@@ -255,7 +255,8 @@ impl Protocol for Cleartext {
 
     fn relu_coarse(&mut self, x: &RingVec, drop: u32, width: Width) -> Result<RingVec> {
         can_decide(x.width(), drop)?;
-        let least = if drop == 0 { 0 } else { 1 << drop } - (1_i128 << x.width().bits() >> 1);
+        let beyond = if drop == 0 { 0 } else { 1 << drop };
+        let least = beyond - (1_i128 << x.width().bits() >> 1);
         promised("relu", x, |v| i128::from(v) >= least)?;
         self.relu(x, width)
     }
@@ -310,7 +311,7 @@ impl Cleartext {
     fn winners(&self, x: &RingVec, drop: u32, group: usize) -> Result<Vec<usize>> {
         whole_groups(x.len(), group)?;
         let half = 1_i128 << x.width().bits() >> 1;
-        let reach = half - 1 - if drop == 0 { 0 } else { 1 << drop >> 1 };
+        let reach = half - 1 - (1 << drop >> 1);
         let values = x.to_signed();
         let mut places = Vec::with_capacity(x.len() / group);
         for (g, chunk) in values.chunks(group).enumerate() {

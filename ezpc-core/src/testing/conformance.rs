@@ -446,7 +446,7 @@ impl<P: Protocol> Suite<'_, P> {
         }
         let near = halved(&halved(x));
         for group in [1, 2, 5] {
-            let lost: Vec<i64> = (-9..=0).collect();
+            let lost: Vec<i64> = (-6..=0).collect();
             let whole = near.slice(0..x.len() / group * group);
             let s = self.input(Party::Client, &whole)?;
             let best = self.p.max_coarse(&s, drop, group)?;

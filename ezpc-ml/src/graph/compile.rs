@@ -36,7 +36,8 @@ pub struct Options {
     pub headroom: f64,
     /// How much a decision of a ReLU or a maximum may miss, as a part of the usual size of its operand on the sample inputs:
     /// values are compared without the bits below, which makes it cheaper. 0 compares all bits, and so does a compilation
-    /// without calibration.
+    /// without calibration. The oracle decides exactly, so only two parties show what it costs. Opened numbers then depend a
+    /// little on shares: SECURITY.md, Rounded values, says what that may tell.
     pub slack: f64,
     /// What keeps values within the bounds that calibration suggests and nothing proves.
     pub unproved: Unproved,

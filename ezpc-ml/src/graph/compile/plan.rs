@@ -1,12 +1,15 @@
 //! Chooses a ring for every value and writes the steps of the card.
 //!
 //! Layers with weights and means want their operand in a wide ring and leave their result in a narrow one; what
-//! follows runs in the narrow ring, and the next ReLU widens on its way. What has no ReLU in between is extended.
+//! follows runs in the narrow ring, and the next ReLU widens on its way. What has no ReLU in between is extended, and so are
+//! large results of ReLUs, which costs less traffic.
 
-use super::quantise::{Form, Guard, Quantised, Value, ring_bits};
+use super::quantise::{
+    Form, Guard, Quantised, Value, decision_bits, difference_bits, ring_bits, window_bits,
+};
 use super::{Constants, Model, Options, Weights};
 use crate::card::{Bound, Card, Origin, Scale, Step, StepOp, identifier};
-use crate::graph::ranges::{Span, hull};
+use crate::graph::ranges::hull;
 use crate::graph::{Graph, Node, Op};
 use ezpc_core::ring::Width;
 use ezpc_core::{Error, Result};
@@ -70,7 +73,7 @@ impl Wants {
             for &j in &node.inputs {
                 let (mut small, mut large) = (0, 0);
                 match &node.op {
-                    Op::MaxPool(_) => small = within_windows(&values[j], value.drop).max(own[i]),
+                    Op::MaxPool(_) => small = window_bits(&values[j].spans, value.drop).max(own[i]),
                     Op::Add | Op::Sub | Op::Sign { .. } => small = own[i],
                     Op::Concat { .. } | Op::Reshape(_) | Op::Permute(_) | Op::Take { .. } => {
                         (small, large) = (own[i], through);
@@ -103,8 +106,8 @@ fn widens(graph: &Graph, i: usize) -> bool {
     2 * area * shift < EXTENSION && any_ring(graph, graph.nodes[i].inputs[0])
 }
 
-/// Whether the result of a ReLU is better extended than made in the ring of `widest` bits: that takes five bits of messages for
-/// each bit more instead of one, but two half-rounds less.
+/// Whether the result of a ReLU is better extended afterwards than made in the ring of `widest` bits: an extension takes one bit of
+/// messages for each bit more, a ReLU five, but it takes two half-rounds. The card does not know its link: for a fast one.
 fn extends(node: &Node, from: u32, widest: u32) -> bool {
     /// Bits of messages that are worth two half-rounds, about: 20 microseconds at a gigabit a second.
     const HALF_ROUNDS: usize = 20_000;
@@ -122,23 +125,6 @@ fn any_ring(graph: &Graph, i: usize) -> bool {
         }
         _ => false,
     }
-}
-
-/// Bits of the ring in which the values of a window can be compared.
-fn within_windows(operand: &Value, drop: u32) -> u32 {
-    operand.spans.iter().map(|&s| difference_bits(s, drop)).max().unwrap_or(0)
-}
-
-fn difference_bits(s: Span, drop: u32) -> u32 {
-    // A maximum rounds by half of what it leaves out.
-    let most = s.hi - s.lo + (1 << drop >> 1);
-    Span { lo: -most, hi: most }.bits() + 1
-}
-
-/// Bits of the ring in which the signs of values are found without the lowest `drop` bits.
-fn decision_bits(s: Span, drop: u32) -> u32 {
-    let slack = if drop == 0 { 0 } else { 1 << drop };
-    Span { lo: s.lo - slack, ..s }.bits() + 1
 }
 
 /// The ring of the product of a layer whose result must have `narrow` bits.
@@ -190,8 +176,10 @@ impl Output<'_> {
             Op::Sign { axis, .. } => (StepOp::Sign { axis: *axis }, own, own),
             Op::Relu => {
                 let from = decision_bits(hull(&self.values[node.inputs[0]].spans), value.drop);
-                if value.guard.is_none() && extends(node, from, widest) {
-                    return self.emit_extended_relu(i, from, widest);
+                // An operand that was clipped for another user may be narrower than what the ReLU was said to yield.
+                let yields = from.max(hull(&value.spans).bits() + 1);
+                if value.guard.is_none() && extends(node, yields, widest) {
+                    return self.emit_extended_relu(i, [from, yields], widest);
                 }
                 (StepOp::Relu { from: self.width(i, from)?, drop: value.drop }, from, widest.max(from))
             }
@@ -201,7 +189,7 @@ impl Output<'_> {
             }
             // The pool compares differences of its operand, so it runs in the operand's ring.
             Op::MaxPool(window) => {
-                let ring = within_windows(&self.values[node.inputs[0]], value.drop).max(own);
+                let ring = window_bits(&self.values[node.inputs[0]].spans, value.drop).max(own);
                 (StepOp::MaxPool { window: *window, drop: value.drop }, ring, ring)
             }
             Op::AvgPool { window, counted } => {
@@ -251,12 +239,12 @@ impl Output<'_> {
         self.push(i, StepOp::Clip { from: self.width(i, from)?, positive }, args, width, None)
     }
 
-    /// A ReLU in the ring of its comparison, then in the widest ring.
-    fn emit_extended_relu(&mut self, i: usize, from: u32, widest: u32) -> Result<()> {
+    /// A ReLU from the ring of its comparison into that of its values, then in the widest ring.
+    fn emit_extended_relu(&mut self, i: usize, [from, yields]: [u32; 2], widest: u32) -> Result<()> {
         let op = StepOp::Relu { from: self.width(i, from)?, drop: self.values[i].drop };
         let args = self.operands(i, from)?;
-        self.push(i, op, args, from, None)?;
-        let narrow = vec![self.place(i, from)?];
+        self.push(i, op, args, yields, None)?;
+        let narrow = vec![self.place(i, yields)?];
         self.push(i, StepOp::Extend { positive: true }, narrow, widest, None)
     }
 

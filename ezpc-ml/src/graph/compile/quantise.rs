@@ -63,6 +63,7 @@ impl Value {
         self.limited(Span { lo: -(1 << bits), hi: (1 << bits) - 1 });
     }
 
+    /// Narrows the spans to `within`.
     fn limited(&mut self, within: Span) {
         for s in &mut self.spans {
             *s = s.meet(within);
@@ -101,6 +102,10 @@ pub(super) fn quantise(graph: &Graph, options: &Options) -> Result<Quantised> {
     };
     for index in 0..graph.nodes.len() {
         state.node(index, input_range)?;
+    }
+    // Clips on the way have narrowed values that others had used before.
+    for index in 0..graph.nodes.len() {
+        state.values[index].drop = state.left_out(index);
     }
     if let Some(first) = state.unproved.first() {
         return Err(Error::usage(format!(
@@ -148,7 +153,6 @@ impl State<'_> {
         if !clips {
             self.calibrate(index, &mut value, limit);
         }
-        value.drop = self.drop(index);
         let ring = value.ring();
         if ring > limit {
             let from = match (&self.options.calibration, value.guard) {
@@ -213,17 +217,30 @@ impl State<'_> {
         Fine { bits, calibrated }
     }
 
-    /// The bits that do not decide at a ReLU or a maximum.
-    fn drop(&self, index: usize) -> u32 {
+    /// The bits that do not decide at a ReLU or a maximum: what makes the comparison shortest, the fewest of these.
+    fn left_out(&self, index: usize) -> u32 {
         let (node, options) = (&self.graph.nodes[index], self.options);
-        let (Op::Relu | Op::MaxPool(_), Some(seen)) = (&node.op, &options.calibration) else { return 0 };
-        let operand = node.inputs[0];
+        let Some(seen) = &options.calibration else { return 0 };
+        let operand = |part: f64| {
+            let spans = &self.values[node.inputs[0]].spans;
+            (spans, seen.usual(node.inputs[0]) * part * options.slack * f64::from(options.frac_bits).exp2())
+        };
         // A comparison within a maximum misses half of the bits that it leaves out.
-        let part = if matches!(node.op, Op::MaxPool(_)) { 2.0 * options.slack } else { options.slack };
-        let missed = seen.usual(operand) * part * f64::from(1_u32 << options.frac_bits);
+        let (spans, missed, ring): (_, _, fn(&[Span], u32) -> u32) = match &node.op {
+            Op::Relu => {
+                let (spans, missed) = operand(1.0);
+                (spans, missed, |spans, drop| decision_bits(hull(spans), drop))
+            }
+            Op::MaxPool(_) => {
+                let (spans, missed) = operand(2.0);
+                (spans, missed, window_bits)
+            }
+            _ => return 0,
+        };
         // A sign and more than one other bit are left.
-        let most = hull(&self.values[operand].spans).bits().saturating_sub(2);
-        (1..=most).rfind(|&bits| f64::from(bits).exp2() <= missed).unwrap_or(0)
+        let most = hull(spans).bits().saturating_sub(2);
+        let fits = |drop: &u32| *drop == 0 || f64::from(*drop).exp2() <= missed;
+        (0..=most).filter(fits).min_by_key(|&drop| ring(spans, drop) - drop).unwrap_or(0)
     }
 
     /// Takes the bound of calibration where it is smaller and wanted.
@@ -308,6 +325,24 @@ impl State<'_> {
 
 /// Sums in the clear are computed in 64 bits.
 const MAX_RING: u32 = 62;
+
+/// Bits of the ring in which the values of a window can be compared without the lowest `drop` bits, one span a channel.
+pub(super) fn window_bits(spans: &[Span], drop: u32) -> u32 {
+    spans.iter().map(|&s| difference_bits(s, drop)).max().unwrap_or(0)
+}
+
+/// The same for any two values within a span.
+pub(super) fn difference_bits(s: Span, drop: u32) -> u32 {
+    // A maximum rounds by half of what it leaves out.
+    let most = s.hi - s.lo + (1 << drop >> 1);
+    Span { lo: -most, hi: most }.bits() + 1
+}
+
+/// Bits of the ring in which the signs of values are found without the lowest `drop` bits.
+pub(super) fn decision_bits(s: Span, drop: u32) -> u32 {
+    let beyond = if drop == 0 { 0 } else { 1 << drop };
+    Span { lo: s.lo - beyond, ..s }.bits() + 1
+}
 
 /// The least ring of a product: |sum| <= 2^(l-1) - 3 · 2^shift.
 pub(super) fn ring_bits(sums: Span, shift: u32) -> u32 {
