@@ -113,7 +113,7 @@ mod tests {
     fn receive(fault: Fault) -> Result<Vec<u8>> {
         let (a, b) = memory::pair();
         // Only a swallowed message is waited for.
-        let timeout = Duration::from_millis(if matches!(fault, Fault::Swallow(_)) { 100 } else { 20_000 });
+        let timeout = Duration::from_millis(if matches!(fault, Fault::Swallow(_)) { 100 } else { 300_000 });
         let sender = thread::spawn(move || {
             let mut channel = Channel::new(Faulty::new(a, fault), Party::Server, timeout)?;
             channel.send(vec![0; 60])?;

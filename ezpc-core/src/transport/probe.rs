@@ -75,7 +75,7 @@ mod tests {
         let run = |transport, party| {
             move || {
                 let mut channel =
-                    Channel::new(Throttle::new(transport, slow), party, Duration::from_secs(20))?;
+                    Channel::new(Throttle::new(transport, slow), party, Duration::from_secs(300))?;
                 let link = probe(&mut channel)?;
                 Ok::<_, Error>((link, channel.stats().total()))
             }

@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_transcript_has_every_byte() {
         let (a, b) = memory::pair();
-        let timeout = Duration::from_secs(20);
+        let timeout = Duration::from_secs(300);
         let peer = thread::spawn(move || {
             let mut channel = Channel::new(b, Party::Client, timeout)?;
             channel.exchange(vec![3; 100_000], 3)?;

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 fn tcp_pair() -> [tcp::TcpTransport; 2] {
     let listener = tcp::Listener::bind("127.0.0.1:0").expect("a free port");

@@ -11,7 +11,7 @@ use core::cell::RefCell;
 use std::thread;
 use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Runs both parties and returns their results.
 fn both<T: Send>(run: impl Fn(&mut Channel) -> Result<T> + Sync) -> [Result<T>; 2] {

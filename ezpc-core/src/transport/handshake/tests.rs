@@ -8,7 +8,7 @@ use crate::transport::{Transport, memory};
 use std::io::{Read, Write};
 use std::thread;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Runs both sides, each with its party; both are the same value where a test says so.
 fn between<T: Send>(
