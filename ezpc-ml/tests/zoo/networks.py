@@ -60,6 +60,6 @@ if __name__ == "__main__":
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--two-party", type=int, default=0)
     parser.add_argument("names", nargs="*", default=["squeezenet", "resnet50", "densenet121"])
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     good = [check(args.folder, name, args.images, args.two_party) for name in args.names]
     raise SystemExit(not all(good))
