@@ -32,9 +32,14 @@ const CALIBRATION: u64 = 6;
 
 impl Job {
     /// The server compiles the network, the client learns its card. `count` images run in batches of `batch`.
-    pub(crate) fn new(p: &mut TwoParty, network: Network, count: usize, batch: usize) -> Result<Self> {
+    pub(crate) fn new(
+        p: &mut TwoParty,
+        network: Network,
+        [count, batch]: [usize; 2],
+        slack: f64,
+    ) -> Result<Self> {
         let limits = Limits::default();
-        let model = (p.party() == Some(Party::Server)).then(|| model(network)).transpose()?;
+        let model = (p.party() == Some(Party::Server)).then(|| model(network, slack)).transpose()?;
         let mine = model.as_ref().map_or_else(Vec::new, |m| m.card.to_text().into_bytes());
         let theirs = p.exchange_public("the model card", mine, limits.text_bytes)?;
         let (card, images) = match &model {
@@ -73,10 +78,10 @@ impl Job {
     }
 }
 
-fn model(network: Network) -> Result<Model> {
+fn model(network: Network, slack: f64) -> Result<Model> {
     let graph = passes::optimise(onnx::import(&network.onnx(SEED)?)?.graph);
     let samples: Array = network.samples(CALIBRATION, 1);
     let calibration = calibrate(&graph, &samples.to_f64())?;
     let input_range = Network::INPUT_RANGE;
-    compile(&graph, &Options { input_range, calibration: Some(calibration), ..Options::default() })
+    compile(&graph, &Options { input_range, calibration: Some(calibration), slack, ..Options::default() })
 }

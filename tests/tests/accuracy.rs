@@ -80,8 +80,14 @@ fn window(n: &mut Numbers) -> Window {
 fn model(graph: &Graph, unproved: Unproved) -> Option<Model> {
     let seen: Vec<f64> = (0..4).flat_map(|seed| sample(graph, seed)).collect();
     let calibration = Some(calibrate(graph, &seen).expect("whole samples"));
-    let options =
-        Options { input_range: [-1.0, 1.0], calibration, unproved, proof_bits: 17, ..Options::default() };
+    let options = Options {
+        input_range: [-1.0, 1.0],
+        calibration,
+        unproved,
+        proof_bits: 17,
+        slack: 0.0625,
+        ..Options::default()
+    };
     compile(graph, &options).ok()
 }
 

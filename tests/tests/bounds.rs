@@ -48,8 +48,6 @@ fn model(unproved: Unproved) -> Model {
         calibration,
         unproved,
         headroom: 2.0,
-        // What ReLUs miss is not the matter here.
-        slack: 0.0,
         ..Options::default()
     };
     compile(&graph, &options).expect("compiles")

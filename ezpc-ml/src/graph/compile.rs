@@ -70,7 +70,7 @@ impl Default for Options {
             max_ring: None,
             calibration: None,
             headroom: 4.0,
-            slack: 1.0 / 16.0,
+            slack: 0.0,
             unproved: Unproved::Report,
             proof_bits: 8,
         }
