@@ -22,7 +22,6 @@ pub(crate) struct Job {
     /// At the client.
     images: Option<Vec<i64>>,
     count: usize,
-    batch: usize,
 }
 
 /// The weights' seed, and those of the images that are run and calibrated with.
@@ -31,13 +30,8 @@ const IMAGES: u64 = 5;
 const CALIBRATION: u64 = 6;
 
 impl Job {
-    /// The server compiles the network, the client learns its card. `count` images run in batches of `batch`.
-    pub(crate) fn new(
-        p: &mut TwoParty,
-        network: Network,
-        [count, batch]: [usize; 2],
-        slack: f64,
-    ) -> Result<Self> {
+    /// The server compiles the network, the client learns its card. `count` images run as one batch.
+    pub(crate) fn new(p: &mut TwoParty, network: Network, count: usize, slack: f64) -> Result<Self> {
         let limits = Limits::default();
         let model = (p.party() == Some(Party::Server)).then(|| model(network, slack)).transpose()?;
         let mine = model.as_ref().map_or_else(Vec::new, |m| m.card.to_text().into_bytes());
@@ -50,13 +44,13 @@ impl Job {
                 (card, Some(images))
             }
         };
-        Ok(Self { network, card, model, images, count, batch })
+        Ok(Self { network, card, model, images, count })
     }
 
     /// Both parties' work from the first message to the opened outputs.
     pub(crate) fn run(&mut self, p: &mut TwoParty) -> Result<()> {
         let weights = self.model.as_ref().map(|m| &m.weights);
-        let shape = [self.count, self.batch];
+        let shape = [self.count; 2];
         infer(p, &self.card, weights, self.images.as_deref(), shape, &mut unwatched).map(drop)
     }
 

@@ -73,35 +73,24 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// Rows of networks: whole inferences, of one image or of a batch.
 pub(crate) const NETWORKS: &[Row] = &[
-    Row {
-        name: "minionn_cifar",
-        size: 1,
-        input: |p, n| network(p, Network::MiniOnnCifar, n, 0.0),
-        run: whole,
-    },
-    Row { name: "squeezenet", size: 1, input: |p, n| network(p, Network::SqueezeNet, n, 0.0), run: whole },
-    Row {
-        name: "squeezenet_coarse",
-        size: 1,
-        input: |p, n| network(p, Network::SqueezeNet, n, COARSE),
-        run: whole,
-    },
-    Row { name: "mobilenetv2", size: 1, input: |p, n| network(p, Network::MobileNetV2, n, 0.0), run: whole },
-    Row { name: "resnet50", size: 1, input: |p, n| network(p, Network::ResNet50, n, 0.0), run: whole },
-    Row { name: "densenet121", size: 1, input: |p, n| network(p, Network::DenseNet121, n, 0.0), run: whole },
-    Row {
-        name: "densenet121_coarse",
-        size: 1,
-        input: |p, n| network(p, Network::DenseNet121, n, COARSE),
-        run: whole,
-    },
+    network("minionn_cifar", |p, n| job(p, Network::MiniOnnCifar, n, 0.0)),
+    network("squeezenet", |p, n| job(p, Network::SqueezeNet, n, 0.0)),
+    network("squeezenet_coarse", |p, n| job(p, Network::SqueezeNet, n, COARSE)),
+    network("mobilenetv2", |p, n| job(p, Network::MobileNetV2, n, 0.0)),
+    network("resnet50", |p, n| job(p, Network::ResNet50, n, 0.0)),
+    network("densenet121", |p, n| job(p, Network::DenseNet121, n, 0.0)),
+    network("densenet121_coarse", |p, n| job(p, Network::DenseNet121, n, COARSE)),
 ];
 
 /// What ReLUs and maxima of coarse rows may miss, as `--slack` of `infer` says it: these networks keep their top-1.
 const COARSE: f64 = 1.0 / 16.0;
 
-fn network(p: &mut TwoParty, network: Network, count: usize, slack: f64) -> Result<Input> {
-    Ok(Input { job: Some(Job::new(p, network, [count, count], slack)?), ..Input::of(Vec::new()) })
+const fn network(name: &'static str, input: fn(&mut TwoParty, usize) -> Result<Input>) -> Row {
+    Row { name, size: 1, input, run: whole }
+}
+
+fn job(p: &mut TwoParty, network: Network, count: usize, slack: f64) -> Result<Input> {
+    Ok(Input { job: Some(Job::new(p, network, count, slack)?), ..Input::of(Vec::new()) })
 }
 
 fn whole(p: &mut TwoParty, input: &mut Input) -> Result<()> {

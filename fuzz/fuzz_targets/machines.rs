@@ -5,7 +5,7 @@
 
 use ezpc_core::crypto::{Block, Prg, SessionId};
 use ezpc_core::he::{HeKeys, he_setup};
-use ezpc_core::ops::linear::{LinearPlan, OwnWeights, PreparedWeights, linear_private};
+use ezpc_core::ops::linear::{CheckedWeights, LinearPlan, OwnWeights, PreparedWeights, linear_private};
 use ezpc_core::ot::{CotEngine, CotPool};
 use ezpc_core::protocol::{LinearKind, LinearSpec, MatMulSpec};
 use ezpc_core::ring::{BitVec, Width};
@@ -49,8 +49,9 @@ fn layer(shift: u32) -> Layer {
     let kind = LinearKind::MatMul(MatMulSpec { rows: 2, inner: 16, cols: 1 });
     let spec = LinearSpec { kind, input: Width::W32, shift, weight_bits: 8 };
     let plan = LinearPlan::new(&spec, Link::default()).expect("a plan");
-    let values: Vec<i64> = (0..32).map(|i| i - 15).collect();
-    let weights = PreparedWeights::new(&plan, &values, None, 1).expect("small weights");
+    let values = (0..32).map(|i| i - 15).collect();
+    let checked = CheckedWeights::new(&plan, &values, None, 1).expect("small weights");
+    let weights = PreparedWeights::new(&plan, &checked, 1);
     Layer { plan, weights }
 }
 

@@ -169,18 +169,17 @@ pub(crate) fn operands<A: ShareVec, B: ShareVec>(op: &Op<A, B>) -> Result<()> {
             same_len("choice", c.len(), x.len())
         }
         Op::Trunc(x, shift, kind) => can_trunc(x, *shift, *kind),
-        Op::Extend(x, width, _) | Op::Relu(x, width) => can_extend(x.width(), *width),
+        Op::Extend(x, width, _) => can_extend(x.width(), *width),
         Op::ExtendNear(x, width, s) => can_extend_near(x.width(), *width, *s),
         Op::Below(x, thresholds, _) => thresholds_fit(x.width(), thresholds),
         Op::Lookup(table, index) => can_index(table.len(), index.width()),
         Op::Read(array, index) => can_index(array.len(), index.width()),
-        Op::ReluCoarse { x, drop, width } => {
+        Op::Relu { x, drop, width } => {
             can_decide(x.width(), *drop)?;
             can_extend(x.width(), *width)
         }
         Op::ReluTrunc { x, shift, bits, .. } => can_relu_trunc(*shift, *bits, x.width()),
-        Op::Max(x, group) => whole_groups(x.len(), *group),
-        Op::MaxCoarse { x, drop, group } => {
+        Op::Max { x, drop, group } => {
             can_decide(x.width(), *drop)?;
             whole_groups(x.len(), *group)
         }

@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::ring::{RingVec, Width};
 use core::ops::Range;
 
-/// One interactive operation of [`Protocol`] with its operands; each variant is the method of that name.
+/// One interactive operation of [`Protocol`] with its operands; each variant is the method of that name. [`Op::Relu`] and
+/// [`Op::Max`] are the coarse ones, too, which are exact when they drop no bit.
 #[derive(Clone)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant is documented by the method of its name")]
@@ -32,11 +33,9 @@ pub enum Op<A, B> {
     Trunc(A, u32, Trunc),
     Extend(A, Width, Signedness),
     ExtendNear(A, Width, Signedness),
-    Relu(A, Width),
-    ReluCoarse { x: A, drop: u32, width: Width },
+    Relu { x: A, drop: u32, width: Width },
     ReluTrunc { x: A, shift: u32, bits: u32, width: Width },
-    Max(A, usize),
-    MaxCoarse { x: A, drop: u32, group: usize },
+    Max { x: A, drop: u32, group: usize },
     Argmax(A, usize, Width),
     Linear(Linear<A>, A),
 }
@@ -47,9 +46,7 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
     pub fn units(&self) -> usize {
         match self {
             Self::Linear(..) => 1,
-            Self::Max(x, group) | Self::MaxCoarse { x, group, .. } | Self::Argmax(x, group, _) => {
-                x.len() / group
-            }
+            Self::Max { x, group, .. } | Self::Argmax(x, group, _) => x.len() / group,
             Self::And(x, _)
             | Self::Or(x, _)
             | Self::AddBool(x, _)
@@ -71,8 +68,7 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
             | Self::Trunc(x, ..)
             | Self::Extend(x, ..)
             | Self::ExtendNear(x, ..)
-            | Self::Relu(x, _)
-            | Self::ReluCoarse { x, .. }
+            | Self::Relu { x, .. }
             | Self::ReluTrunc { x, .. } => x.len(),
         }
     }
@@ -84,9 +80,7 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
             Self::Lookup(_, index) | Self::Read(_, index) => {
                 (1_usize << index.width().bits().min(MAX_INDEX_BITS)).div_ceil(64)
             }
-            Self::Max(_, group) | Self::MaxCoarse { group, .. } | Self::Argmax(_, group, _) => {
-                (group / 2).max(1)
-            }
+            Self::Max { group, .. } | Self::Argmax(_, group, _) => (group / 2).max(1),
             Self::Linear(_, x) => x.len().max(1),
             _ => 1,
         }
@@ -120,15 +114,11 @@ impl<A: ShareVec, B: ShareVec> Op<A, B> {
             Self::Trunc(x, shift, kind) => Self::Trunc(a(x), *shift, *kind),
             Self::Extend(x, width, s) => Self::Extend(a(x), *width, *s),
             Self::ExtendNear(x, width, s) => Self::ExtendNear(a(x), *width, *s),
-            Self::Relu(x, width) => Self::Relu(a(x), *width),
-            Self::ReluCoarse { x, drop, width } => Self::ReluCoarse { x: a(x), drop: *drop, width: *width },
+            Self::Relu { x, drop, width } => Self::Relu { x: a(x), drop: *drop, width: *width },
             Self::ReluTrunc { x, shift, bits, width } => {
                 Self::ReluTrunc { x: a(x), shift: *shift, bits: *bits, width: *width }
             }
-            Self::Max(x, group) => Self::Max(grouped(x, *group), *group),
-            Self::MaxCoarse { x, drop, group } => {
-                Self::MaxCoarse { x: grouped(x, *group), drop: *drop, group: *group }
-            }
+            Self::Max { x, drop, group } => Self::Max { x: grouped(x, *group), drop: *drop, group: *group },
             Self::Argmax(x, group, width) => Self::Argmax(grouped(x, *group), *group, *width),
             Self::Linear(layer, x) => Self::Linear(layer.clone(), x.clone()),
         }
@@ -196,11 +186,9 @@ pub(super) fn run<P: Protocol + ?Sized>(
         Op::Trunc(x, shift, kind) => Val::Arith(p.trunc(x, *shift, *kind)?),
         Op::Extend(x, width, s) => Val::Arith(p.extend(x, *width, *s)?),
         Op::ExtendNear(x, width, s) => Val::Arith(p.extend_near(x, *width, *s)?),
-        Op::Relu(x, width) => Val::Arith(p.relu(x, *width)?),
-        Op::ReluCoarse { x, drop, width } => Val::Arith(p.relu_coarse(x, *drop, *width)?),
+        Op::Relu { x, drop, width } => Val::Arith(p.relu_coarse(x, *drop, *width)?),
         Op::ReluTrunc { x, shift, bits, width } => Val::Arith(p.relu_trunc(x, *shift, *bits, *width)?),
-        Op::Max(x, group) => Val::Arith(p.max(x, *group)?),
-        Op::MaxCoarse { x, drop, group } => Val::Arith(p.max_coarse(x, *drop, *group)?),
+        Op::Max { x, drop, group } => Val::Arith(p.max_coarse(x, *drop, *group)?),
         Op::Argmax(x, group, width) => Val::Arith(p.argmax(x, *group, *width)?),
         Op::Linear(layer, x) => Val::Arith(p.linear(layer, x)?),
     })

@@ -23,7 +23,7 @@ pub fn clip<'k, P: Protocol>(
     let narrow = p.reduce(x.data(), from);
     let minus = |bound: i64| p.add_public(&narrow, &RingVec::from_signed(from, &[-bound]));
     let both = P::Arith::concat(&[&minus(lo), &minus(hi)]);
-    Stage::arith(Op::Relu(both, width), move |p: &P, kept: P::Arith| {
+    Stage::arith(Op::Relu { x: both, drop: 0, width }, move |p: &P, kept: P::Arith| {
         let n = kept.len() / 2;
         let kept = p.sub(&kept.slice(0..n), &kept.slice(n..2 * n));
         let y = if lo == 0 { kept } else { p.add_public(&kept, &RingVec::from_signed(width, &[lo])) };

@@ -14,14 +14,7 @@ pub fn relu<'k, P: Protocol>(
     drop: u32,
     width: Width,
 ) -> Stage<'k, P> {
-    let narrow = p.reduce(x.data(), from);
-    Stage::last(
-        match drop {
-            0 => Op::Relu(narrow, width),
-            _ => Op::ReluCoarse { x: narrow, drop, width },
-        },
-        x,
-    )
+    Stage::last(Op::Relu { x: p.reduce(x.data(), from), drop, width }, x)
 }
 
 /// 1 where `x >= 0`, else 0, compared in the ring `from`; 1 stands as 2^`frac_bits` in the ring `width`.
@@ -44,14 +37,12 @@ pub fn step<'k, P: Protocol>(
 /// The same values in the ring `width`; `positive` promises that none of them is negative.
 pub fn extend<'k, P: Protocol>(x: &Tensor<P::Arith>, positive: bool, width: Width) -> Stage<'k, P> {
     let values = x.data().clone();
-    Stage::last(
-        if positive {
-            Op::ExtendNear(values, width, Signedness::Unsigned)
-        } else {
-            Op::Extend(values, width, Signedness::Signed)
-        },
-        x,
-    )
+    let op = if positive {
+        Op::ExtendNear(values, width, Signedness::Unsigned)
+    } else {
+        Op::Extend(values, width, Signedness::Signed)
+    };
+    Stage::last(op, x)
 }
 
 /// `x` where the bit along its axis is clear, `-x` where it is set; `negative` has one bit an element.

@@ -111,10 +111,7 @@ fn maximum<'k, P: Protocol>(
     if group == 1 {
         return Ok(Stage::Done(Tensor::new(batch, &shape, picked)?));
     }
-    let op = match drop {
-        0 => Op::Max(picked, group),
-        _ => Op::MaxCoarse { x: picked, drop, group },
-    };
+    let op = Op::Max { x: picked, drop, group };
     Ok(Stage::arith(op, move |_, y| Ok(Stage::Done(Tensor::new(batch, &shape, y)?))))
 }
 

@@ -26,13 +26,9 @@ pub(crate) fn exists<A: ShareVec, B>(op: &Op<A, B>) -> bool {
 pub(crate) fn method<A: ShareVec, B: ShareVec>(op: &Op<A, B>, link: Link) -> Method {
     let of = |x: &A, bits: u32, each: usize| Method::choose(link, bits, each * x.len());
     match op {
-        Op::Msb(x) | Op::LessThanNear(x, _) | Op::Relu(x, _) | Op::Max(x, _) | Op::Argmax(x, ..) => {
-            of(x, x.width().bits() - 1, 1)
-        }
+        Op::Msb(x) | Op::LessThanNear(x, _) | Op::Argmax(x, ..) => of(x, x.width().bits() - 1, 1),
         Op::LessThan(x, ..) => of(x, x.width().bits(), 3),
-        Op::ReluCoarse { x, drop, .. } | Op::MaxCoarse { x, drop, .. } => {
-            of(x, x.width().bits() - drop - 1, 1)
-        }
+        Op::Relu { x, drop, .. } | Op::Max { x, drop, .. } => of(x, x.width().bits() - drop - 1, 1),
         Op::ReluTrunc { x, bits, .. } => of(x, bits - 1, 1),
         Op::Equal(x, _) | Op::Trunc(x, ..) | Op::Extend(x, ..) => of(x, x.width().bits(), 1),
         _ => Method::Chain,
@@ -61,13 +57,9 @@ pub(crate) fn cost<A: ShareVec, B: ShareVec>(op: &Op<A, B>, method: Method, unit
         Op::Trunc(x, shift, kind) => trunc::trunc_cost(method, x.width(), *shift, *kind, units),
         Op::Extend(x, width, _) => extend::extend_cost(method, x.width(), *width, units),
         Op::ExtendNear(x, width, _) => extend::extend_near_cost(x.width(), *width, units),
-        Op::Relu(x, width) => relu::relu_cost(method, x.width(), *width, units),
-        Op::ReluCoarse { x, drop, width } => relu::relu_coarse_cost(method, x.width(), *drop, *width, units),
+        Op::Relu { x, drop, width } => relu::relu_coarse_cost(method, x.width(), *drop, *width, units),
         Op::ReluTrunc { bits, width, .. } => relu::relu_trunc_cost(method, *bits, *width, units),
-        Op::Max(x, group) => maximum::max_cost(method, x.width(), 0, units * group, *group),
-        Op::MaxCoarse { x, drop, group } => {
-            maximum::max_cost(method, x.width(), *drop, units * group, *group)
-        }
+        Op::Max { x, drop, group } => maximum::max_cost(method, x.width(), *drop, units * group, *group),
         Op::Argmax(x, group, width) => maximum::argmax_cost(method, x.width(), *width, units * group, *group),
         Op::Linear(layer, _) => layer::cost(layer),
         Op::AddBool(..) => Cost::none(),
@@ -112,15 +104,11 @@ pub(super) async fn run(
         Op::Trunc(x, shift, kind) => Val::Arith(trunc::trunc(cx, x.share(), *shift, *kind).await?),
         Op::Extend(x, width, s) => Val::Arith(extend::extend(cx, x.share(), *width, *s).await?),
         Op::ExtendNear(x, width, s) => Val::Arith(extend::extend_near(cx, x.share(), *width, *s).await?),
-        Op::Relu(x, width) => Val::Arith(relu::relu(cx, x.share(), *width).await?),
-        Op::ReluCoarse { x, drop, width } => {
-            Val::Arith(relu::relu_coarse(cx, x.share(), *drop, *width).await?)
-        }
+        Op::Relu { x, drop, width } => Val::Arith(relu::relu_coarse(cx, x.share(), *drop, *width).await?),
         Op::ReluTrunc { x, shift, bits, width } => {
             Val::Arith(relu::relu_trunc(cx, x.share(), *shift, *bits, *width).await?)
         }
-        Op::Max(x, group) => Val::Arith(maximum::max(cx, x.share(), 0, *group).await?),
-        Op::MaxCoarse { x, drop, group } => Val::Arith(maximum::max(cx, x.share(), *drop, *group).await?),
+        Op::Max { x, drop, group } => Val::Arith(maximum::max(cx, x.share(), *drop, *group).await?),
         Op::Argmax(x, group, width) => Val::Arith(maximum::argmax(cx, x.share(), *group, *width).await?),
         Op::Linear(layer, x) => Val::Arith(layer::run(cx, with, layer, x.share()).await?),
         Op::AddBool(..) => unreachable!("only operations with a gadget are scheduled"),

@@ -62,15 +62,15 @@ macro_rules! gadget_methods {
         $crate::protocol::two_party::gadget_methods!(@arith extend_near(x: &Self::Arith, width: Width, s: Signedness)
             Op::ExtendNear(x.clone(), width, s));
         $crate::protocol::two_party::gadget_methods!(@arith relu(x: &Self::Arith, width: Width)
-            Op::Relu(x.clone(), width));
+            Op::Relu { x: x.clone(), drop: 0, width });
         $crate::protocol::two_party::gadget_methods!(@arith relu_coarse(x: &Self::Arith, drop: u32, width: Width)
-            Op::ReluCoarse { x: x.clone(), drop, width });
+            Op::Relu { x: x.clone(), drop, width });
         $crate::protocol::two_party::gadget_methods!(@arith relu_trunc(x: &Self::Arith, shift: u32, bits: u32, width: Width)
             Op::ReluTrunc { x: x.clone(), shift, bits, width });
         $crate::protocol::two_party::gadget_methods!(@arith max(x: &Self::Arith, group: usize)
-            Op::Max(x.clone(), group));
+            Op::Max { x: x.clone(), drop: 0, group });
         $crate::protocol::two_party::gadget_methods!(@arith max_coarse(x: &Self::Arith, drop: u32, group: usize)
-            Op::MaxCoarse { x: x.clone(), drop, group });
+            Op::Max { x: x.clone(), drop, group });
         $crate::protocol::two_party::gadget_methods!(@arith argmax(x: &Self::Arith, group: usize, width: Width)
             Op::Argmax(x.clone(), group, width));
         $crate::protocol::two_party::gadget_methods!(@arith linear(layer: &$crate::protocol::Linear<Self::Arith>, x: &Self::Arith)

@@ -49,11 +49,9 @@ pub(super) fn rounded(op: &Op<Shared<RingVec>, Shared<BitPlanes>>) -> Rounded {
         | Op::Trunc(x, ..)
         | Op::Extend(x, ..)
         | Op::ExtendNear(x, ..)
-        | Op::Relu(x, _)
-        | Op::ReluCoarse { x, .. }
+        | Op::Relu { x, .. }
         | Op::ReluTrunc { x, .. }
-        | Op::Max(x, _)
-        | Op::MaxCoarse { x, .. } => x.rounded(),
+        | Op::Max { x, .. } => x.rounded(),
     }
 }
 

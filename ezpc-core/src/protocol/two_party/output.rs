@@ -47,10 +47,8 @@ impl Output {
                 arith(x.width(), x.len())
             }
             Op::Extend(x, width, _) | Op::ExtendNear(x, width, _) => arith(*width, x.len()),
-            Op::Relu(x, width) | Op::ReluCoarse { x, width, .. } | Op::ReluTrunc { x, width, .. } => {
-                arith(*width, x.len())
-            }
-            Op::Max(x, group) | Op::MaxCoarse { x, group, .. } => arith(x.width(), x.len() / group),
+            Op::Relu { x, width, .. } | Op::ReluTrunc { x, width, .. } => arith(*width, x.len()),
+            Op::Max { x, group, .. } => arith(x.width(), x.len() / group),
             Op::Argmax(x, group, width) => arith(*width, x.len() / group),
             Op::Linear(layer, _) => arith(layer.spec.output(), layer.spec.output_len()),
         }))

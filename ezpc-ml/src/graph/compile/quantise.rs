@@ -221,26 +221,19 @@ impl State<'_> {
     fn left_out(&self, index: usize) -> u32 {
         let (node, options) = (&self.graph.nodes[index], self.options);
         let Some(seen) = &options.calibration else { return 0 };
-        let operand = |part: f64| {
-            let spans = &self.values[node.inputs[0]].spans;
-            (spans, seen.usual(node.inputs[0]) * part * options.slack * f64::from(options.frac_bits).exp2())
-        };
-        // A comparison within a maximum misses half of the bits that it leaves out.
-        let (spans, missed, ring): (_, _, fn(&[Span], u32) -> u32) = match &node.op {
-            Op::Relu => {
-                let (spans, missed) = operand(1.0);
-                (spans, missed, |spans, drop| decision_bits(hull(spans), drop))
-            }
-            Op::MaxPool(_) => {
-                let (spans, missed) = operand(2.0);
-                (spans, missed, window_bits)
-            }
-            _ => return 0,
-        };
+        let maximum = matches!(node.op, Op::MaxPool(_));
+        if !maximum && !matches!(node.op, Op::Relu) {
+            return 0;
+        }
+        let (operand, unit) = (node.inputs[0], f64::from(options.frac_bits).exp2());
+        let spans = &self.values[operand].spans;
+        let ring = |drop| if maximum { window_bits(spans, drop) } else { decision_bits(hull(spans), drop) };
+        // A comparison within a maximum misses half of what it leaves out.
+        let missed = seen.usual(operand) * unit * options.slack * if maximum { 2.0 } else { 1.0 };
         // A sign and more than one other bit are left.
         let most = hull(spans).bits().saturating_sub(2);
         let fits = |drop: &u32| *drop == 0 || f64::from(*drop).exp2() <= missed;
-        (0..=most).filter(fits).min_by_key(|&drop| ring(spans, drop) - drop).unwrap_or(0)
+        (0..=most).filter(fits).min_by_key(|&drop| ring(drop) - drop).unwrap_or(0)
     }
 
     /// Takes the bound of calibration where it is smaller and wanted.
