@@ -13,6 +13,7 @@ use ezpc_ml::validate::{Data, Figures, Request, encode_samples, validate};
 use ezpc_ml::{fixed, onnx};
 use ezpc_tests::{root, sources};
 use std::path::PathBuf;
+use std::process::Command;
 
 fn file(name: &str) -> PathBuf {
     root().join("examples/data").join(name)
@@ -200,6 +201,32 @@ fn no_double_stands_on_the_path_of_validate() {
         }
     }
     assert!(seen_validate);
-    let manifest = std::fs::read_to_string(root().join("examples/Cargo.toml")).expect("a manifest");
-    assert!(!manifest.contains("testing"), "the examples are built without test doubles");
+}
+
+/// The features that cargo gives `ezpc-core` when it builds the examples of the packages that `args` select.
+fn features_of_core(args: &[&str]) -> Vec<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root())
+        .args(["tree", "--offline", "--prefix", "none", "--format", "{p}|{f}", "--edges", "normal,build,dev"])
+        .args(args)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let core = text.lines().find(|line| line.starts_with("ezpc-core ")).expect("it is a dependency");
+    let features = core.trim_end_matches(" (*)").rsplit('|').next().expect("a list");
+    features.split(',').map(str::to_owned).collect()
+}
+
+/// Neither by the examples' package alone nor by the README's commands, which name none.
+#[test]
+fn the_examples_are_built_without_test_doubles() {
+    for args in [&["--package", "ezpc-examples"][..], &[]] {
+        let features = features_of_core(args);
+        assert!(features.contains(&"tls".to_owned()), "{args:?}: {features:?}");
+        assert!(!features.contains(&"testing".to_owned()), "{args:?}: {features:?}");
+    }
+    // The tests of all members want them: the same look finds them there.
+    assert!(features_of_core(&["--workspace"]).contains(&"testing".to_owned()));
 }
