@@ -87,7 +87,8 @@ impl Stock {
 mod tests {
     use super::*;
 
-    /// Left over from a round: few free its memory for the next one, more keep it; their order stays.
+    /// Left over from a round: few free its memory for the next one, more keep it; their order stays. To
+    /// have taken none keeps nothing.
     #[test]
     fn few_ots_do_not_keep_the_memory_of_their_round() {
         for (left, again) in [(0, true), (1, true), (FEW, true), (FEW + 1, false)] {
@@ -97,9 +98,11 @@ mod tests {
             let numbered = |n: usize| Block::new(n as u128);
             round.iter_mut().enumerate().for_each(|(n, block)| *block = numbered(n));
             stock.put_round(round, Kind::Cots);
+            let none = [stock.take(0), stock.take(0)];
             drop(stock.take(Kind::Cots.output() - left));
             let next = stock.memory();
             assert_eq!(next.as_ptr() == place, again, "{left} left");
+            drop(none);
             stock.put_round(next, Kind::Cots);
             let expected = (ferret::LENGTH - left..ferret::LENGTH).map(numbered);
             assert!(stock.take(left).0.blocks().iter().copied().eq(expected), "{left} left");
