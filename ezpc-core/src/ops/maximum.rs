@@ -22,7 +22,7 @@ use crate::ops::Ctx;
 use crate::ops::compare::Method;
 use crate::ops::gate::{Evaluating, Garbling, GateShape};
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::relu::can_decide;
+use crate::ops::relu::{can_decide, deciding_bits};
 use crate::ops::transfer::Lanes;
 use crate::party::Party;
 use crate::ring::{RingVec, Width};
@@ -75,7 +75,7 @@ fn check_group(len: usize, group: usize) -> Result<()> {
 fn shape(method: Method, drop: u32, widths: &[Width]) -> GateShape {
     let payloads: Vec<u32> = widths.iter().map(|w| w.bits()).collect();
     let method = if method == Method::Tree { Method::NarrowChain } else { method };
-    GateShape::new(method, widths[0].bits().max(2) - drop, &payloads, 0)
+    GateShape::new(method, deciding_bits(widths[0].bits().max(2), drop), &payloads, 0)
 }
 
 fn tournament_cost(method: Method, drop: u32, widths: &[Width], len: usize, group: usize) -> Cost {

@@ -84,6 +84,15 @@ pub(crate) fn can_decide(width: Width, drop: u32) -> Result<()> {
     Ok(())
 }
 
+/// The bits that decide, of `bits`: for costs, too, which no operand is checked for.
+///
+/// # Panics
+/// When [`can_decide`] refuses them.
+pub(crate) fn deciding_bits(bits: u32, drop: u32) -> u32 {
+    assert!(can_decide(Width::new(bits), drop).is_ok(), "no sign and another bit of {bits} without {drop}");
+    bits - drop
+}
+
 /// What a ReLU looks at: the next `bits` above the `shift` lowest are its value, and these without the `drop` lowest decide.
 #[derive(Clone, Copy)]
 struct Part {
@@ -94,7 +103,8 @@ struct Part {
 
 impl Part {
     fn shape(self, method: Method, to: Width) -> GateShape {
-        GateShape::new(method, self.bits - self.drop, &[to.bits()], to.bits().saturating_sub(self.bits))
+        let bits = deciding_bits(self.bits, self.drop);
+        GateShape::new(method, bits, &[to.bits()], to.bits().saturating_sub(self.bits))
     }
 }
 

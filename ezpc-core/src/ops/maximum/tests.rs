@@ -110,6 +110,12 @@ fn coarse_maxima_of_groups_are_members_near_the_maximum() {
 }
 
 #[test]
+#[should_panic(expected = "no sign and another bit of 20 without 21")]
+fn a_cost_is_of_a_decision() {
+    let _ = max_cost(Method::Chain, Width::new(20), 21, 2, 2);
+}
+
+#[test]
 fn groups_are_checked() {
     let x = RingVec::zeros(Width::W32, 6);
     for group in [0, 4] {

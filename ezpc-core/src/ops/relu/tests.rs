@@ -197,6 +197,13 @@ fn arguments_are_checked() {
     assert_eq!(narrow.expect_err("narrower").kind(), crate::error::ErrorKind::Usage);
 }
 
+/// A cost is asked for without operands that could be checked: a decision by nothing has none.
+#[test]
+#[should_panic(expected = "no sign and another bit of 20 without 21")]
+fn a_cost_is_of_a_decision() {
+    let _ = relu_coarse_cost(Method::Chain, Width::new(20), 21, Width::W32, 1);
+}
+
 /// Bits sent and OTs of a fused ReLU, for b - 1 bits compared.
 #[test]
 fn costs_are_the_published_ones() {
