@@ -174,6 +174,14 @@ fn selections() {
     gadget(&maximum::argmax_cost(Method::Chain, w, w, 6, 6), async |cx| {
         maximum::argmax(cx, &secret_vec(w, 6, 8), 6, w).await
     });
+    // A tournament by a tree is one by a narrow chain.
+    for method in [Method::Chain, Method::NarrowChain] {
+        for drop in [0, 7] {
+            gadget_by(method, &maximum::max_cost(method, w, drop, 6 * N, 6), async |cx| {
+                maximum::max(cx, &secret_vec(w, 6 * N, 9), drop, 6).await
+            });
+        }
+    }
 }
 
 fn tables() {
@@ -191,6 +199,8 @@ fn arithmetic() {
     for method in [Method::Chain, Method::NarrowChain, Method::Tree] {
         let cost = relu::relu_cost(method, w, wide, N);
         gadget_by(method, &cost, async |cx| relu::relu(cx, &x, wide).await);
+        let cost = relu::relu_coarse_cost(method, w, 7, wide, N);
+        gadget_by(method, &cost, async |cx| relu::relu_coarse(cx, &x, 7, wide).await);
         let cost = relu::relu_trunc_cost(method, 12, wide, N);
         gadget_by(method, &cost, async |cx| relu::relu_trunc(cx, &x, 8, 12, wide).await);
     }
@@ -267,7 +277,7 @@ fn nothing_depends_on_secrets() {
     let parts: [(&str, fn()); 6] = [
         ("ot: base OTs, SoftSpoken, Ferret", transfers),
         ("compare: chain, narrow chain, tree, equality", comparisons),
-        ("mux, and, argmax", selections),
+        ("mux, and, maxima", selections),
         ("lut: tables, arrays", tables),
         ("mul, relu, trunc, extend, conversions", arithmetic),
         ("he: samplers, encryption, answers, decryption", layers),
