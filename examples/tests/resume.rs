@@ -95,6 +95,10 @@ fn a_run_whose_processes_are_killed_goes_on() {
         assert_eq!(&std::fs::read_to_string(journal).expect("a journal"), before);
     }
 
+    // Killed while they wrote, the parties leave what they had written so far.
+    for (journal, before) in journals.iter().zip(&before) {
+        std::fs::write(format!("{}.1.part", journal.display()), &before[..before.len() / 2]).expect("writes");
+    }
     let [server, client] = both(&folder, &[]).map(end);
     assert_eq!((server.0, client.0), (Some(0), Some(0)), "{} {}", server.2, client.2);
     for text in [&server.1, &client.1] {
@@ -102,6 +106,11 @@ fn a_run_whose_processes_are_killed_goes_on() {
         assert_eq!((&json["verdict"], &json["correct"]), (&Value::from(true), &Value::from(293)));
         assert_eq!(json["resumed_at"].as_u64(), stopped.iter().min().copied());
     }
+
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["journal.client", "journal.server", "labels.npy"], "nothing is left of what was cut");
 
     // Shares of one run are fresh at every mark, and one party's journal alone starts nothing.
     let after = journals.each_ref().map(|j| std::fs::read_to_string(j).expect("a journal"));

@@ -5,10 +5,13 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
+mod whole;
+
 use crate::onnx::read_bounded;
 use ezpc_core::{Error, Result};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+pub use whole::write_whole;
+pub(crate) use whole::{remove_parts, write_private};
 
 /// The largest array file that is read.
 pub const MAX_FILE_BYTES: u64 = 4 << 30;
@@ -178,45 +181,6 @@ impl Array {
     }
 }
 
-/// Writes a file under another name and renames it: a reader sees all of it or none.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, bytes, &mut std::fs::File::options())
-}
-
-/// As [`write_whole`], a file that its owner alone may read.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut options = std::fs::File::options();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    replace(path, bytes, &mut options)
-}
-
-fn replace(path: &Path, bytes: &[u8], options: &mut std::fs::OpenOptions) -> Result<()> {
-    let name = path.file_name().ok_or_else(|| Error::usage(format!("{} is no file name", path.display())))?;
-    let mut temporary = name.to_os_string();
-    temporary.push(format!(".{}.part", std::process::id()));
-    let temporary: PathBuf = path.with_file_name(temporary);
-    let mut write = || {
-        // What a process of the same number has left is not written into: it may have other rights.
-        let _ = std::fs::remove_file(&temporary);
-        let mut file = options.write(true).create_new(true).open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        // The name has to survive a power cut as well as the bytes.
-        #[cfg(unix)]
-        {
-            let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            std::fs::File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    };
-    write().map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        Error::io(path.display().to_string(), e)
-    })
-}
-
 fn numbers<T, const N: usize>(
     body: &[u8],
     len: Option<usize>,
@@ -351,17 +315,6 @@ mod tests {
                 0
             );
         }
-    }
-
-    #[test]
-    fn nothing_is_left_of_a_file_that_cannot_be_written() {
-        let folder = std::env::temp_dir().join(format!("ezpc-npy-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("taken/inside")).expect("a temporary folder");
-        write_whole(&folder.join("file"), b"content").expect("it can be written");
-        assert_eq!(std::fs::read(folder.join("file")).expect("it was written"), b"content");
-        write_whole(&folder.join("taken"), b"content").expect_err("a folder is there");
-        assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 2);
-        std::fs::remove_dir_all(folder).expect("it is ours");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! samples this party has marks, and with the same files it leads to the same verdict, up to the roundings of
 //! layers.
 
-use crate::npy::write_private;
+use crate::npy::{remove_parts, write_private};
 use ezpc_core::protocol::{Reveal, ShareVec};
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::{Error, Party, Protocol, Result};
@@ -56,6 +56,8 @@ impl<'r> Journal<'r> {
         input: [u8; 32],
         random: &'r mut dyn FnMut() -> Result<u64>,
     ) -> Result<Self> {
+        // A share that a killed process was writing has no reader, and its name has the number of a process: it would stay.
+        remove_parts(path);
         let input: String = input.iter().map(|b| format!("{b:02x}")).collect();
         let about = vec![format!("party {party}"), format!("request {request}"), format!("input {input}")];
         let mut journal = Self { path: path.to_owned(), about, run: None, marks: Vec::new(), random };
@@ -224,6 +226,16 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
         }
+
+        // What killed processes have left of it goes, and is not read; other files stay.
+        let left = ["client.journal.1.part", "client.journal.4194304.part"].map(|name| folder.join(name));
+        let others = ["server.journal.1.part", "client.journal.part", "client.journal.1x.part"];
+        for path in left.iter().chain(&others.map(|name| folder.join(name))) {
+            std::fs::write(path, "mark 1 1").expect("writes");
+        }
+        assert_eq!(about(&path, 1).expect("its own"), (Some([3, u64::MAX]), vec![(8, 5), (16, 200)]));
+        assert!(left.iter().all(|path| !path.exists()));
+        assert!(others.iter().all(|name| folder.join(name).exists()));
 
         let error = about(&path, 2).expect_err("another input").to_string();
         assert!(error.contains("own input was another one") && error.contains("client.journal"), "{error}");
