@@ -31,9 +31,9 @@ const CALIBRATION: u64 = 6;
 
 impl Job {
     /// The server compiles the network, the client learns its card. `count` images run as one batch.
-    pub(crate) fn new(p: &mut TwoParty, network: Network, count: usize, slack: f64) -> Result<Self> {
+    pub(crate) fn new(p: &mut TwoParty, network: Network, count: usize, options: &Options) -> Result<Self> {
         let limits = Limits::default();
-        let model = (p.party() == Some(Party::Server)).then(|| model(network, slack)).transpose()?;
+        let model = (p.party() == Some(Party::Server)).then(|| model(network, options)).transpose()?;
         let mine = model.as_ref().map_or_else(Vec::new, |m| m.card.to_text().into_bytes());
         let theirs = p.exchange_public("the model card", mine, limits.text_bytes)?;
         let (card, images) = match &model {
@@ -72,10 +72,10 @@ impl Job {
     }
 }
 
-fn model(network: Network, slack: f64) -> Result<Model> {
+fn model(network: Network, options: &Options) -> Result<Model> {
     let graph = passes::optimise(onnx::import(&network.onnx(SEED)?)?.graph);
     let samples: Array = network.samples(CALIBRATION, 1);
     let calibration = calibrate(&graph, &samples.to_f64())?;
     let input_range = Network::INPUT_RANGE;
-    compile(&graph, &Options { input_range, calibration: Some(calibration), slack, ..Options::default() })
+    compile(&graph, &Options { input_range, calibration: Some(calibration), ..options.clone() })
 }

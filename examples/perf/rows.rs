@@ -8,6 +8,7 @@ use ezpc_core::protocol::{
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::transport::cost::Ots;
 use ezpc_core::{Error, Party, Result};
+use ezpc_ml::graph::compile::Options;
 use ezpc_ml::networks::Network;
 use std::time::Instant;
 
@@ -73,24 +74,27 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// Rows of networks: whole inferences, of one image or of a batch.
 pub(crate) const NETWORKS: &[Row] = &[
-    network("minionn_cifar", |p, n| job(p, Network::MiniOnnCifar, n, 0.0)),
-    network("squeezenet", |p, n| job(p, Network::SqueezeNet, n, 0.0)),
-    network("squeezenet_coarse", |p, n| job(p, Network::SqueezeNet, n, COARSE)),
-    network("mobilenetv2", |p, n| job(p, Network::MobileNetV2, n, 0.0)),
-    network("resnet50", |p, n| job(p, Network::ResNet50, n, 0.0)),
-    network("densenet121", |p, n| job(p, Network::DenseNet121, n, 0.0)),
-    network("densenet121_coarse", |p, n| job(p, Network::DenseNet121, n, COARSE)),
+    network("minionn_cifar", |p, n| job(p, Network::MiniOnnCifar, n, &Options::default())),
+    network("squeezenet", |p, n| job(p, Network::SqueezeNet, n, &Options::default())),
+    network("squeezenet_coarse", |p, n| job(p, Network::SqueezeNet, n, &coarse())),
+    network("mobilenetv2", |p, n| job(p, Network::MobileNetV2, n, &Options::default())),
+    network("resnet50", |p, n| job(p, Network::ResNet50, n, &Options::default())),
+    network("resnet50_coarse", |p, n| job(p, Network::ResNet50, n, &coarse())),
+    network("densenet121", |p, n| job(p, Network::DenseNet121, n, &Options::default())),
+    network("densenet121_coarse", |p, n| job(p, Network::DenseNet121, n, &coarse())),
 ];
 
-/// What ReLUs and maxima of coarse rows may miss, as `--slack` of `infer` says it: these networks keep their top-1.
-const COARSE: f64 = 1.0 / 16.0;
+/// What coarse rows compile with: `--precision 8 --slack 0.03125` of `infer`.
+fn coarse() -> Options {
+    Options { precision: 8, slack: 1.0 / 32.0, ..Options::default() }
+}
 
 const fn network(name: &'static str, input: fn(&mut TwoParty, usize) -> Result<Input>) -> Row {
     Row { name, size: 1, input, run: whole }
 }
 
-fn job(p: &mut TwoParty, network: Network, count: usize, slack: f64) -> Result<Input> {
-    Ok(Input { job: Some(Job::new(p, network, count, slack)?), ..Input::of(Vec::new()) })
+fn job(p: &mut TwoParty, network: Network, count: usize, options: &Options) -> Result<Input> {
+    Ok(Input { job: Some(Job::new(p, network, count, options)?), ..Input::of(Vec::new()) })
 }
 
 fn whole(p: &mut TwoParty, input: &mut Input) -> Result<()> {

@@ -22,7 +22,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FILE", default_value = DIGITS)]
     pub model: PathBuf,
 
-    /// Fractional bits of all numbers (vendor).
+    /// Fractional bits of the input and the result (vendor).
     #[arg(long, value_name = "BITS", default_value_t = 12)]
     pub frac_bits: u32,
 
@@ -38,9 +38,14 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FACTOR", default_value_t = 4.0, requires = "calibrate", value_parser = headroom)]
     pub headroom: f64,
 
+    /// The bits of a value of the usual size in the samples of `--calibrate`: fewer are faster and less accurate, and
+    /// what is opened depends more on shares. 0 gives all values `--frac-bits` fractional bits (vendor).
+    #[arg(long, value_name = "BITS", default_value_t = 9, requires = "calibrate")]
+    pub precision: u32,
+
     /// How much ReLUs and maxima may miss, as a part of the usual size of their operand in the samples of `--calibrate`:
-    /// 0.0625 saves a quarter of the time and two fifths of the traffic, if the accuracy allows it. Numbers that are opened then
-    /// depend a little on shares: SECURITY.md, Rounded values (vendor).
+    /// with 0.03125 and eight bits of precision a network sends a quarter less, if the accuracy allows it. Numbers that are opened
+    /// then depend a little more on shares: SECURITY.md, Rounded values (vendor).
     #[arg(long, value_name = "PART", default_value_t = 0.0, requires = "calibrate", value_parser = slack)]
     pub slack: f64,
 
@@ -120,6 +125,7 @@ impl ModelArgs {
             calibration,
             headroom: self.headroom,
             slack: self.slack,
+            precision: self.precision,
             unproved: match (self.check_ranges, self.clip) {
                 (true, _) => Unproved::Check,
                 (false, true) => Unproved::Clip,

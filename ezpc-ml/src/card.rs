@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 pub struct Card {
     /// The model's name, in the alphabet of [`identifier`].
     pub name: String,
-    /// Fractional bits of every value.
+    /// Fractional bits of the input and the result. Values in between may be scaled by powers of two, which is their vendor's matter.
     pub frac_bits: u32,
     /// The range that inputs are checked against, in units of 2^-`frac_bits`.
     pub input_range: [i64; 2],

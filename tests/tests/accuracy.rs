@@ -1,4 +1,4 @@
-//! The accuracy contract: fed the reconstructed operands of a layer, the oracle is at most {-1, 0, 1, 2} units in the last
+//! The accuracy contract: fed the reconstructed operands of a layer, the oracle is at most {-1, 0, 1} units in the last
 //! place away from what two parties hold, for every layer of random small networks; and nothing is off where nothing is
 //! rounded.
 
@@ -102,12 +102,12 @@ fn contract(op: &StepOp) -> RangeInclusive<i64> {
         StepOp::Conv { scale, .. } | StepOp::Dense { scale, .. } | StepOp::Affine { scale, .. }
             if scale.shift > 0 =>
         {
-            -1..=2
+            -1..=1
         }
         StepOp::Relu { drop, .. } => 1 - (1 << drop)..=0,
         // At most two levels along each side of a window.
         StepOp::MaxPool { drop, .. } => -4 * (1 << drop >> 1)..=0,
-        StepOp::AvgPool { shift, .. } | StepOp::Mul { shift, .. } if *shift > 0 => -1..=0,
+        StepOp::AvgPool { shift, .. } | StepOp::Mul { shift, .. } if *shift > 0 => -1..=1,
         _ => 0..=0,
     }
 }

@@ -48,6 +48,8 @@ fn model(unproved: Unproved) -> Model {
         calibration,
         unproved,
         headroom: 2.0,
+        // As fine as the tolerances below.
+        precision: 13,
         ..Options::default()
     };
     compile(&graph, &options).expect("compiles")
@@ -115,7 +117,7 @@ fn the_third_way_is_a_check_that_names_the_layer() {
         |m: &Model| oracle::run(m, 1, &input, &mut unwatched).expect("within").values.data().to_signed();
     let want = run(&model);
     assert_eq!(open(&mut Cleartext::new(), &model, &input).expect("within"), want);
-    assert!(within(&want, &run(&usual), 50), "{want:?}");
+    assert!(within(&want, &run(&usual), 2 * ULP), "{want:?}");
     let [_, client] = run_two(|p| open(p, &model, &input)).expect("within");
     assert!(within(&client, &want, ULP), "{client:?} {want:?}");
     // What does not ends at the layer that it leaves them at, for both parties.

@@ -407,7 +407,12 @@ pub(super) fn linear<P: Protocol + ?Sized>(
         let per: Vec<usize> = (0..outputs).map(|o| spec.bias_of(o)).collect();
         sum = p.add(&sum, &bias.gather(&per));
     }
-    Ok(if spec.shift == 0 { sum } else { p.trunc_reduce(&sum, spec.shift) })
+    if spec.shift == 0 {
+        return Ok(sum);
+    }
+    // To the nearest integer, or one below it where shares are truncated apart.
+    let half = RingVec::new(spec.input, vec![1 << (spec.shift - 1)]);
+    Ok(p.trunc_reduce(&p.add_public(&sum, &half), spec.shift))
 }
 
 fn shared<P: Protocol + ?Sized>(

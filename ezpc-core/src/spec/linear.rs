@@ -65,9 +65,8 @@ pub enum LinearKind {
 /// A linear layer: the product with the weights plus the bias, divided by 2^`shift`.
 ///
 /// The input is over Z_{2^l} (`input` bits), the result over Z_{2^{l - shift}}. Promise: every sum, with its
-/// bias, satisfies `|Wx + bias| <= 2^{l-1} - 3·2^shift`. The result is the floor of the quotient or off by at most
-/// {-1, 0, +1, +2} ulp, depending on how the back end rounds (SECURITY.md, F_LinTrunc; a local truncation gives {-1, 0}); with
-/// `shift` 0 it is exact. Weights are signed integers below 2^`weight_bits` in absolute value.
+/// bias, satisfies `|Wx + bias| <= 2^{l-1} - 3·2^shift`. The result is the integer nearest to the quotient or off by at most one
+/// ulp, depending on how the back end rounds: two parties without a bias (SECURITY.md, F_LinTrunc). With `shift` 0 it is exact. Weights are signed integers below 2^`weight_bits` in absolute value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_structs, reason = "built with a literal by kernels")]
 pub struct LinearSpec {

@@ -210,7 +210,7 @@ impl Printer {
 
     fn program(&self, card: &Card) -> String {
         let mut text =
-            format!("// {}: numbers are fixed point with {} fractional bits.\n", card.name, card.frac_bits);
+            format!("// {}: the input and the result have {} fractional bits.\n", card.name, card.frac_bits);
         text.push_str("// The server's weights stand layer by layer, biases behind each.\n\n");
         for kernel in &self.used {
             let (_, params) =

@@ -8,6 +8,7 @@
 
 mod plan;
 mod quantise;
+mod scale;
 mod weights;
 
 use super::Graph;
@@ -22,7 +23,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a set of options with defaults")]
 pub struct Options {
-    /// Fractional bits of values and weights.
+    /// Fractional bits of the input and the result, and of all values where nothing is scaled; of weights at least as many.
     pub frac_bits: u32,
     /// The range of input values; inputs outside are refused at the data owner's side.
     pub input_range: [f64; 2],
@@ -39,6 +40,10 @@ pub struct Options {
     /// without calibration. The oracle decides exactly, so only two parties show what it costs. Opened numbers then depend a
     /// little on shares: SECURITY.md, Rounded values, says what that may tell.
     pub slack: f64,
+    /// The bits of a value of the usual size. Where calibration says what that is, layers with weights scale their results by
+    /// a power of two, the least that gives them so many bits; the input and the result always have `frac_bits` fractional
+    /// bits. Rounding changes the result of a layer by about 2^-`precision` of its size. 0 scales nothing.
+    pub precision: u32,
     /// What keeps values within the bounds that calibration suggests and nothing proves.
     pub unproved: Unproved,
     /// A bound that is proved is kept although calibration suggests a smaller one, when values have at most so many bits
@@ -71,6 +76,7 @@ impl Default for Options {
             calibration: None,
             headroom: 4.0,
             slack: 0.0,
+            precision: 9,
             unproved: Unproved::Report,
             proof_bits: 8,
         }
@@ -84,6 +90,8 @@ pub struct Calibration {
     /// Sums of squares, an element.
     squares: Vec<f64>,
     samples: usize,
+    /// Values are those of the network times two to the power of these.
+    scales: Vec<i32>,
 }
 
 impl Calibration {
@@ -102,6 +110,21 @@ impl Calibration {
     /// The usual size of the values of a node.
     pub(super) fn usual(&self, node: usize) -> f64 {
         (self.squares[node] / self.samples as f64).sqrt()
+    }
+
+    /// The powers of two that values of a node are scaled by.
+    pub(super) fn scale(&self, node: usize) -> i32 {
+        self.scales[node]
+    }
+
+    /// The calibration of the same network with scaled values.
+    fn scaled(&self, scales: Vec<i32>) -> Self {
+        let (mut seen, mut squares) = (self.seen.clone(), self.squares.clone());
+        for (i, &scale) in scales.iter().enumerate() {
+            seen[i] = seen[i].map(|v| v * 2_f32.powi(scale));
+            squares[i] *= 4_f64.powi(scale);
+        }
+        Self { seen, squares, samples: self.samples, scales }
     }
 
     /// What `headroom` times the values seen at a node stay within, in units of 2^-`frac_bits`.
@@ -200,7 +223,12 @@ pub struct Model {
     pub weights: Weights,
     /// The bounds that calibration suggests, and what keeps values within them.
     pub risks: Vec<Risk>,
+    /// For each node of the graph the power of two that its values are scaled by.
+    pub scales: Vec<i32>,
 }
+
+/// Values of so many bits leave room for products in 62.
+const MAX_PRECISION: u32 = 20;
 
 /// Compiles an optimised graph ([`graph::passes::optimise`]).
 pub fn compile(graph: &Graph, options: &Options) -> Result<Model> {
@@ -214,14 +242,28 @@ pub fn compile(graph: &Graph, options: &Options) -> Result<Model> {
     if !(0.0..1.0).contains(&options.slack) {
         return Err(Error::usage(format!("a slack of {}, supported is from 0 to below 1", options.slack)));
     }
+    if options.precision > MAX_PRECISION {
+        return Err(Error::usage(format!(
+            "a precision of {} bits, supported are up to {MAX_PRECISION}",
+            options.precision
+        )));
+    }
     let [low, high] = options.input_range;
     if !(low.is_finite() && high.is_finite() && low <= high && low.abs().max(high.abs()) <= 1e6) {
         return Err(Error::usage(format!("an input range of {low} to {high}")));
     }
-    let quantised = quantise::quantise(graph, options)?;
-    let model = plan::plan(graph, quantised, options)?;
+    let scaled = options.calibration.as_ref().filter(|_| options.precision > 0);
+    let scaled = scaled.map(|seen| scale::scaled(graph, seen, options));
+    let model = match scaled {
+        Some((graph, seen)) => lower(&graph, &Options { calibration: Some(seen), ..options.clone() }),
+        None => lower(graph, options),
+    }?;
     model.card.check(&Limits { checks: options.unproved == Unproved::Check, ..Limits::default() })?;
     Ok(model)
+}
+
+fn lower(graph: &Graph, options: &Options) -> Result<Model> {
+    plan::plan(graph, quantise::quantise(graph, options)?, options)
 }
 
 /// Runs the samples, `rows` of them, through the graph and notes the range of every node.
@@ -241,5 +283,6 @@ pub fn calibrate(graph: &Graph, samples: &[f64]) -> Result<Calibration> {
             *square += values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64;
         }
     }
-    Ok(Calibration { seen, squares, samples: samples.len() / size })
+    let scales = vec![0; graph.nodes.len()];
+    Ok(Calibration { seen, squares, samples: samples.len() / size, scales })
 }

@@ -89,9 +89,10 @@ pub fn distances(model: &Model, graph: &Graph, samples: &[f64]) -> Result<Vec<Op
         let trace = float::trace(graph, &sample)?;
         executor.run_observed(&mut p, 1, Some(&input), &mut unwatched, [0, 1], &mut |_, i, value| {
             if let (Some(node), Some((distance, count))) = (counterpart(i), &mut sums[i]) {
+                let unit = f64::from(-model.scales[node]).exp2();
                 for (&v, &exact) in value.data().to_signed().iter().zip(&trace[node]) {
                     let exact = f64::from(exact);
-                    let off = (fixed::decode(v, card.frac_bits) - exact).abs();
+                    let off = (fixed::decode(v, card.frac_bits) * unit - exact).abs();
                     distance.largest = distance.largest.max(off);
                     distance.usual += off * off;
                     distance.size += exact * exact;

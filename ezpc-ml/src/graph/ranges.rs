@@ -57,6 +57,12 @@ impl Span {
         Self { lo: (self.lo >> shift).saturating_sub(below), hi: (self.hi >> shift).saturating_add(above) }
     }
 
+    /// The floor and the ceiling of the division by 2^shift.
+    #[must_use]
+    pub const fn divided(self, shift: u32) -> Self {
+        Self { lo: self.lo >> shift, hi: self.hi.saturating_add((1 << shift) - 1) >> shift }
+    }
+
     /// What both allow, when they meet; a calibrated span may lie outside a proved one only by rounding.
     #[must_use]
     pub fn meet(self, other: Self) -> Self {

@@ -1,6 +1,7 @@
 //! Poolings.
 
 use super::Stage;
+use super::elementwise::divide;
 use crate::graph::float::window_sizes;
 use crate::graph::{Decision, Window};
 use crate::tensor::Tensor;
@@ -147,7 +148,7 @@ pub fn mean_factors(
 }
 
 /// The mean of each window, with the factors of [`mean_factors`]; the products fit `ring`, and the result is in
-/// the ring that the shift leaves, at most one ulp below the product's quotient.
+/// the ring that the shift leaves, the floor or the ceiling of the product's quotient.
 pub fn avg_pool<P: Protocol>(
     p: &P,
     window: &Window,
@@ -195,8 +196,7 @@ pub fn avg_pool<P: Protocol>(
             p.scale(&sum, &all)
         }
     };
-    let mean = if shift == 0 { scaled } else { p.trunc_reduce(&scaled, shift) };
-    Tensor::new(x.batch(), &shape, mean)
+    Tensor::new(x.batch(), &shape, divide(p, scaled, shift))
 }
 
 /// The index of the largest value of each sample, the first of equal ones, in the ring of `width` bits.

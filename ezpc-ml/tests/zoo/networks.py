@@ -1,7 +1,7 @@
 """Compares our networks in fixed point with onnxruntime.
 
     cargo build --release -p ezpc-examples --example network --example infer
-    venv/bin/python ezpc-ml/tests/zoo/networks.py FOLDER [--images 20] [--two-party 2] [--slack 0.0625] [NAME…]
+    venv/bin/python ezpc-ml/tests/zoo/networks.py FOLDER [--images 20] [--two-party 2] [--precision 9] [--slack 0.03125] [NAME…]
 
 Weights and images are drawn from seeds; bounds come from four other images. Every image runs under the cleartext oracle, and
 as many as asked for between two parties. The venv is that of `prepare.py`.
@@ -35,7 +35,7 @@ def compare(what, ours, theirs):
     return best.all() and error < 0.02
 
 
-def check(folder, name, count, secure, slack):
+def check(folder, name, count, secure, options):
     place = lambda what: folder / f"{name}.{what}"
     model, images, some = place("onnx"), place("npy"), place("some.npy")
     run("network", name, "--output", model, "--samples", images, "--count", count, "--image-seed", IMAGES)
@@ -44,7 +44,7 @@ def check(folder, name, count, secure, slack):
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     feed = session.get_inputs()[0].name
     theirs = np.concatenate([session.run(None, {feed: x[None]})[0] for x in inputs]).reshape(count, -1)
-    flags = ["--quiet", "--model", model, "--input-range=-2,2", "--calibrate", place("calibration.npy"), "--slack", slack]
+    flags = ["--quiet", "--model", model, "--input-range=-2,2", "--calibrate", place("calibration.npy"), *options]
     run("infer", *flags, "--backend", "cleartext", "--input", images, "--output", place("ours.npy"))
     good = compare(f"{name}, oracle", np.load(place("ours.npy")).reshape(count, -1), theirs)
     if secure:
@@ -59,8 +59,10 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--two-party", type=int, default=0)
+    parser.add_argument("--precision", type=int, default=9)
     parser.add_argument("--slack", type=float, default=0, help="the oracle decides exactly: only two parties show it")
     parser.add_argument("names", nargs="*", default=["squeezenet", "resnet50", "densenet121"])
     args = parser.parse_intermixed_args()
-    good = [check(args.folder, name, args.images, args.two_party, args.slack) for name in args.names]
+    options = ["--precision", args.precision, "--slack", args.slack]
+    good = [check(args.folder, name, args.images, args.two_party, options) for name in args.names]
     raise SystemExit(not all(good))

@@ -10,7 +10,8 @@ use crate::protocol::{Linear, Operand};
 use crate::ring::RingVec;
 use std::borrow::Cow;
 
-/// The layer's result, rounded to the floor. Checks the promise on every sum.
+/// The layer's result, rounded to the nearest integer, as encrypted layers do on average; in the middle, up. Checks the promise
+/// on every sum.
 pub(super) fn linear(layer: &Linear<RingVec>, x: &RingVec) -> Result<RingVec> {
     let spec = &layer.spec;
     layer.check_input(x)?;
@@ -29,8 +30,9 @@ pub(super) fn linear(layer: &Linear<RingVec>, x: &RingVec) -> Result<RingVec> {
             return Err(Error::usage(format!("linear layer: output {o} is outside the promised range")));
         }
     }
-    let output = spec.output();
-    Ok(RingVec::new(output, sums.iter().map(|s| (s >> spec.shift) as u64).collect()))
+    let half = 1_i64.wrapping_shl(spec.shift) >> 1;
+    let rounded = |s: &i64| (s.wrapping_add(half) >> spec.shift) as u64;
+    Ok(RingVec::new(spec.output(), sums.iter().map(rounded).collect()))
 }
 
 fn values(operand: &Operand<RingVec>, len: usize) -> Result<Cow<'_, [i64]>> {

@@ -40,7 +40,9 @@ pub(super) fn plan(graph: &Graph, mut q: Quantised, options: &Options) -> Result
         output,
         decision: graph.decision,
     };
-    Ok(Model { card, weights: Weights { steps: weights }, risks: q.risks })
+    let unscaled = || vec![0; graph.nodes.len()];
+    let scales = options.calibration.as_ref().map_or_else(unscaled, |seen| seen.scales.clone());
+    Ok(Model { card, weights: Weights { steps: weights }, risks: q.risks, scales })
 }
 
 /// The rings that values need.

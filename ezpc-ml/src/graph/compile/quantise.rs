@@ -199,22 +199,29 @@ impl State<'_> {
         Ok((value, self.options.max_ring.filter(|_| weights).unwrap_or(widest).min(MAX_RING)))
     }
 
+    /// The bits up to which a bound that is proved is kept.
+    fn proof(&self, index: usize) -> u32 {
+        let scale = self.options.calibration.as_ref().map_or(0, |seen| seen.scale(index));
+        (self.options.frac_bits + self.options.proof_bits).saturating_add_signed(scale)
+    }
+
     /// What decides how fine the weights of a node are.
     fn fine(&self, index: usize) -> Fine {
         let bits = self.options.frac_bits;
+        let operand = self.graph.nodes[index].inputs.first().copied().unwrap_or(index);
+        let up = self.options.calibration.as_ref().map_or(0, |seen| seen.scale(index) - seen.scale(operand));
         let calibrated = self.options.calibration.as_ref().map(|seen| {
-            let operand = self.graph.nodes[index].inputs.first().copied().unwrap_or(index);
             let result = match self.options.unproved {
                 // A bound that is proved may be kept up to the second.
                 Unproved::Report => {
-                    seen.bits(index, bits, self.options.headroom).max(bits + self.options.proof_bits)
+                    seen.bits(index, bits, self.options.headroom).max(self.proof(index).min(28))
                 }
                 // The widest result that is not exact: a clip or a check comes behind it.
                 Unproved::Clip | Unproved::Check => 28,
             };
             (seen.gain(operand, index), result)
         });
-        Fine { bits, calibrated }
+        Fine { bits, up, calibrated }
     }
 
     /// The bits that do not decide at a ReLU or a maximum: what makes the comparison shortest, the fewest of these.
@@ -241,17 +248,17 @@ impl State<'_> {
         let (node, options) = (&self.graph.nodes[index], self.options);
         let Some(seen) = &options.calibration else { return };
         let (own, bits) = (value.raw.bits(), seen.bits(index, options.frac_bits, options.headroom));
-        let proof = options.frac_bits + options.proof_bits;
+        let proof = self.proof(index);
         let taken = match (&node.op, value.sums) {
             // What is exact stays proved, as long as that fits.
             (_, Some((_, 0))) => value.ring() > limit,
             // A mean is not larger than its operand.
             (Op::AvgPool { .. }, _) => false,
-            (_, Some((_, shift))) => value.ring() > proof + shift,
+            (_, Some((_, shift))) => value.ring() > (proof + shift).min(limit),
             // Sums of what is bounded by calibration are, too.
             (Op::Affine { .. } | Op::Add | Op::Sub, None) => {
                 let risky = node.inputs.iter().any(|&j| self.values[j].origin >= Origin::Checked);
-                risky && value.ring() > proof
+                risky && value.ring() > proof.min(limit)
             }
             _ => false,
         };

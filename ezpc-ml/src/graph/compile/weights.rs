@@ -13,8 +13,10 @@ use ezpc_core::{Error, Result};
 /// What decides how fine the weights of a layer are.
 #[derive(Clone, Copy)]
 pub(super) struct Fine {
-    /// Fractional bits of values: weights have no fewer, unless they are exact.
+    /// Fractional bits of values.
     pub(super) bits: u32,
+    /// The power of two that scales the weights up: so many fractional bits fewer do.
+    pub(super) up: i32,
     /// Where the layer was seen on samples: the size of its result over that of its operand, and the bits of the result.
     pub(super) calibrated: Option<(f64, u32)>,
 }
@@ -44,30 +46,42 @@ pub(super) fn integers(name: &str, values: &[f32], frac_bits: u32) -> Result<Val
         .collect()
 }
 
+/// The fewest fractional bits with which all weights are exact, if these are less than `frac_bits`.
+fn exact_bits(weights: &[f32], frac_bits: u32) -> Option<u32> {
+    let exact = |bits: u32| {
+        let unit = f64::from(bits).exp2();
+        weights.iter().all(|&w| (f64::from(w) * unit).fract() == 0.0 && w.abs() <= 65536.0)
+    };
+    (0..frac_bits).find(|&bits| exact(bits))
+}
+
+/// Whether weights are not rounded at all.
+pub(super) fn is_exact(weights: &[f32], frac_bits: u32) -> bool {
+    exact_bits(weights, frac_bits).is_some()
+}
+
 /// Units in weights of the usual size: enough for a shallow network, and for a deep one, in which a perturbation of early
 /// layers may grow a hundredfold.
 const COARSE: f64 = 128.0;
 const FINEST: f64 = 4096.0;
 
 /// Fractional bits of the weights of a layer of so many outputs: the fewest with which all are exact, if these are less than
-/// those of values; otherwise as many as these, or more, so that rounding changes results by a small part of their size.
+/// those of values; otherwise as many as these before the weights were scaled, or more, so that rounding changes results by a
+/// small part of their size.
 ///
 /// More bits only widen the ring that the operand is brought to, as long as the noise of the encrypted layer, which grows with
 /// the weights, stays far below the last place of its result.
 fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
     let f = fine.bits;
-    let exact = |bits: u32| {
-        let unit = f64::from(bits).exp2();
-        weights.iter().all(|&w| (f64::from(w) * unit).fract() == 0.0 && w.abs() <= 65536.0)
-    };
-    if let Some(bits) = (0..f).find(|&bits| exact(bits)) {
+    if let Some(bits) = exact_bits(weights, f) {
         return bits;
     }
     let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
     let usual = (square / weights.len().max(1) as f64).sqrt();
-    let most = f + 8;
+    let scaled = |bits: u32| bits.saturating_add_signed(-fine.up).max(1);
+    let (least, most) = (scaled(f), scaled(f + 8));
     let bits_for = |size: f64, units: f64, most: u32| {
-        (f..most).find(|&bits| size * f64::from(bits).exp2() >= units).unwrap_or(most)
+        (least..most).find(|&bits| size * f64::from(bits).exp2() >= units).unwrap_or(most)
     };
     let coarse = bits_for(usual, COARSE, most);
     let Some((gain, result)) = fine.calibrated else { return coarse };
@@ -83,7 +97,7 @@ fn weight_bits(weights: &[f32], outputs: usize, fine: Fine) -> u32 {
     };
     let largest = weights.chunks(row).map(noise).fold(f64::MIN_POSITIVE, f64::max);
     let room = (NOISE_BITS - f64::from(result) - largest.log2()).clamp(0.0, 64.0) as u32;
-    bits_for(size, FINEST, most.max(24)).min(room).max(coarse)
+    bits_for(size, FINEST, most.max(scaled(24))).min(room).max(coarse)
 }
 
 /// Ciphertext errors of deviation 3.2, twelve deviations of them: what the noise check counts for the root of the sum of the

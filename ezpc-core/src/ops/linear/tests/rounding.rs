@@ -32,7 +32,7 @@ fn the_chance_of_the_ceiling_is_the_fraction() {
         for (halves, share) in halves.iter_mut().zip(&shares) {
             share.iter().for_each(|v| halves[usize::from(v & top != 0)] += 1);
         }
-        for (e, v) in case.errors(&shares).into_iter().zip(case.expected()) {
+        for (e, v) in case.distances(&shares, 0).into_iter().zip(case.expected()) {
             let fraction = (v & ((1 << shift) - 1)) as f64 / f64::from(1 << shift);
             let range = &mut ranges[(fraction * 8.0) as usize];
             range[0] += 1.0;
@@ -56,7 +56,7 @@ fn rounding_is_stochastic_and_unbiased() {
     let mut counts = [0_usize; 4];
     let (mut sum, mut n) = (0.0, 0.0);
     for seed in 0..3 {
-        let errors = case.errors(&case.run(&keys, Party::Server, 1, 100 * seed));
+        let errors = case.distances(&case.run(&keys, Party::Server, 1, 100 * seed), 0);
         for (e, v) in errors.iter().zip(case.expected()) {
             counts[(e + 1) as usize] += 1;
             let fraction = (v & 0xFFF) as f64 / 4096.0;

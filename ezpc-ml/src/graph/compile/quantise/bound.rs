@@ -19,6 +19,7 @@ pub(super) fn bound(
 ) -> Result<Value> {
     let (rows, f) = (node.shape[0], fine.bits);
     let x = || inputs[0].spans.as_slice();
+    // The nearest integer or one beside it: from one below the floor to two above.
     let layered = |sums: &[Span], spans: Vec<Span>, shift: u32, constants: Constants| Value {
         sums: Some((hull(sums), shift)),
         constants: Some(constants),
@@ -62,14 +63,14 @@ pub(super) fn bound(
         Op::AvgPool { window, counted } => {
             let (size, out) = ([shapes[0][1], shapes[0][2]], [node.shape[1], node.shape[2]]);
             let (sums, shift) = ranges::mean(x(), window, *counted, size, out);
-            let spans = sums.iter().map(|s| s.shifted(shift, 1, 0)).collect();
+            let spans = sums.iter().map(|s| s.divided(shift)).collect();
             Value { sums: Some((hull(&sums), shift)), ..plain(spans) }
         }
         Op::Add => plain(x().iter().zip(&inputs[1].spans).map(|(a, b)| a.plus(*b)).collect()),
         Op::Sub => plain(x().iter().zip(&inputs[1].spans).map(|(a, b)| a.plus(b.negated())).collect()),
         Op::Mul => {
             let sums: Vec<Span> = x().iter().zip(&inputs[1].spans).map(|(a, b)| a.product(*b)).collect();
-            let spans = sums.iter().map(|s| s.shifted(f, 1, 0)).collect();
+            let spans = sums.iter().map(|s| s.divided(f)).collect();
             Value { sums: Some((hull(&sums), f)), ..plain(spans) }
         }
         Op::Concat { axis: 0 } => plain(inputs.iter().flat_map(|v| v.spans.iter().copied()).collect()),
