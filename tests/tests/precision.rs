@@ -135,6 +135,51 @@ fn small_and_large_values_are_as_accurate_as_ordinary_ones() {
 }
 
 #[test]
+fn small_values_of_many_bits_keep_within_their_rings() {
+    for size in [0.02, 0.1, 1.0] {
+        let graph = network(size);
+        let off = error(&graph, &model(&graph, 14));
+        assert!(off < 0.01, "{off} at {size}");
+    }
+}
+
+/// A branch that hardly counts does not widen the rings of what it is added to.
+#[test]
+fn a_branch_that_is_nearly_dead_costs_few_bits() {
+    let mut n = Numbers::new(9);
+    let mut g = Graph::new("residual", "x", vec![2, 8, 8]).expect("a graph");
+    let main = g.push("main", conv(&mut n, 2, 4, 2.0), &[0]).expect("fits");
+    let dead = g.push("dead", conv(&mut n, 2, 4, 1e-5), &[0]).expect("fits");
+    let sum = g.push("sum", Op::Add, &[main, dead]).expect("fits");
+    g.output = g.push("output", conv(&mut n, 4, 2, 0.5), &[sum]).expect("fits");
+    let model = model(&g, PRECISION);
+    assert_eq!(model.scales[main], model.scales[dead]);
+    assert!(model.scales[main] <= 4, "{}", model.scales[main]);
+    assert!(error(&g, &model) < 0.05);
+}
+
+/// What is left of a difference is what the next layer takes: it has bits, too.
+#[test]
+fn a_small_difference_of_large_values_has_bits() {
+    let mut n = Numbers::new(10);
+    let mut g = Graph::new("difference", "x", vec![2, 8, 8]).expect("a graph");
+    let mut beside = |g: &mut Graph, name: &str, by: f32| {
+        let Op::Conv { window, weights, bias, .. } = conv(&mut Numbers::new(4), 2, 4, 9.0) else {
+            unreachable!()
+        };
+        let weights = weights.iter().map(|w| w + by * n.floats(1, 1.0)[0]).collect();
+        g.push(name, Op::Conv { window, groups: 1, weights, bias }, &[0]).expect("fits")
+    };
+    let (left, right) = (beside(&mut g, "left", 0.0), beside(&mut g, "right", 0.02));
+    let rest = g.push("rest", Op::Sub, &[left, right]).expect("fits");
+    g.output = g.push("output", conv(&mut Numbers::new(5), 4, 2, 5.0), &[rest]).expect("fits");
+    assert!(usual(&g, rest) < usual(&g, left) / 100.0);
+    let bits = |model: &Model| usual(&g, rest).log2() + f64::from(12 + model.scales[rest]);
+    let model = model(&g, PRECISION);
+    assert!(bits(&model) >= f64::from(PRECISION - 2), "{}", bits(&model));
+}
+
+#[test]
 fn large_values_take_narrower_rings() {
     let graph = network(8.0);
     let widest = |precision| {
