@@ -73,8 +73,9 @@ pub trait Protocol {
     /// Opens a vector to the parties of `to`; `None` at a party that does not learn it. One half-round.
     ///
     /// Only the value is revealed when it is a function of the secrets alone. The results of [`Protocol::linear`]
-    /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::relu_trunc`], [`Protocol::relu_coarse`], [`Protocol::max_coarse`] and
-    /// the near and local [`Trunc`] are rounded in a way that depends on the shares or on noise: before opening one of them, keep guard bits and drop them with
+    /// with a shift, [`Protocol::trunc_reduce`], [`Protocol::round_reduce`], [`Protocol::relu_trunc`],
+    /// [`Protocol::relu_coarse`], [`Protocol::max_coarse`] and the near and local [`Trunc`] are rounded in a way that
+    /// depends on the shares or on noise: before opening one of them, keep guard bits and drop them with
     /// [`Trunc::Floor`], or whoever learns it learns low bits of what was rounded away. What [`Protocol::linear`]
     /// rounded under private weights is not opened to their owner without that: the two-party protocol refuses
     /// (SECURITY.md, Opening rule).
@@ -127,6 +128,11 @@ pub trait Protocol {
     /// The sum with public values of the same width; a single public value is added to every element.
     fn add_public(&self, x: &Self::Arith, values: &RingVec) -> Self::Arith {
         provided::add_public(self, x, values)
+    }
+    /// As [`Protocol::trunc_reduce`], rounded: the integer nearest to the value divided by 2^`shift`, or one less where
+    /// shares are shifted apart. Two parties get the floor or the ceiling without a bias, and an exact quotient exactly.
+    fn round_reduce(&self, x: &Self::Arith, shift: u32) -> Self::Arith {
+        provided::round_reduce(self, x, shift)
     }
     /// 0 - x.
     fn neg(&self, x: &Self::Arith) -> Self::Arith {

@@ -101,3 +101,57 @@ fn a_card_cannot_ask_for_absurd_sizes() {
         assert!(Card::from_text(text.as_bytes(), &limits).is_err(), "{from} to {to}");
     }
 }
+
+/// A card of one pooling; cards may come from a peer, who decides on every number.
+fn pooling(operation: &str, sides: [usize; 2], output: &str) -> ezpc_core::Result<Card> {
+    let [h, w] = sides;
+    let text = format!(
+        "ezpc-card 1\nname pool\nfrac-bits 12\ninput-range 0 1\noutput %1 values\n%0 x input() [1,{h},{w}] width=30 bits=17 \
+         proved\n%1 pool {operation} {output} proved\n"
+    );
+    Card::from_text(text.as_bytes(), &Limits::default())
+}
+
+#[test]
+fn a_mean_drops_as_many_bits_as_its_windows_ask_for() {
+    let mean = |kernel: &str, shift: u32| {
+        let windows =
+            format!("avgpool(%0) kernel={kernel} stride=1,1 padding=0,0,0,0 dilation=1,1 counted=0,0,0,0");
+        let width = 30 - shift;
+        pooling(&format!("{windows} ring=30 shift={shift}"), [3, 2], &format!("[1,1,1] width={width} bits=7"))
+    };
+    // Twelve bits of the factor and three of six values, whatever a card says.
+    mean("3,2", 15).expect("a mean of six");
+    for shift in [1, 14, 16] {
+        let error = mean("3,2", shift).expect_err("refused").to_string();
+        assert!(error.contains("drops other bits"), "{error}");
+    }
+}
+
+#[test]
+fn windows_are_counted_as_what_they_gather() {
+    let pool = |operation: &str, rest: &str, side: usize, kernel: usize| {
+        let out = side - kernel + 1;
+        let windows = format!("kernel={kernel},{kernel} stride=1,1 padding=0,0,0,0 dilation=1,1");
+        pooling(
+            &format!("{operation}(%0) {windows} {rest}"),
+            [side; 2],
+            &format!("[1,{out},{out}] width=30 bits=17"),
+        )
+    };
+    pool("maxpool", "drop=0", 64, 3).expect("an ordinary maximum");
+    let error = pool("maxpool", "drop=0", 8000, 4000).expect_err("refused").to_string();
+    assert!(error.contains("products a sample"), "{error}");
+    let error = pool("maxpool", "drop=0", 4000, 32).expect_err("refused").to_string();
+    assert!(error.contains("bytes a sample"), "{error}");
+    let error =
+        pool("avgpool", "counted=0,0,0,0 ring=30 shift=0", 8000, 4000).expect_err("refused").to_string();
+    assert!(error.contains("products a sample"), "{error}");
+}
+
+#[test]
+fn seeds_of_fuzzing_are_cards() {
+    let seed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/card/digits_cnn");
+    let text = std::fs::read(seed).expect("a seed");
+    assert!(Card::from_text(&text, &Limits::default()).is_ok());
+}

@@ -1,5 +1,6 @@
 //! What the tests in `tests/tests/` share: reading the workspace's own sources, and running programs from files.
 
+pub mod arch;
 pub mod replay;
 pub mod suite;
 

@@ -10,11 +10,7 @@
 //! `RUSTFLAGS="--cfg ezpc_portable"`.
 
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
-#![allow(
-    unsafe_code,
-    clippy::print_stdout,
-    reason = "valgrind's client requests are instructions; the result is a table"
-)]
+#![allow(clippy::print_stdout, reason = "the result is a table")]
 
 use core::cell::RefCell;
 use ezpc_core::crypto::{Block, Prg, SessionId};
@@ -31,29 +27,8 @@ use ezpc_core::transport::cost::Cost;
 use ezpc_core::transport::cost::Ots;
 use ezpc_core::transport::machine::{Io, Machine, Step};
 use ezpc_core::{Party, Result};
+use ezpc_tests::arch::valgrind::{COUNT_ERRORS, MAKE_DEFINED, MAKE_UNDEFINED, RUNNING_ON_VALGRIND, request};
 use std::process::Command;
-
-/// A request to valgrind; does nothing outside.
-fn request(code: usize, place: *const u8, len: usize) -> usize {
-    let arguments: [usize; 6] = [code, place.expose_provenance(), len, 0, 0, 0];
-    let mut result = 0_usize;
-    // SAFETY: the rotations add up to 128 bits and leave rdi as it was, and rbx is exchanged with itself; valgrind reads
-    // the six words behind rax and answers in rdx.
-    unsafe {
-        core::arch::asm!(
-            "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51", "xchg rbx, rbx",
-            in("rax") arguments.as_ptr(),
-            inout("rdx") result,
-            inout("rdi") 0_usize => _,
-        );
-    }
-    result
-}
-
-const MAKE_UNDEFINED: usize = 0x4d43_0001;
-const MAKE_DEFINED: usize = 0x4d43_0002;
-const COUNT_ERRORS: usize = 0x1201;
-const RUNNING_ON_VALGRIND: usize = 0x1001;
 
 /// Exclusive references: the compiler must not remember what it knew of the content.
 fn hide<T>(secret: &mut [T]) {

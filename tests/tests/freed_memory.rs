@@ -1,7 +1,5 @@
 //! Memory that was freed holds no secret: an allocator looks for planted ones in every block that is given back.
 
-#![allow(unsafe_code, reason = "an allocator that looks at what is freed")]
-
 use core::mem::ManuallyDrop;
 use ezpc_core::crypto::{Block, Prg, SessionId};
 use ezpc_core::he::{HeKeys, he_setup};
@@ -18,7 +16,7 @@ use ezpc_core::transport::cost::Ots;
 use ezpc_core::transport::machine::Io;
 use ezpc_core::transport::{Link, memory};
 use ezpc_core::{Party, Result};
-use std::alloc::{GlobalAlloc, Layout, System};
+use ezpc_tests::arch::memory::Watched;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -35,30 +33,13 @@ static FOUND: AtomicUsize = AtomicUsize::new(0);
 static KEYS: Mutex<Vec<[u8; 16]>> = Mutex::new(Vec::new());
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
-struct Looking;
-
-// SAFETY: everything is passed on to the system's allocator as it came; a block is read before it is given back.
-unsafe impl GlobalAlloc for Looking {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the contract of `alloc`. Zeroed, so that what is read in `dealloc` is initialised.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        if LOOKING.load(Ordering::Relaxed) {
-            // SAFETY: the block is the caller's until the end of this function, and was zeroed when it was made.
-            let block = unsafe { core::slice::from_raw_parts(place, layout.size()) };
-            look(block);
-        }
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Looking = Looking;
+static ALLOCATOR: Watched = Watched { taken: |_| (), freed: look };
 
 fn look(block: &[u8]) {
+    if !LOOKING.load(Ordering::Relaxed) {
+        return;
+    }
     let input = block.windows(8).filter(|bytes| *bytes == INPUT.to_le_bytes()).count();
     let wanted = KEYS.lock().expect("no panic");
     let mut starts = [false; 256];

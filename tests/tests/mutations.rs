@@ -5,42 +5,33 @@
 //! One party is alive, with the seeds of the recording; the other one is the changed recording. `EZPC_RUNS` and
 //! `EZPC_FIRST` say how many runs and where to start, to look at one again.
 
-#![allow(unsafe_code, clippy::print_stdout, reason = "an allocator that counts; the result is a table")]
+#![allow(clippy::print_stdout, reason = "the result is a table")]
 
 use ezpc_core::crypto::{Block, Prg};
 use ezpc_core::{Error, ErrorKind, Party, Result};
+use ezpc_tests::arch::memory::Watched;
 use ezpc_tests::replay::{Outcome, PROGRAMS, Piece, Program, Recording, Replay, Then, party, record};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Counts the bytes in use and their peak.
-struct Counting;
-
+/// The bytes in use, and their peak.
 static USED: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let used = USED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(used, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
+fn taken(bytes: usize) {
+    let used = USED.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    PEAK.fetch_max(used, Ordering::Relaxed);
+}
 
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        USED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(place, layout) }
-    }
+fn freed(block: &[u8]) {
+    USED.fetch_sub(block.len(), Ordering::Relaxed);
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Watched = Watched { taken, freed };
 
 /// The live party; recordings do not wait.
 fn alone(program: &Program, replay: Replay, live: Party) -> Result<Outcome> {

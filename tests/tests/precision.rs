@@ -216,3 +216,23 @@ fn a_precision_that_makes_no_sense_is_refused() {
     let error = compile(&graph, &options).map(|_| ()).expect_err("refused");
     assert!(error.to_string().contains("a precision of 21 bits"), "{error}");
 }
+
+/// The guard of what is opened of a single number counts on roundings in its last place.
+#[test]
+fn values_in_front_of_a_single_number_are_not_made_coarser() {
+    let mut n = Numbers::new(12);
+    let mut g = Graph::new("single", "x", vec![8]).expect("a graph");
+    let dense = |n: &mut Numbers, outputs: usize, inputs: usize, size: f32| Op::Dense {
+        weights: n.floats(outputs * inputs, size).into(),
+        bias: n.floats(outputs, size),
+    };
+    let hidden = dense(&mut n, 4, 8, 9.0);
+    let hidden = g.push("hidden", hidden, &[0]).expect("fits");
+    let relu = g.push("relu", Op::Relu, &[hidden]).expect("fits");
+    let one = dense(&mut n, 1, 4, 0.1);
+    g.output = g.push("one", one, &[relu]).expect("fits");
+    assert!(model(&g, PRECISION).scales.iter().all(|&s| s == 0));
+    let two = dense(&mut n, 2, 4, 0.1);
+    g.output = g.push("two", two, &[relu]).expect("fits");
+    assert!(model(&g, PRECISION).scales[hidden] < 0);
+}

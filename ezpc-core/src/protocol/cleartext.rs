@@ -1,7 +1,8 @@
 //! The cleartext oracle: computes on plain values, plays both parties, protects nothing.
 //!
-//! It defines what every operation means. Truncations round to the floor, linear layers to the nearest integer; a promise that an operation asks of
-//! its caller is checked here, and a violation is an error that names the element.
+//! It defines what every operation means. Truncations round to the floor, linear layers and `round_reduce` to the
+//! nearest integer; a promise that an operation asks of its caller is checked here, and a violation is an error that names
+//! the element.
 
 mod linear;
 

@@ -407,12 +407,15 @@ pub(super) fn linear<P: Protocol + ?Sized>(
         let per: Vec<usize> = (0..outputs).map(|o| spec.bias_of(o)).collect();
         sum = p.add(&sum, &bias.gather(&per));
     }
-    if spec.shift == 0 {
-        return Ok(sum);
+    Ok(p.round_reduce(&sum, spec.shift))
+}
+
+pub(super) fn round_reduce<P: Protocol + ?Sized>(p: &P, x: &P::Arith, shift: u32) -> P::Arith {
+    if shift == 0 {
+        return x.clone();
     }
-    // To the nearest integer, or one below it where shares are truncated apart.
-    let half = RingVec::new(spec.input, vec![1 << (spec.shift - 1)]);
-    Ok(p.trunc_reduce(&p.add_public(&sum, &half), spec.shift))
+    let half = RingVec::new(x.width(), vec![1 << (shift - 1)]);
+    p.trunc_reduce(&p.add_public(x, &half), shift)
 }
 
 fn shared<P: Protocol + ?Sized>(

@@ -216,6 +216,10 @@ impl<P: Protocol> Protocol for Tally<P> {
         self.inner.trunc_reduce(x, shift)
     }
 
+    fn round_reduce(&self, x: &P::Arith, shift: u32) -> P::Arith {
+        self.inner.round_reduce(x, shift)
+    }
+
     fn xor(&self, x: &P::Bool, y: &P::Bool) -> P::Bool {
         self.inner.xor(x, y)
     }

@@ -336,6 +336,10 @@ impl Protocol for TwoParty {
         x.map(|share| share.shift_down(shift))
     }
 
+    fn round_reduce(&self, x: &Arith, shift: u32) -> Arith {
+        x.map(|share| layer::round_down(self.party, share, shift))
+    }
+
     fn xor(&self, x: &Bool, y: &Bool) -> Bool {
         x.zip(y, |x, y| x.zip(y, BitVec::xor))
     }

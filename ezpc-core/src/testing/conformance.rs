@@ -333,6 +333,10 @@ impl<P: Protocol> Suite<'_, P> {
             }
             let dropped = self.p.trunc_reduce(&sx, shift);
             self.expect(&format!("trunc_reduce by {shift}"), &dropped, &x.shift_down(shift), &[-1, 0])?;
+            let rounded = self.p.round_reduce(&sx, shift);
+            let (want, errors): (_, &[i64]) =
+                (oracle.round_reduce(x, shift), if shift == 0 { &[0] } else { &[-1, 0, 1] });
+            self.expect(&format!("round_reduce by {shift}"), &rounded, &want, errors)?;
             if bits >= 3 && shift <= bits - 2 {
                 let quarter = halved(&halved(x));
                 let sq = self.input(Party::Server, &quarter)?;

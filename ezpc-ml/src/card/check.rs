@@ -4,6 +4,7 @@
 use super::{Card, Limits, Origin, Scale, Step, StepOp, identifier};
 use crate::graph;
 use crate::graph::Window;
+use crate::kernels::pool::mean_factors;
 use ezpc_core::ring::Width;
 use ezpc_core::{Error, Result};
 
@@ -20,7 +21,7 @@ pub(super) fn check(card: &Card, limits: &Limits) -> Result<()> {
     if card.opens_checks() && !limits.checks {
         return Err(Error::usage("the model card opens a bit for each checked layer, which was not allowed"));
     }
-    let (mut products, mut half_rounds) = (0_u64, 0_u64);
+    let (mut products, mut half_rounds, mut gathered) = (0_u64, 0_u64, 0_u64);
     for (i, step) in card.steps.iter().enumerate() {
         let place = |e: Error| e.context(&format!("model card, step {i} `{}`", step.name));
         if step.name != identifier(&step.name) || (step.op == StepOp::Input) != (i == 0) {
@@ -38,7 +39,22 @@ pub(super) fn check(card: &Card, limits: &Limits) -> Result<()> {
         if size > limits.elements {
             return Err(place(beyond("elements of one value", size as u64, limits.elements as u64)));
         }
-        products = products.saturating_add(products_of(step, &args));
+        let own = products_of(step, &args);
+        products = products.saturating_add(own);
+        if products > limits.products {
+            return Err(beyond("products a sample", products, limits.products));
+        }
+        match &step.op {
+            // Each place that a window covers, and its share.
+            StepOp::MaxPool { .. } => gathered = gathered.max(own.saturating_mul(2)),
+            StepOp::AvgPool { window, counted, shift, .. } => {
+                let plane = |s: &Step| [s.shape[1], s.shape[2]];
+                if mean_factors(window, *counted, plane(args[0]), plane(step)).1 != *shift {
+                    return Err(place(bad("a mean that drops other bits than its windows ask for")));
+                }
+            }
+            _ => {}
+        }
         half_rounds += half_rounds_of(step, &args);
     }
     let input = &card.steps[0];
@@ -47,13 +63,10 @@ pub(super) fn check(card: &Card, limits: &Limits) -> Result<()> {
     if range[0] < -reach || range[1] >= reach || input.bound.origin != Origin::Proved {
         return Err(bad("its input range exceeds the bound of its input"));
     }
-    if products > limits.products {
-        return Err(beyond("products a sample", products, limits.products));
-    }
     if half_rounds > limits.half_rounds {
         return Err(beyond("half-rounds", half_rounds, limits.half_rounds));
     }
-    let memory = card.live_elements() as u64 * 8;
+    let memory = (card.live_elements() as u64).saturating_add(gathered).saturating_mul(8);
     if memory > limits.memory_bytes {
         return Err(beyond("bytes a sample", memory, limits.memory_bytes));
     }
@@ -226,6 +239,9 @@ fn products_of(step: &Step, args: &[&Step]) -> u64 {
                 .iter()
                 .map(|&d| d as u64)
                 .fold(1, u64::saturating_mul)
+        }
+        (StepOp::MaxPool { window, .. } | StepOp::AvgPool { window, .. }, _) => {
+            window.kernel.iter().map(|&d| d as u64).fold(1, u64::saturating_mul)
         }
         (StepOp::Dense { .. }, [x]) => x.shape.last().map_or(0, |&d| d as u64),
         (StepOp::Affine { .. } | StepOp::Mul { .. }, _) => 1,

@@ -12,9 +12,9 @@ pub struct Limits {
     pub steps: usize,
     /// Elements of one tensor of one sample.
     pub elements: usize,
-    /// Multiplications by weights for one sample.
+    /// Multiplications by weights and elements of windows for one sample.
     pub products: u64,
-    /// Bytes of live shares for one sample.
+    /// Bytes of live shares for one sample, and of what the largest maximum gathers.
     pub memory_bytes: u64,
     /// Half-rounds for one batch, estimated from above for the two-party protocol.
     pub half_rounds: u64,

@@ -134,12 +134,12 @@ pub(crate) fn window_sizes(
     output: [usize; 2],
 ) -> Vec<usize> {
     let along = |d: usize, out: usize| {
-        let first = window.padding[d].wrapping_sub(counted[d]);
+        let start = out * window.stride[d];
+        // Elements of the window in front of a place of the padded input.
+        let before =
+            |place: usize| place.saturating_sub(start).div_ceil(window.dilation[d]).min(window.kernel[d]);
         let end = window.padding[d] + input[d] + counted[d + 2];
-        (0..window.kernel[d])
-            .map(|k| out * window.stride[d] + k * window.dilation[d])
-            .filter(|&at| at >= first && at < end)
-            .count()
+        before(end).saturating_sub(before(window.padding[d].saturating_sub(counted[d])))
     };
     (0..output[0]).flat_map(|r| (0..output[1]).map(move |c| along(0, r) * along(1, c))).collect()
 }

@@ -48,13 +48,14 @@ impl Span {
         self.times(other.lo).hull(self.times(other.hi))
     }
 
-    /// The floor of the division by 2^shift, and `below` and `above` ulp around it.
+    /// What a layer with weights may make of it by the division by 2^shift: the nearest integer or one beside it, so from one
+    /// below the floor to two above.
     #[must_use]
-    pub const fn shifted(self, shift: u32, below: i128, above: i128) -> Self {
+    pub const fn rounded(self, shift: u32) -> Self {
         if shift == 0 {
             return self;
         }
-        Self { lo: (self.lo >> shift).saturating_sub(below), hi: (self.hi >> shift).saturating_add(above) }
+        Self { lo: (self.lo >> shift).saturating_sub(1), hi: (self.hi >> shift).saturating_add(2) }
     }
 
     /// The floor and the ceiling of the division by 2^shift.

@@ -4,7 +4,7 @@ use super::Stage;
 use crate::tensor::Tensor;
 use ezpc_core::Protocol;
 use ezpc_core::protocol::{Op, ShareVec, Signedness};
-use ezpc_core::ring::{RingVec, Width};
+use ezpc_core::ring::Width;
 
 /// `max(x, 0)`, compared in the ring `from` without its lowest `drop` bits, the result in the ring `width`.
 pub fn relu<'k, P: Protocol>(
@@ -65,19 +65,8 @@ pub fn sub<P: Protocol>(p: &P, x: &Tensor<P::Arith>, y: &Tensor<P::Arith>, width
     x.with(p.sub(&p.reduce(x.data(), width), &p.reduce(y.data(), width)))
 }
 
-/// `x / 2^shift` in the ring that the shift leaves: the floor or the ceiling, without a bias, and exact where the quotient is. A
-/// truncation of shares loses a little below one ulp on average, which is added first; who plays both parties rounds to the nearest.
-pub(super) fn divide<P: Protocol>(p: &P, x: P::Arith, shift: u32) -> P::Arith {
-    if shift == 0 {
-        return x;
-    }
-    let up = if p.party().is_some() { (1 << shift) - 1 } else { 1 << (shift - 1) };
-    let up = RingVec::new(x.width(), vec![up]);
-    p.trunc_reduce(&p.add_public(&x, &up), shift)
-}
-
-/// `x · y / 2^shift` in the ring that the shift leaves, the floor or the ceiling of the quotient, without a bias; the products fit
-/// `ring`.
+/// `x · y / 2^shift` in the ring that the shift leaves, as [`Protocol::round_reduce`]; the products, and
+/// what they are rounded up to, fit `ring`.
 pub fn mul<'k, P: Protocol>(
     p: &P,
     x: &Tensor<P::Arith>,
@@ -88,8 +77,7 @@ pub fn mul<'k, P: Protocol>(
     let (batch, shape) = (x.batch(), x.shape().to_vec());
     let product = Op::Mul(p.reduce(x.data(), ring), p.reduce(y.data(), ring));
     Stage::arith(product, move |p: &P, product| {
-        let quotient = divide(p, product, shift);
-        Ok(Stage::Done(Tensor::new(batch, &shape, quotient)?))
+        Ok(Stage::Done(Tensor::new(batch, &shape, p.round_reduce(&product, shift))?))
     })
 }
 

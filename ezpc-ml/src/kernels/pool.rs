@@ -1,7 +1,6 @@
 //! Poolings.
 
 use super::Stage;
-use super::elementwise::divide;
 use crate::graph::float::window_sizes;
 use crate::graph::{Decision, Window};
 use crate::tensor::Tensor;
@@ -147,8 +146,9 @@ pub fn mean_factors(
     if same { (vec![factor(sizes[0])], shift) } else { (sizes.into_iter().map(factor).collect(), shift) }
 }
 
-/// The mean of each window, with the factors of [`mean_factors`]; the products fit `ring`, and the result is in
-/// the ring that the shift leaves, the floor or the ceiling of the product's quotient.
+/// The mean of each window, with the factors of [`mean_factors`]; the products, and what they are rounded up to, fit
+/// `ring`, and the result is in
+/// the ring that the shift leaves, as [`Protocol::round_reduce`].
 pub fn avg_pool<P: Protocol>(
     p: &P,
     window: &Window,
@@ -196,7 +196,7 @@ pub fn avg_pool<P: Protocol>(
             p.scale(&sum, &all)
         }
     };
-    Tensor::new(x.batch(), &shape, divide(p, scaled, shift))
+    Tensor::new(x.batch(), &shape, p.round_reduce(&scaled, shift))
 }
 
 /// The index of the largest value of each sample, the first of equal ones, in the ring of `width` bits.

@@ -56,8 +56,6 @@ impl<'r> Journal<'r> {
         input: [u8; 32],
         random: &'r mut dyn FnMut() -> Result<u64>,
     ) -> Result<Self> {
-        // A share that a killed process was writing has no reader, and its name has the number of a process: it would stay.
-        remove_parts(path);
         let input: String = input.iter().map(|b| format!("{b:02x}")).collect();
         let about = vec![format!("party {party}"), format!("request {request}"), format!("input {input}")];
         let mut journal = Self { path: path.to_owned(), about, run: None, marks: Vec::new(), random };
@@ -65,6 +63,8 @@ impl<'r> Journal<'r> {
             let bytes = crate::onnx::read_bounded(path, MAX_BYTES)?;
             journal.read(&bytes).map_err(|e| e.context(&path.display().to_string()))?;
         }
+        // A share that a killed process was writing has no reader, and its name has the number of a process: it would stay.
+        remove_parts(path);
         Ok(journal)
     }
 

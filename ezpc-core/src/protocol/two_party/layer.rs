@@ -183,12 +183,14 @@ pub(super) async fn run(
         }
         None => sum,
     };
-    if spec.shift == 0 {
-        return Ok(sum);
-    }
-    // Shares that are truncated apart lose a little below one together: so much is added before.
-    let up = if party == Party::Server { (1 << spec.shift) - 1 } else { 0 };
-    Ok(sum.map(spec.input, |v| v.wrapping_add(up)).shift_down(spec.shift))
+    Ok(round_down(party, &sum, spec.shift))
+}
+
+/// The own share of a quotient by 2^`shift`, the floor or the ceiling without a bias: shares that are shifted apart lose a
+/// little below one together, and the server adds as much before.
+pub(super) fn round_down(party: Party, share: &RingVec, shift: u32) -> RingVec {
+    let up = if party == Party::Server { (1 << shift) - 1 } else { 0 };
+    share.map(share.width(), |v| v.wrapping_add(up)).shift_down(shift)
 }
 
 /// log2 of a bound of the chance that some output of a layer that runs under keys is further off than its contract says:

@@ -199,17 +199,20 @@ impl State<'_> {
         Ok((value, self.options.max_ring.filter(|_| weights).unwrap_or(widest).min(MAX_RING)))
     }
 
+    /// The power of two that values of a node are scaled by.
+    fn scale(&self, index: usize) -> i32 {
+        self.options.calibration.as_ref().map_or(0, |seen| seen.scale(index))
+    }
+
     /// The bits up to which a bound that is proved is kept.
     fn proof(&self, index: usize) -> u32 {
-        let scale = self.options.calibration.as_ref().map_or(0, |seen| seen.scale(index));
-        (self.options.frac_bits + self.options.proof_bits).saturating_add_signed(scale)
+        (self.options.frac_bits + self.options.proof_bits).saturating_add_signed(self.scale(index))
     }
 
     /// What decides how fine the weights of a node are.
     fn fine(&self, index: usize) -> Fine {
         let bits = self.options.frac_bits;
         let operand = self.graph.nodes[index].inputs.first().copied().unwrap_or(index);
-        let up = self.options.calibration.as_ref().map_or(0, |seen| seen.scale(index) - seen.scale(operand));
         let calibrated = self.options.calibration.as_ref().map(|seen| {
             let result = match self.options.unproved {
                 // A bound that is proved may be kept up to the second.
@@ -221,7 +224,7 @@ impl State<'_> {
             };
             (seen.gain(operand, index), result)
         });
-        Fine { bits, up, calibrated }
+        Fine { bits, up: self.scale(index) - self.scale(operand), calibrated }
     }
 
     /// The bits that do not decide at a ReLU or a maximum: what makes the comparison shortest, the fewest of these.

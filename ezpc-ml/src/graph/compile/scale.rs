@@ -69,6 +69,9 @@ fn exponents(graph: &Graph, seen: &Calibration, options: &Options) -> Vec<i32> {
         let class = classes.find(i);
         bits[class] = seen.bits(i, options.frac_bits, options.headroom).max(bits[class]);
     }
+    // Sums of distances of a single number are opened to both parties under guard bits that count on roundings in the last
+    // place of the result: no value is coarser.
+    let least = if graph.nodes[graph.output].shape.iter().product::<usize>() == 1 { 0 } else { i32::MIN };
     let wanted = f64::from(options.precision) - f64::from(options.frac_bits);
     let exponent = |class: usize| match usual[class] {
         f64::INFINITY => 0,
@@ -76,7 +79,7 @@ fn exponents(graph: &Graph, seen: &Calibration, options: &Options) -> Vec<i32> {
         size => {
             let wanted = (wanted - size.log2()).ceil().clamp(-MOST, MOST) as i32;
             let room = (options.precision + BEYOND).cast_signed() - bits[class].cast_signed();
-            wanted.min(room.max(0))
+            wanted.min(room.max(0)).max(least)
         }
     };
     (0..graph.nodes.len()).map(|i| exponent(classes.find(i))).collect()

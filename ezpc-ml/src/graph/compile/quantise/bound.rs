@@ -19,7 +19,6 @@ pub(super) fn bound(
 ) -> Result<Value> {
     let (rows, f) = (node.shape[0], fine.bits);
     let x = || inputs[0].spans.as_slice();
-    // The nearest integer or one beside it: from one below the floor to two above.
     let layered = |sums: &[Span], spans: Vec<Span>, shift: u32, constants: Constants| Value {
         sums: Some((hull(sums), shift)),
         constants: Some(constants),
@@ -33,7 +32,7 @@ pub(super) fn bound(
         Op::Conv { window, groups, weights, bias } => {
             let (c, shift) = constants(&node.name, weights, bias, fine)?;
             let sums = ranges::conv(x(), window, *groups, &c.weights, &c.bias);
-            let spans = sums.iter().map(|s| s.shifted(shift, 1, 2)).collect();
+            let spans = sums.iter().map(|s| s.rounded(shift)).collect();
             layered(&sums, spans, shift, c)
         }
         Op::Dense { weights, bias } => {
@@ -42,7 +41,7 @@ pub(super) fn bound(
             let one_row = shapes[0].len() == 1;
             let each = if one_row { x().to_vec() } else { vec![hull(x()); inner] };
             let sums = ranges::dense(&each, &c.weights, &c.bias);
-            let spans: Vec<Span> = sums.iter().map(|s| s.shifted(shift, 1, 2)).collect();
+            let spans: Vec<Span> = sums.iter().map(|s| s.rounded(shift)).collect();
             let spans = if one_row { spans } else { vec![hull(&spans); rows] };
             layered(&sums, spans, shift, c)
         }
@@ -134,6 +133,6 @@ fn affine(node: &Node, x: &[Span], axis: usize, scale: &[f32], shift: &[f32], fi
             at(k).times(i128::from(c.weights[k])).plus(Span { lo: b, hi: b })
         })
         .collect();
-    let spans = spread(sums.iter().map(|s| s.shifted(cut, 1, 2)).collect());
+    let spans = spread(sums.iter().map(|s| s.rounded(cut)).collect());
     Ok(Value { sums: Some((hull(&sums), cut)), constants: Some(c), ..plain(spans) })
 }
