@@ -62,6 +62,9 @@ impl<V: ShareVec> Tensor<V> {
 
     /// The elements at `places` of each sample, as samples of `shape`.
     pub fn pick(&self, shape: &[usize], places: &[usize]) -> Result<Self> {
+        if self.batch == 1 {
+            return Self::new(1, shape, self.data.gather(places));
+        }
         let size: usize = self.shape.iter().product();
         let all: Vec<usize> =
             (0..self.batch).flat_map(|b| places.iter().map(move |p| b * size + p)).collect();

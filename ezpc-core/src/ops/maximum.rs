@@ -22,7 +22,7 @@ use crate::ops::Ctx;
 use crate::ops::compare::Method;
 use crate::ops::gate::{Evaluating, Garbling, GateShape};
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::relu::{can_decide, deciding_bits};
+use crate::ops::relu::{can_decide, deciding_bits, rounding};
 use crate::ops::transfer::Lanes;
 use crate::party::Party;
 use crate::ring::{RingVec, Width};
@@ -117,8 +117,7 @@ async fn tournament(cx: Ctx, drop: u32, columns: Vec<RingVec>, group: usize) -> 
     let shape = shape(cx.method, drop, &widths);
     let cost = |garbler: Party, groups| half_cost(&shape, garbler, groups, group);
     let run = async |cx, garbler, range: Range<usize>| {
-        let members = range.start * group..range.end * group;
-        let columns = columns.iter().map(|c| c.slice(members.clone())).collect();
+        let columns = columns.iter().map(|c| by_member(c, range.clone(), group)).collect();
         half_tournament(cx, garbler, (&shape, drop), columns, group).await
     };
     let [a, b] = both_roles(cx, columns[0].len() / group, cost, run).await?;
@@ -135,8 +134,7 @@ async fn half_tournament(
     let groups = columns[0].len() / group;
     let io = cx.io.clone();
     // One party rounds: what is left out decides half of the cases either way.
-    let drop =
-        Dropped { bits: drop, half: if drop > 0 && cx.party == garbler { 1 << (drop - 1) } else { 0 } };
+    let drop = Dropped { bits: drop, half: if cx.party == garbler { rounding(drop) } else { 0 } };
     let mut level = Level::new(&columns, group, groups);
     let first = shape.message_lens(level.pairs())[0];
     // What the evaluator of the present level has begun, and what the garbler got of it.
@@ -189,6 +187,8 @@ struct Dropped {
 }
 
 /// One level: groups of `size` members, their neighbours as pairs.
+///
+/// Member by member: the first members of all groups, then the second ones, so that pairs are pairs of long runs.
 struct Level {
     size: usize,
     groups: usize,
@@ -201,11 +201,10 @@ struct Level {
 impl Level {
     fn new(columns: &[RingVec], size: usize, groups: usize) -> Self {
         let half = size / 2;
-        let place = |i: usize| i / half * size + 2 * (i % half);
-        let left: Vec<usize> = (0..groups * half).map(place).collect();
-        let right: Vec<usize> = left.iter().map(|i| i + 1).collect();
-        let right: Vec<RingVec> = columns.iter().map(|c| c.gather(&right)).collect();
-        let differences = columns.iter().zip(&right).map(|(c, right)| c.gather(&left).sub(right)).collect();
+        let right = columns.iter().map(|c| members(c, groups, (0..half).map(|i| 2 * i + 1)));
+        let right: Vec<RingVec> = right.collect();
+        let left = columns.iter().map(|c| members(c, groups, (0..half).map(|i| 2 * i)));
+        let differences = left.zip(&right).map(|(left, right)| left.sub(right)).collect();
         Self { size, groups, right, differences }
     }
 
@@ -227,22 +226,29 @@ impl Level {
     /// The members of the next level.
     fn winners(&self, columns: &[RingVec], gated: &[Lanes]) -> Vec<RingVec> {
         let column = |((column, right), gated): ((&RingVec, &RingVec), &Lanes)| {
-            let winners = right.add(&RingVec::new(right.width(), gated.to_vec()));
-            if self.size.is_multiple_of(2) {
-                return winners;
-            }
-            let odd: Vec<usize> = (0..self.groups).map(|g| g * self.size + self.size - 1).collect();
-            interleave(&winners, &column.gather(&odd), self.groups, self.size / 2)
+            let mut lanes = Vec::with_capacity(self.size.div_ceil(2) * self.groups);
+            lanes.extend(right.lanes().iter().zip(gated.iter()).map(|(r, gated)| r.wrapping_add(*gated)));
+            // The odd one out.
+            lanes.extend_from_slice(&column.lanes()[self.size / 2 * 2 * self.groups..]);
+            RingVec::new(right.width(), lanes)
         };
         columns.iter().zip(&self.right).zip(gated).map(column).collect()
     }
 }
 
-/// `half` winners of every group, followed by its odd one out.
-fn interleave(winners: &RingVec, odd: &RingVec, groups: usize, half: usize) -> RingVec {
-    let all = RingVec::concat(&[winners, odd]);
-    let group = |g: usize| (g * half..(g + 1) * half).chain([groups * half + g]);
-    all.gather(&(0..groups).flat_map(group).collect::<Vec<_>>())
+/// Some members of all groups, of a column that has them member by member.
+fn members(column: &RingVec, groups: usize, of: impl ExactSizeIterator<Item = usize>) -> RingVec {
+    let mut lanes = Vec::with_capacity(of.len() * groups);
+    of.for_each(|m| lanes.extend_from_slice(&column.lanes()[m * groups..][..groups]));
+    RingVec::new(column.width(), lanes)
+}
+
+/// The groups of a range, member by member.
+fn by_member(column: &RingVec, range: Range<usize>, group: usize) -> RingVec {
+    let of = &column.lanes()[range.start * group..range.end * group];
+    let mut lanes = Vec::with_capacity(of.len());
+    (0..group.min(of.len())).for_each(|m| lanes.extend(of[m..].iter().step_by(group)));
+    RingVec::new(column.width(), lanes)
 }
 
 #[cfg(test)]

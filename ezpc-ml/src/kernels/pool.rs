@@ -79,16 +79,16 @@ fn places(window: &Window, channels: usize, size: [usize; 2], along: [Option<usi
         Some(out) => (0..out).map(|o| covered(window, d, o, size[d])).collect(),
         None => (0..size[d]).map(|at| vec![at]).collect(),
     });
-    let mut places = Vec::new();
-    for plane in 0..channels {
-        for rows in &groups[0] {
-            for cols in &groups[1] {
-                for row in rows {
-                    places.extend(cols.iter().map(|col| (plane * size[0] + row) * size[1] + col));
-                }
+    let mut of_one = Vec::new();
+    for rows in &groups[0] {
+        for cols in &groups[1] {
+            for row in rows {
+                of_one.extend(cols.iter().map(|col| row * size[1] + col));
             }
         }
     }
+    let mut places = Vec::with_capacity(channels * of_one.len());
+    (0..channels).for_each(|plane| places.extend(of_one.iter().map(|p| plane * size[0] * size[1] + p)));
     places
 }
 

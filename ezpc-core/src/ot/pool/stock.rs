@@ -36,7 +36,7 @@ impl Stock {
         self.rounds.push(round);
     }
 
-    /// Memory for the next round. What more nobody views is given back.
+    /// Memory for the next round. What more than another one nobody views is given back.
     pub(super) fn memory(&mut self) -> Blocks {
         // A few OTs that are left would keep the memory of a whole round.
         let left = self.views.iter().map(View::len).sum();
@@ -46,10 +46,13 @@ impl Stock {
             self.put(blocks);
         }
         let rounds = core::mem::take(&mut self.rounds);
-        let (free, viewed): (Vec<_>, Vec<_>) =
+        let (mut free, viewed): (Vec<_>, Vec<_>) =
             rounds.into_iter().partition(|round| Arc::strong_count(round) == 1);
         self.rounds = viewed;
-        free.into_iter().find_map(Arc::into_inner).unwrap_or_else(|| Blocks::zeros(ferret::LENGTH))
+        let memory = free.pop().and_then(Arc::into_inner);
+        // Two take turns: one is viewed while the next is made.
+        self.rounds.extend(free.pop());
+        memory.unwrap_or_else(|| Blocks::zeros(ferret::LENGTH))
     }
 
     /// The next `count` blocks and the position of the first of them.
