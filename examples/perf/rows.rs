@@ -76,17 +76,17 @@ pub(crate) const ROWS: &[Row] = &[
 pub(crate) const NETWORKS: &[Row] = &[
     network("minionn_cifar", |p, n| job(p, Network::MiniOnnCifar, n, &Options::default())),
     network("squeezenet", |p, n| job(p, Network::SqueezeNet, n, &Options::default())),
-    network("squeezenet_coarse", |p, n| job(p, Network::SqueezeNet, n, &coarse())),
+    network("squeezenet_exact", |p, n| job(p, Network::SqueezeNet, n, &exact())),
     network("mobilenetv2", |p, n| job(p, Network::MobileNetV2, n, &Options::default())),
     network("resnet50", |p, n| job(p, Network::ResNet50, n, &Options::default())),
-    network("resnet50_coarse", |p, n| job(p, Network::ResNet50, n, &coarse())),
+    network("resnet50_exact", |p, n| job(p, Network::ResNet50, n, &exact())),
     network("densenet121", |p, n| job(p, Network::DenseNet121, n, &Options::default())),
-    network("densenet121_coarse", |p, n| job(p, Network::DenseNet121, n, &coarse())),
+    network("densenet121_exact", |p, n| job(p, Network::DenseNet121, n, &exact())),
 ];
 
-/// What coarse rows compile with: `--precision 8 --slack 0.03125` of `infer`.
-fn coarse() -> Options {
-    Options { precision: 8, slack: 1.0 / 32.0, ..Options::default() }
+/// Comparisons of all bits: `--slack 0` of `infer`.
+fn exact() -> Options {
+    Options { slack: 0.0, ..Options::default() }
 }
 
 const fn network(name: &'static str, input: fn(&mut TwoParty, usize) -> Result<Input>) -> Row {

@@ -44,9 +44,9 @@ pub struct ModelArgs {
     pub precision: u32,
 
     /// How much ReLUs and maxima may miss, as a part of the usual size of their operand in the samples of `--calibrate`:
-    /// with 0.03125 and eight bits of precision a network sends a quarter less, if the accuracy allows it. Numbers that are opened
-    /// then depend a little more on shares: SECURITY.md, Rounded values (vendor).
-    #[arg(long, value_name = "PART", default_value_t = 0.0, requires = "calibrate", value_parser = slack)]
+    /// about what roundings miss at the default precision, for a quarter of the traffic less. 0 compares exactly; with
+    /// more, numbers that are opened depend a little more on shares: SECURITY.md, Rounded values (vendor).
+    #[arg(long, value_name = "PART", default_value_t = 0.015625, requires = "calibrate", value_parser = slack)]
     pub slack: f64,
 
     /// Clip values inside the protocol where no other bound can be proved (vendor).

@@ -231,8 +231,8 @@ pub trait Protocol {
     fn relu(&mut self, x: &Self::Arith, width: Width) -> Result<Self::Arith> {
         provided::relu(self, x, width)
     }
-    /// As [`Protocol::relu`], decided without the lowest `drop` bits: the result is 0 or x where 0 <= x < 2^`drop`. Promised:
-    /// `x >= -2^{k-1} + 2^drop`.
+    /// As [`Protocol::relu`], decided without the lowest `drop` bits: the result is either of 0 and x where -h <= x < h for
+    /// h = 2^{`drop`-1}. Promised: `-2^{k-1} + h <= x < 2^{k-1} - h`.
     fn relu_coarse(&mut self, x: &Self::Arith, drop: u32, width: Width) -> Result<Self::Arith> {
         crate::ops::relu::can_decide(x.width(), drop)?;
         self.relu(x, width)

@@ -131,7 +131,7 @@ pub enum StepOp {
     Relu {
         /// The ring of the comparison.
         from: Width,
-        /// The lowest bits that do not decide: 0 may stand for what is below `2^drop`.
+        /// The lowest bits that do not decide: from `-2^(drop - 1)` to below `2^(drop - 1)` the result is either of 0 and x.
         drop: u32,
     },
     /// 1 where `x >= 0`, else 0; compared in the ring of `from` bits.
@@ -186,8 +186,10 @@ pub enum StepOp {
     },
     /// The same values in the wider ring of the step.
     Extend {
-        /// None of them is negative, which makes it cheap.
+        /// None of them is negative, or below `-2^(drop - 1)`, which makes it cheap.
         positive: bool,
+        /// The bits that the ReLU before left out.
+        drop: u32,
     },
     /// Changes the sign where the vendor says so: one secret bit for each index along an axis.
     Sign {

@@ -238,6 +238,11 @@ impl Graph {
         uses[self.output] += 1;
         uses
     }
+
+    /// Whether the result is one number a sample.
+    pub(crate) fn single_number(&self) -> bool {
+        self.nodes[self.output].shape.iter().product::<usize>() == 1
+    }
 }
 
 /// The number of elements of a shape, bounded.

@@ -10,10 +10,10 @@ use ezpc_ml::graph::exec::{Executor, unwatched};
 use ezpc_ml::graph::{Graph, Op, Window, passes};
 use ezpc_tests::Numbers;
 
-/// A maximum and a ReLU behind a layer, and a second layer.
+/// A maximum and a ReLU behind a layer, large enough to be extended afterwards, and a second layer.
 fn network() -> Graph {
     let mut n = Numbers::new(3);
-    let mut g = Graph::new("coarse", "x", vec![2, 8, 8]).expect("a graph");
+    let mut g = Graph::new("coarse", "x", vec![2, 20, 20]).expect("a graph");
     let window = Window { padding: [1; 4], ..Window::whole([3, 3]) };
     let conv = |n: &mut Numbers, inputs: usize, outputs: usize| Op::Conv {
         window,
@@ -61,8 +61,8 @@ fn what_is_left_out_follows_the_usual_size() {
     let exact = left_out(&model(0.0));
     assert_eq!(exact, [0, 0]);
     let [max, relu] = left_out(&model(1.0 / 16.0));
-    // The usual value has ten bits, so a sixteenth of it has six; a maximum rounds, which is worth a bit.
-    assert!((4..=6).contains(&relu) && (5..=7).contains(&max), "{max} {relu}");
+    // The usual value has ten bits, so a sixteenth of it has six, which is half of what is left out.
+    assert!((5..=7).contains(&relu) && (5..=7).contains(&max), "{max} {relu}");
     let [twice_max, twice_relu] = left_out(&model(1.0 / 8.0));
     assert_eq!([twice_max, twice_relu], [max + 1, relu + 1]);
     // Without samples nothing is known of sizes.
@@ -135,15 +135,21 @@ fn cards_that_leave_out_too_much_are_refused() {
             replaced += 1;
         }
     }
-    assert_eq!(replaced, 16);
+    assert_eq!(replaced, 3 * 8, "a maximum, a ReLU and its extension");
 }
 
-/// Each maximum is a value of its window that misses by half of what is left out at most, along both sides; each ReLU is 0 or its
-/// operand.
+/// Each maximum is a value of its window that misses by half of what is left out at most, along both sides; each ReLU that differs
+/// is the other one of 0 and its operand, which is at most as far from 0.
 #[test]
 fn two_parties_decide_as_the_card_says() {
     let (model, graph) = (model(1.0 / 4.0), network());
     let [drop, relu_drop] = left_out(&model);
+    let extends = |op: &StepOp| matches!(op, StepOp::Extend { positive: true, drop } if *drop == relu_drop);
+    assert!(
+        model.card.steps.iter().any(|s| extends(&s.op)),
+        "small negative values are extended:\n{}",
+        model.card
+    );
     let input: Vec<i64> = sample(&graph, 9).into_iter().map(|v| fixed::encode(v, 12)).collect();
     let [_, seen] = run_two(|p| {
         let [vendor, owner] = Party::BOTH.map(|party| p.party() == Some(party));
@@ -161,7 +167,7 @@ fn two_parties_decide_as_the_card_says() {
     .expect("runs");
     let mut oracle = Cleartext::new();
     let mut executor = Executor::new(&oracle, &model.card, Some(&model.weights)).expect("an executor");
-    let (mut missed, mut zeroed) = (0, 0);
+    let (mut missed, mut zeroed, mut negative) = (0, 0, 0);
     for (i, step) in model.card.steps.iter().enumerate().skip(1) {
         let of = |a: usize| {
             let step = &model.card.steps[a];
@@ -180,13 +186,17 @@ fn two_parties_decide_as_the_card_says() {
                     missed += usize::from(got != want);
                 }
                 StepOp::Relu { .. } => {
-                    let x = seen[step.args[0]][k];
-                    assert!(got == want || got == 0 && (0..1 << relu_drop).contains(&x), "{x}: {got}");
-                    zeroed += usize::from(got != want);
+                    let (x, half) = (seen[step.args[0]][k], 1 << (relu_drop - 1));
+                    assert!(got == want || got == x.min(0) && (-half..half).contains(&x), "{x}: {got}");
+                    (zeroed, negative) = (zeroed + usize::from(got != want), negative + usize::from(got < 0));
                 }
+                StepOp::Extend { .. } => assert_eq!(got, want),
                 _ => {}
             }
         }
     }
-    assert!(missed + zeroed > 0, "nothing was decided coarsely");
+    assert!(
+        missed > 0 && zeroed > 0 && negative > 0,
+        "{missed}, {zeroed} and {negative} were decided coarsely"
+    );
 }

@@ -151,7 +151,7 @@ fn a_mean_in_front_of_a_pointwise_layer_saves_ciphertexts_and_an_extension() {
     let after = cheaper(&g, 16);
     assert_eq!(kinds(&after), ["input", "relu", "avgpool", "conv", "relu"]);
     // The one behind the ReLU is cheap.
-    let dear = |op: &StepOp| matches!(op, StepOp::Extend { positive: false });
+    let dear = |op: &StepOp| matches!(op, StepOp::Extend { positive: false, .. });
     assert!(!compiled(&after).card.steps.iter().any(|s| dear(&s.op)));
 }
 

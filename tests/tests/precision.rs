@@ -217,7 +217,7 @@ fn a_precision_that_makes_no_sense_is_refused() {
     assert!(error.to_string().contains("a precision of 21 bits"), "{error}");
 }
 
-/// The guard of what is opened of a single number counts on roundings in its last place.
+/// The guard of what is opened of a single number counts on roundings in its last place, and on exact decisions.
 #[test]
 fn values_in_front_of_a_single_number_are_not_made_coarser() {
     let mut n = Numbers::new(12);
@@ -231,8 +231,16 @@ fn values_in_front_of_a_single_number_are_not_made_coarser() {
     let relu = g.push("relu", Op::Relu, &[hidden]).expect("fits");
     let one = dense(&mut n, 1, 4, 0.1);
     g.output = g.push("one", one, &[relu]).expect("fits");
-    assert!(model(&g, PRECISION).scales.iter().all(|&s| s == 0));
+    let left_out = |model: &Model| {
+        let of = |op: &StepOp| if let StepOp::Relu { drop, .. } = op { Some(*drop) } else { None };
+        model.card.steps.iter().find_map(|s| of(&s.op)).expect("a ReLU")
+    };
+    let single = model(&g, PRECISION);
+    assert!(single.scales.iter().all(|&s| s == 0));
+    assert_eq!(left_out(&single), 0);
     let two = dense(&mut n, 2, 4, 0.1);
     g.output = g.push("two", two, &[relu]).expect("fits");
-    assert!(model(&g, PRECISION).scales[hidden] < 0);
+    let two = model(&g, PRECISION);
+    assert!(two.scales[hidden] < 0);
+    assert!(left_out(&two) > 0, "by default decisions leave out what hardly matters");
 }

@@ -12,7 +12,7 @@ use super::check::{
 };
 use super::{Linear, Protocol, Reveal, ShareVec, Signedness, Trunc};
 use crate::error::{Error, Result};
-use crate::ops::relu::can_decide;
+use crate::ops::relu::{can_decide, rounding};
 use crate::party::Party;
 use crate::ring::{BitPlanes, BitVec, RingVec, Width};
 
@@ -256,9 +256,9 @@ impl Protocol for Cleartext {
 
     fn relu_coarse(&mut self, x: &RingVec, drop: u32, width: Width) -> Result<RingVec> {
         can_decide(x.width(), drop)?;
-        let beyond = if drop == 0 { 0 } else { 1 << drop };
-        let least = beyond - (1_i128 << x.width().bits() >> 1);
-        promised("relu", x, |v| i128::from(v) >= least)?;
+        let half = i128::from(rounding(drop));
+        let bound = 1_i128 << x.width().bits() >> 1;
+        promised("relu", x, |v| (half - bound..bound - half).contains(&i128::from(v)))?;
         self.relu(x, width)
     }
 
@@ -312,7 +312,7 @@ impl Cleartext {
     fn winners(&self, x: &RingVec, drop: u32, group: usize) -> Result<Vec<usize>> {
         whole_groups(x.len(), group)?;
         let half = 1_i128 << x.width().bits() >> 1;
-        let reach = half - 1 - (1 << drop >> 1);
+        let reach = half - 1 - i128::from(rounding(drop));
         let values = x.to_signed();
         let mut places = Vec::with_capacity(x.len() / group);
         for (g, chunk) in values.chunks(group).enumerate() {

@@ -441,8 +441,13 @@ impl<P: Protocol> Suite<'_, P> {
     /// Decisions without the lowest bits.
     fn coarse(&mut self, x: &RingVec) -> Result<()> {
         let (mut oracle, bits, drop) = (Cleartext::new(), x.width().bits(), 2);
-        let lost: Vec<i64> = (-3..=0).collect();
-        let inside = within(x, drop, bits - drop);
+        // Half of what is left out, on either side of zero.
+        let lost = [-2, -1, 0];
+        let w = x.width();
+        let inside = x.map(w, |v| {
+            let bound = (1_i128 << bits >> 1) - 2;
+            w.from_signed(i128::from(w.signed(v)).clamp(-bound, bound - 1) as i64)
+        });
         let s = self.input(Party::Server, &inside)?;
         for wide in [bits, 64] {
             let relu = self.p.relu_coarse(&s, drop, Width::new(wide))?;

@@ -168,9 +168,13 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
         }
         StepOp::Permute(order) => graph::permuted(order, &one()?.shape)?,
         StepOp::Take { axis, indices } => graph::taken(*axis, indices, &one()?.shape)?,
-        StepOp::Extend { .. } => {
+        StepOp::Extend { positive, drop } => {
             if step.width <= one()?.width {
                 return Err(bad("an extension to a ring that is not wider"));
+            }
+            decides(one()?.width, *drop)?;
+            if *drop > 0 && !positive {
+                return Err(bad("an extension of any values that leaves bits out"));
             }
             return same(step, &one()?.shape);
         }

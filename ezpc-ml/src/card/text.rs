@@ -65,7 +65,9 @@ pub(super) fn operation(op: &StepOp) -> (&'static str, String) {
         StepOp::Reshape => ("reshape", String::new()),
         StepOp::Permute(order) => ("permute", format!(" order={}", list(order))),
         StepOp::Take { axis, indices } => ("take", format!(" axis={axis} indices={}", runs(indices))),
-        StepOp::Extend { positive } => ("extend", format!(" positive={}", u8::from(*positive))),
+        StepOp::Extend { positive, drop } => {
+            ("extend", format!(" positive={} drop={drop}", u8::from(*positive)))
+        }
         StepOp::Sign { axis } => ("sign", format!(" axis={axis}")),
         StepOp::Clip { from, positive } => {
             ("clip", format!(" from={} positive={}", from.bits(), u8::from(*positive)))
@@ -269,7 +271,7 @@ fn parse(kind: &str, f: &Fields<'_>, limits: &Limits) -> Result<StepOp> {
         "take" => {
             StepOp::Take { axis: f.number("axis")?, indices: indices(f.get("indices")?, limits.elements)? }
         }
-        "extend" => StepOp::Extend { positive: f.number::<u8>("positive")? == 1 },
+        "extend" => StepOp::Extend { positive: f.number::<u8>("positive")? == 1, drop: f.number("drop")? },
         "sign" => StepOp::Sign { axis: f.number("axis")? },
         "clip" => StepOp::Clip { from: f.width("from")?, positive: f.number::<u8>("positive")? == 1 },
         "check" => StepOp::Check,

@@ -36,9 +36,10 @@ pub struct Options {
     /// How many times larger than seen a value may become before it exceeds its bound.
     pub headroom: f64,
     /// How much a decision of a ReLU or a maximum may miss, as a part of the usual size of its operand on the sample inputs:
-    /// values are compared without the bits below, which makes it cheaper. 0 compares all bits, and so does a compilation
-    /// without calibration. The oracle decides exactly, so only two parties show what it costs. Opened numbers then depend a
-    /// little on shares: SECURITY.md, Rounded values, says what that may tell.
+    /// values are compared without the bits below, which makes it cheaper: by default 2^-6, which misses about what roundings
+    /// at the default precision do. 0 compares all bits, and so does a compilation without calibration or of a model whose
+    /// result is a single number. The oracle decides exactly, so only two parties show what it costs. Opened numbers then
+    /// depend a little on shares: SECURITY.md, Rounded values, says what that may tell.
     pub slack: f64,
     /// The bits of a value of the usual size. Where calibration says what that is, layers with weights scale their results by
     /// a power of two, the least that gives them so many bits; the input and the result always have `frac_bits` fractional
@@ -75,7 +76,7 @@ impl Default for Options {
             max_ring: None,
             calibration: None,
             headroom: 4.0,
-            slack: 0.0,
+            slack: 1.0 / 64.0,
             precision: 9,
             unproved: Unproved::Report,
             proof_bits: 8,

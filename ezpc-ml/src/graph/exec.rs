@@ -256,7 +256,9 @@ impl<'m, P: Protocol> Executor<'m, P> {
             StepOp::Take { axis, indices } => {
                 Stage::Done(shape::take(p, &narrow(p, args[0]), *axis, indices)?)
             }
-            StepOp::Extend { positive } => elementwise::extend(args[0], *positive, step.width),
+            StepOp::Extend { positive, drop } => {
+                elementwise::extend(p, args[0], *positive, *drop, step.width)
+            }
             StepOp::Sign { axis } => {
                 let signs = self.shared_signs(p, i, step, *axis)?;
                 let signs = elementwise::spread(&signs, *axis, batch, &step.shape);

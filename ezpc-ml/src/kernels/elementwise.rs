@@ -4,7 +4,7 @@ use super::Stage;
 use crate::tensor::Tensor;
 use ezpc_core::Protocol;
 use ezpc_core::protocol::{Op, ShareVec, Signedness};
-use ezpc_core::ring::Width;
+use ezpc_core::ring::{RingVec, Width};
 
 /// `max(x, 0)`, compared in the ring `from` without its lowest `drop` bits, the result in the ring `width`.
 pub fn relu<'k, P: Protocol>(
@@ -34,15 +34,26 @@ pub fn step<'k, P: Protocol>(
     })
 }
 
-/// The same values in the ring `width`; `positive` promises that none of them is negative.
-pub fn extend<'k, P: Protocol>(x: &Tensor<P::Arith>, positive: bool, width: Width) -> Stage<'k, P> {
-    let values = x.data().clone();
-    let op = if positive {
-        Op::ExtendNear(values, width, Signedness::Unsigned)
-    } else {
-        Op::Extend(values, width, Signedness::Signed)
-    };
-    Stage::last(op, x)
+/// The same values in the ring `width`; `positive` promises that none of them is negative, or, for results of [`relu`] without
+/// `drop` bits, below -2^(`drop` - 1).
+pub fn extend<'k, P: Protocol + 'k>(
+    p: &P,
+    x: &Tensor<P::Arith>,
+    positive: bool,
+    drop: u32,
+    width: Width,
+) -> Stage<'k, P> {
+    if !positive {
+        return Stage::last(Op::Extend(x.data().clone(), width, Signedness::Signed), x);
+    }
+    let least = -(1 << drop >> 1);
+    let constant = |ring: Width, v: i64| RingVec::from_signed(ring, &[v]);
+    let above = p.add_public(x.data(), &constant(x.data().width(), -least));
+    let (batch, shape) = (x.batch(), x.shape().to_vec());
+    Stage::arith(Op::ExtendNear(above, width, Signedness::Unsigned), move |p: &P, above| {
+        let values = p.add_public(&above, &constant(width, least));
+        Ok(Stage::Done(Tensor::new(batch, &shape, values)?))
+    })
 }
 
 /// `x` where the bit along its axis is clear, `-x` where it is set; `negative` has one bit an element.

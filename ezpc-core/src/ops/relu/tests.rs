@@ -79,8 +79,8 @@ fn relu_is_exact_at_edges_and_for_every_size() {
     }
 }
 
-/// Right for every promised input: exact, or 0 for what is below 2^drop.
-fn check_coarse(method: Method, shares: &[RingVec; 2], drop: u32, width: Width) {
+/// Right for every promised input: exact, or the other one of 0 and x, for what is below 2^{drop-1} on either side.
+fn check_coarse(method: Method, shares: &[RingVec; 2], drop: u32, width: Width) -> [usize; 4] {
     let from = shares[0].width();
     let run = async |cx: Ctx| {
         let p = cx.party.index();
@@ -88,37 +88,45 @@ fn check_coarse(method: Method, shares: &[RingVec; 2], drop: u32, width: Width) 
     };
     let cost = relu_coarse_cost(method, from, drop, width, shares[0].len());
     let result = sum(&run_pair_by(method, 3, &cost, run).expect("runs"));
-    let mut kinds = [0; 3];
+    let half = i128::from(rounding(drop));
+    let bound = 1_i128 << (from.bits() - 1);
+    let mut kinds = [0; 4];
     for (&x, &y) in sum(shares).lanes().iter().zip(result.lanes()) {
         let x = i128::from(from.signed(x));
-        if x < -(1_i128 << (from.bits() - 1)) + (1 << drop) {
+        if !(half - bound..bound - half).contains(&x) {
             kinds[0] += 1;
             continue;
         }
         #[allow(clippy::cast_possible_truncation, reason = "a value fits")]
-        let exact = width.from_signed(x.max(0) as i64);
-        let lost = y == 0 && (1..1 << drop).contains(&x);
-        assert!(y == exact || lost, "{x} of {from} without {drop} bits in {width}: {y:#x}");
-        kinds[1 + usize::from(lost)] += 1;
+        let [exact, other] = [x.max(0), x.min(0)].map(|v| width.from_signed(v as i64));
+        let close = (-half..half).contains(&x);
+        assert!(y == exact || close && y == other, "{x} of {from} without {drop} bits in {width}: {y:#x}");
+        kinds[if y == exact { 1 } else { 2 + usize::from(x < 0) }] += 1;
     }
     assert!(kinds[1] > 0);
+    kinds
 }
 
 #[test]
-fn coarse_relus_lose_small_values_at_most_for_all_shares_of_small_rings() {
+fn coarse_relus_miss_small_values_at_most_for_all_shares_of_small_rings() {
     for bits in 3..=7 {
         let from = Width::new(bits);
         let shares = all_pairs(from).map(|v| RingVec::new(from, v));
         for drop in 0..=bits - 2 {
-            for to in [bits, bits + 3] {
-                METHODS.into_iter().for_each(|method| check_coarse(method, &shares, drop, Width::new(to)));
+            // Of the 2^k shares of x, -h <= x < h, as many as x + h + 1 in 2^t pass.
+            let (half, unit) = (1_usize << drop >> 1, 1_usize << (bits - drop));
+            let lost = |x: usize| (half - 1 - x) * unit;
+            let expected = [(1..half).map(lost).sum(), (1..=half).sum::<usize>() * unit];
+            for (to, method) in [bits, bits + 3].into_iter().flat_map(|to| METHODS.map(|m| (to, m))) {
+                let [.., lost, kept] = check_coarse(method, &shares, drop, Width::new(to));
+                assert_eq!([lost, kept], expected, "{bits} bits without {drop}");
             }
         }
     }
 }
 
 #[test]
-fn coarse_relus_lose_small_values_at_most_at_edges() {
+fn coarse_relus_miss_small_values_at_most_at_edges() {
     for bits in WIDTHS.into_iter().filter(|&bits| bits > 2) {
         let from = Width::new(bits);
         let shares = edge_pairs(from).map(|v| RingVec::new(from, v));

@@ -243,11 +243,12 @@ impl Output<'_> {
 
     /// A ReLU from the ring of its comparison into that of its values, then in the widest ring.
     fn emit_extended_relu(&mut self, i: usize, [from, yields]: [u32; 2], widest: u32) -> Result<()> {
-        let op = StepOp::Relu { from: self.width(i, from)?, drop: self.values[i].drop };
+        let drop = self.values[i].drop;
+        let op = StepOp::Relu { from: self.width(i, from)?, drop };
         let args = self.operands(i, from)?;
         self.push(i, op, args, yields, None)?;
         let narrow = vec![self.place(i, yields)?];
-        self.push(i, StepOp::Extend { positive: true }, narrow, widest, None)
+        self.push(i, StepOp::Extend { positive: true, drop }, narrow, widest, None)
     }
 
     /// A change of sign where the form says so, then the constants where there are any.
@@ -325,7 +326,7 @@ impl Output<'_> {
         if let Some(&found) = self.places[j].iter().find(|&&s| self.steps[s].width.bits() >= bits) {
             return Ok(found);
         }
-        self.push(j, StepOp::Extend { positive: false }, vec![widest], bits, None)?;
+        self.push(j, StepOp::Extend { positive: false, drop: 0 }, vec![widest], bits, None)?;
         Ok(self.steps.len() - 1)
     }
 

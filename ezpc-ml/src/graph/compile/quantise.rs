@@ -176,11 +176,19 @@ impl State<'_> {
         let shapes: Vec<&[usize]> =
             node.inputs.iter().map(|&i| self.graph.nodes[i].shape.as_slice()).collect();
         let mut value = bound(node, &inputs, &shapes, input_range, self.fine(index))?;
+        if matches!(node.op, Op::Relu) && self.missed(node.inputs[0]) > 0 {
+            // Small values may pass whatever their sign.
+            let missed = self.missed(node.inputs[0]);
+            let beyond = |(v, x): (&mut Span, &Span)| v.lo = v.lo.min(x.lo.max(-missed));
+            value.spans.iter_mut().zip(&inputs[0].spans).for_each(beyond);
+            value.raw = hull(&value.spans);
+        }
         if let (true, Form::Shift, Some(c)) = (self.rectified[index], value.form, &mut value.constants) {
             let Op::Affine { axis, .. } = node.op else { unreachable!("a form of affine nodes") };
             let before = |k: usize| if axis == 0 { inputs[0].spans[k] } else { hull(&inputs[0].spans) };
-            // What is never above zero may as well be at most zero.
-            let least = |k: usize| i64::try_from(-before(k).hi).unwrap_or(i64::MIN);
+            // What is never above zero may as well be at most zero, or what no ReLU takes for more.
+            let missed = self.missed(index);
+            let least = |k: usize| i64::try_from(-before(k).hi - missed).unwrap_or(i64::MIN);
             c.bias = c.bias.iter().enumerate().map(|(k, &b)| b.max(least(k))).collect();
             let after = |k: usize| before(k).plus(Span { lo: c.bias[k].into(), hi: c.bias[k].into() });
             let spans: Vec<Span> = (0..c.bias.len()).map(after).collect();
@@ -227,22 +235,31 @@ impl State<'_> {
         Fine { bits, up: self.scale(index) - self.scale(operand), calibrated }
     }
 
+    /// By how much a decision about the values of a node may miss: in front of a single number not at all, for the reason
+    /// that no value there is coarser (`scale`).
+    fn missed(&self, index: usize) -> i128 {
+        if self.graph.single_number() {
+            return 0;
+        }
+        let (unit, slack) = (f64::from(self.options.frac_bits).exp2(), self.options.slack);
+        // Saturates, and is cut by the bits that a value has.
+        self.options.calibration.as_ref().map_or(0, |seen| (seen.usual(index) * unit * slack) as i128)
+    }
+
     /// The bits that do not decide at a ReLU or a maximum: what makes the comparison shortest, the fewest of these.
     fn left_out(&self, index: usize) -> u32 {
-        let (node, options) = (&self.graph.nodes[index], self.options);
-        let Some(seen) = &options.calibration else { return 0 };
+        let node = &self.graph.nodes[index];
         let maximum = matches!(node.op, Op::MaxPool(_));
         if !maximum && !matches!(node.op, Op::Relu) {
             return 0;
         }
-        let (operand, unit) = (node.inputs[0], f64::from(options.frac_bits).exp2());
+        let operand = node.inputs[0];
         let spans = &self.values[operand].spans;
         let ring = |drop| if maximum { window_bits(spans, drop) } else { decision_bits(hull(spans), drop) };
-        // A comparison within a maximum misses half of what it leaves out.
-        let missed = seen.usual(operand) * unit * options.slack * if maximum { 2.0 } else { 1.0 };
         // A sign and more than one other bit are left.
         let most = hull(spans).bits().saturating_sub(2);
-        let fits = |drop: &u32| *drop == 0 || f64::from(*drop).exp2() <= missed;
+        // A decision misses half of what it leaves out.
+        let fits = |drop: &u32| 1 << drop >> 1 <= self.missed(operand);
         (0..=most).filter(fits).min_by_key(|&drop| ring(drop) - drop).unwrap_or(0)
     }
 
@@ -251,7 +268,7 @@ impl State<'_> {
         let (node, options) = (&self.graph.nodes[index], self.options);
         let Some(seen) = &options.calibration else { return };
         let (own, bits) = (value.raw.bits(), seen.bits(index, options.frac_bits, options.headroom));
-        let proof = self.proof(index);
+        let (proof, missed) = (self.proof(index), self.missed(index));
         let taken = match (&node.op, value.sums) {
             // What is exact stays proved, as long as that fits.
             (_, Some((_, 0))) => value.ring() > limit,
@@ -275,9 +292,9 @@ impl State<'_> {
                 Origin::Checked
             }
             _ => {
-                // Comparisons that leave bits out want a little less than the ring has below zero.
-                let Span { lo, .. } = seen.span(index, options.frac_bits, options.headroom);
-                value.limited(Span { lo, hi: (1 << bits) - 1 });
+                // Comparisons that leave bits out want a little less than the ring has on either side.
+                let Span { lo, hi } = seen.span(index, options.frac_bits, options.headroom);
+                value.limited(Span { lo, hi: hi.max((1 << bits) - 1 - missed) });
                 // Nothing beyond the bound is expected, so no ring has room for it.
                 value.raw = hull(&value.spans);
                 if let Some((sums, shift)) = &mut value.sums {
@@ -343,8 +360,8 @@ pub(super) fn difference_bits(s: Span, drop: u32) -> u32 {
 
 /// Bits of the ring in which the signs of values are found without the lowest `drop` bits.
 pub(super) fn decision_bits(s: Span, drop: u32) -> u32 {
-    let beyond = if drop == 0 { 0 } else { 1 << drop };
-    Span { lo: s.lo - beyond, ..s }.bits() + 1
+    let half = 1 << drop >> 1;
+    Span { lo: s.lo - half, hi: s.hi + half }.bits() + 1
 }
 
 /// The least ring of a product: |sum| <= 2^(l-1) - 3 · 2^shift.

@@ -71,7 +71,7 @@ fn exponents(graph: &Graph, seen: &Calibration, options: &Options) -> Vec<i32> {
     }
     // Sums of distances of a single number are opened to both parties under guard bits that count on roundings in the last
     // place of the result: no value is coarser.
-    let least = if graph.nodes[graph.output].shape.iter().product::<usize>() == 1 { 0 } else { i32::MIN };
+    let least = if graph.single_number() { 0 } else { i32::MIN };
     let wanted = f64::from(options.precision) - f64::from(options.frac_bits);
     let exponent = |class: usize| match usual[class] {
         f64::INFINITY => 0,
