@@ -59,6 +59,7 @@ impl<P: Protocol> Protocol for Logged<P> {
     fn scale(&self, x: &P::Arith, by: &[u64]) -> P::Arith { self.inner.scale(x, by) }
     fn reduce(&self, x: &P::Arith, width: Width) -> P::Arith { self.inner.reduce(x, width) }
     fn trunc_reduce(&self, x: &P::Arith, shift: u32) -> P::Arith { self.inner.trunc_reduce(x, shift) }
+    fn round_reduce(&self, x: &P::Arith, shift: u32) -> P::Arith { self.inner.round_reduce(x, shift) }
     fn xor(&self, x: &P::Bool, y: &P::Bool) -> P::Bool { self.inner.xor(x, y) }
     fn and_public(&self, x: &P::Bool, mask: &BitPlanes) -> P::Bool { self.inner.and_public(x, mask) }
     fn planes(&self, x: &P::Bool, planes: &[usize]) -> P::Bool { self.inner.planes(x, planes) }

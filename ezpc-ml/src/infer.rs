@@ -85,7 +85,7 @@ pub fn guard_bits(card: &Card) -> u32 {
     card.frac_bits.div_ceil(2).min(card.steps[card.output].width.bits() - 1)
 }
 
-/// Whether the result depends on how a layer rounded, otherwise than through a decision.
+/// Whether the result depends on how a layer rounded or decided coarsely, otherwise than through a decision at the end.
 fn rounded(card: &Card) -> bool {
     let mut rounded = vec![false; card.steps.len()];
     for (i, step) in card.steps.iter().enumerate() {
@@ -94,6 +94,7 @@ fn rounded(card: &Card) -> bool {
                 scale.shift > 0
             }
             StepOp::AvgPool { shift, .. } | StepOp::Mul { shift, .. } => *shift > 0,
+            StepOp::Relu { drop, .. } | StepOp::MaxPool { drop, .. } => *drop > 0,
             _ => false,
         };
         rounded[i] = own || !matches!(step.op, StepOp::Step { .. }) && step.args.iter().any(|&a| rounded[a]);

@@ -8,6 +8,7 @@ use ezpc_ml::fixed;
 use ezpc_ml::graph::compile::{Model, Options, Unproved, calibrate, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
 use ezpc_ml::graph::{Graph, Op, Window, passes};
+use ezpc_ml::infer::guard_bits;
 use ezpc_tests::Numbers;
 
 /// A maximum and a ReLU behind a layer, large enough to be extended afterwards, and a second layer.
@@ -69,6 +70,40 @@ fn what_is_left_out_follows_the_usual_size() {
     let graph = network();
     let blind = Options { calibration: None, ..options(&graph, 0.5) };
     assert_eq!(left_out(&compile(&graph, &blind).expect("a proof")), [0, 0]);
+}
+
+/// What is small becomes zero, perhaps, although it is never negative: what subtracts it has a bound for that.
+#[test]
+fn a_small_positive_value_may_be_missed() {
+    let mut g = Graph::new("small", "x", vec![1]).expect("a graph");
+    let dense = |weights: &[f32], bias: &[f32]| Op::Dense { weights: weights.into(), bias: bias.to_vec() };
+    let both = g.push("both", dense(&[1.0, 0.0], &[0.0, 0.1]), &[0]).expect("fits");
+    let relu = g.push("relu", Op::Relu, &[both]).expect("fits");
+    g.output = g.push("left", dense(&[0.0, -8.0, 0.0, -8.0], &[4.0; 2]), &[relu]).expect("fits");
+    let bits = |slack: f64| {
+        let calibration = Some(calibrate(&g, &[1.5]).expect("a sample"));
+        let range =
+            Options { input_range: [-2.0, 2.0], calibration, slack, precision: 0, ..Options::default() };
+        let card = compile(&g, &range).expect("compiles").card;
+        card.steps[card.output].bound.bits
+    };
+    // 4 - 0.8 takes 14 bits with 12 behind the point, 4 takes one more.
+    assert_eq!([bits(0.0), bits(0.25)], [14, 15]);
+}
+
+/// The result of a network without a rounding depends on shares when it decides coarsely, and hides that as it hides roundings.
+#[test]
+fn coarse_results_are_opened_with_half_of_their_fraction() {
+    let mut g = Graph::new("exact", "x", vec![2]).expect("a graph");
+    let op = Op::Dense { weights: vec![1.0, 2.0, -1.0, 1.0].into(), bias: vec![0.0; 2] };
+    let sums = g.push("sums", op, &[0]).expect("fits");
+    g.output = g.push("relu", Op::Relu, &[sums]).expect("fits");
+    let guard = |slack: f64| {
+        let calibration = Some(calibrate(&g, &[1.5, 0.5]).expect("a sample"));
+        let options = Options { calibration, slack, ..Options::default() };
+        guard_bits(&compile(&g, &options).expect("compiles").card)
+    };
+    assert_eq!([guard(0.0), guard(0.25)], [0, 6]);
 }
 
 #[test]

@@ -76,8 +76,8 @@ pub fn sub<P: Protocol>(p: &P, x: &Tensor<P::Arith>, y: &Tensor<P::Arith>, width
     x.with(p.sub(&p.reduce(x.data(), width), &p.reduce(y.data(), width)))
 }
 
-/// `x · y / 2^shift` in the ring that the shift leaves, as [`Protocol::round_reduce`]; the products, and
-/// what they are rounded up to, fit `ring`.
+/// `x · y / 2^shift` in the ring that the shift leaves, as [`Protocol::round_reduce`]; the products, and what they are
+/// rounded up to, fit `ring`.
 pub fn mul<'k, P: Protocol>(
     p: &P,
     x: &Tensor<P::Arith>,

@@ -147,8 +147,7 @@ pub fn mean_factors(
 }
 
 /// The mean of each window, with the factors of [`mean_factors`]; the products, and what they are rounded up to, fit
-/// `ring`, and the result is in
-/// the ring that the shift leaves, as [`Protocol::round_reduce`].
+/// `ring`, and the result is in the ring that the shift leaves, as [`Protocol::round_reduce`].
 pub fn avg_pool<P: Protocol>(
     p: &P,
     window: &Window,

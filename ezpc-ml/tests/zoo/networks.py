@@ -1,7 +1,7 @@
 """Compares our networks in fixed point with onnxruntime.
 
     cargo build --release -p ezpc-examples --example network --example infer
-    venv/bin/python ezpc-ml/tests/zoo/networks.py FOLDER [--images 20] [--two-party 2] [--precision 9] [--slack 0.03125] [NAME…]
+    venv/bin/python ezpc-ml/tests/zoo/networks.py FOLDER [--images 20] [--two-party 2] [--precision 9] [--slack 0.015625] [NAME…]
 
 Weights and images are drawn from seeds; bounds come from four other images. Every image runs under the cleartext oracle, and
 as many as asked for between two parties. The venv is that of `prepare.py`.
@@ -60,7 +60,7 @@ if __name__ == "__main__":
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--two-party", type=int, default=0)
     parser.add_argument("--precision", type=int, default=9)
-    parser.add_argument("--slack", type=float, default=0, help="the oracle decides exactly: only two parties show it")
+    parser.add_argument("--slack", type=float, default=0.015625, help="the oracle decides exactly: only two parties show it")
     parser.add_argument("names", nargs="*", default=["squeezenet", "resnet50", "densenet121"])
     args = parser.parse_intermixed_args()
     options = ["--precision", args.precision, "--slack", args.slack]

@@ -38,8 +38,8 @@ const CACHE_BYTES: usize = 1 << 20;
 const CHUNKS: usize = 8;
 /// Memory for the transformed weights of a layer, where there is a way to cut it that keeps to it.
 const WEIGHT_BYTES: usize = 288 << 20;
-/// Memory for the polynomials of a piece.
-const PIECE_BYTES: usize = 96 << 20;
+/// Memory for the polynomials of a piece, which each chunk of answers reads anew: little more than a second-level cache.
+const PIECE_BYTES: usize = 8 << 20;
 
 impl LinearPlan {
     /// The plan of a layer, with tiles chosen for a link; both parties must give the same.

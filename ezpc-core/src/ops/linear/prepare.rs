@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 /// The weights and biases of a layer at their owner, for one run of it.
 ///
-/// A layer that runs many times is best [`PreparedWeights`], many times larger than the weights themselves. Otherwise each
-/// chunk is transformed when its answers are computed, and never leaves the cache for long.
+/// A layer that runs many times is best [`PreparedWeights`], many times larger than the weights themselves. Otherwise some
+/// chunks are transformed while the peer encrypts, the others when their answers are computed: these do not leave the
+/// cache for long.
 #[derive(Clone, Copy)]
 #[allow(clippy::exhaustive_enums, reason = "transformed or not")]
 pub enum OwnWeights<'a> {
@@ -53,8 +54,18 @@ impl PreparedWeights {
     #[must_use]
     pub fn new(plan: &LinearPlan, weights: &CheckedWeights, threads: usize) -> Self {
         assert!(weights.of() == plan.of(), "weights are transformed for the plan they were checked against");
-        let transformer = Transformer::new(plan, weights.weights());
-        let chunks = spread(threads, chunks(plan), |(group, rows)| {
+        Self::first(plan, weights, &Transformer::new(plan, weights.weights()), chunks(plan), threads)
+    }
+
+    /// Those of the first chunks alone.
+    fn first(
+        plan: &LinearPlan,
+        weights: &CheckedWeights,
+        transformer: &Transformer<'_>,
+        chunks: Vec<(usize, Range<usize>)>,
+        threads: usize,
+    ) -> Self {
+        let chunks = spread(threads, chunks, |(group, rows)| {
             let mut matrices = Matrices::default();
             transformer.chunk(group, rows, &mut matrices);
             matrices
@@ -97,40 +108,52 @@ impl Bias {
 pub(super) enum Source<'a> {
     /// All transformed.
     Whole(&'a PreparedWeights),
-    /// Transformed when it takes several messages, which all need them.
-    Once(PreparedWeights),
-    /// Transformed as they are needed.
-    Chunks(Transformer<'a>, Taps, Bias),
+    /// The first ones are transformed, the others as they are needed.
+    Own(Box<PreparedWeights>, Transformer<'a>),
+}
+
+/// How many chunks are transformed while the peer encrypts.
+fn ahead(plan: &LinearPlan, chunks: &[(usize, Range<usize>)]) -> usize {
+    /// Memory for what then waits.
+    const BYTES: usize = 8 << 20;
+    if plan.pieces() > 1 {
+        // Each of several messages needs them all.
+        return chunks.len();
+    }
+    let bytes = chunks.iter().scan(0, |sum, (_, rows)| {
+        *sum += bytes_of(plan, rows.len());
+        Some(*sum)
+    });
+    bytes.take_while(|&sum| sum <= BYTES).count()
 }
 
 impl<'a> Source<'a> {
     pub(super) fn new(plan: &'a LinearPlan, weights: OwnWeights<'a>, threads: usize) -> Self {
         match weights {
             OwnWeights::Prepared(all) => Self::Whole(all),
-            OwnWeights::Plain(weights) if plan.pieces() > 1 => {
-                Self::Once(PreparedWeights::new(plan, weights, threads))
-            }
             OwnWeights::Plain(weights) => {
                 let transformer = Transformer::new(plan, weights.weights());
-                Self::Chunks(transformer, Taps::new(plan), Bias::new(plan, weights.bias()))
+                let mut chunks = chunks(plan);
+                chunks.truncate(ahead(plan, &chunks));
+                let first = PreparedWeights::first(plan, weights, &transformer, chunks, threads);
+                Self::Own(Box::new(first), transformer)
             }
+        }
+    }
+
+    const fn known(&self) -> &PreparedWeights {
+        match self {
+            Self::Whole(all) => all,
+            Self::Own(first, _) => first,
         }
     }
 
     pub(super) const fn bias(&self) -> &Bias {
-        match self {
-            Self::Whole(all) => &all.bias,
-            Self::Once(all) => &all.bias,
-            Self::Chunks(.., bias) => bias,
-        }
+        &self.known().bias
     }
 
     pub(super) const fn taps(&self) -> &Taps {
-        match self {
-            Self::Whole(all) => &all.taps,
-            Self::Once(all) => &all.taps,
-            Self::Chunks(_, taps, _) => taps,
-        }
+        &self.known().taps
     }
 
     /// The matrices of a chunk of a group, its answers `rows`. `buffer` is where they are put, if they are not at hand.
@@ -142,14 +165,14 @@ impl<'a> Source<'a> {
         rows: Range<usize>,
         buffer: &'b mut Matrices,
     ) -> &'b Matrices {
-        let kept = |all: &'b PreparedWeights| &all.chunks[group * plan.chunks().len() + chunk];
-        match self {
-            Self::Whole(all) => kept(all),
-            Self::Once(all) => kept(all),
-            Self::Chunks(transformer, ..) => {
+        let place = group * plan.chunks().len() + chunk;
+        match (self.known().chunks.get(place), self) {
+            (Some(matrices), _) => matrices,
+            (None, Self::Own(_, transformer)) => {
                 transformer.chunk(group, rows, buffer);
                 buffer
             }
+            (None, Self::Whole(_)) => unreachable!("all are transformed"),
         }
     }
 }

@@ -36,7 +36,7 @@ impl Stock {
         self.rounds.push(round);
     }
 
-    /// Memory for the next round. What more than another one nobody views is given back.
+    /// Memory for the next round. One more that nobody views is kept, others are given back.
     pub(super) fn memory(&mut self) -> Blocks {
         // A few OTs that are left would keep the memory of a whole round.
         let left = self.views.iter().map(View::len).sum();

@@ -176,19 +176,22 @@ impl State<'_> {
         let shapes: Vec<&[usize]> =
             node.inputs.iter().map(|&i| self.graph.nodes[i].shape.as_slice()).collect();
         let mut value = bound(node, &inputs, &shapes, input_range, self.fine(index))?;
-        if matches!(node.op, Op::Relu) && self.missed(node.inputs[0]) > 0 {
-            // Small values may pass whatever their sign.
+        if matches!(node.op, Op::Relu) {
+            // Small values may pass or become zero, whatever their sign.
             let missed = self.missed(node.inputs[0]);
-            let beyond = |(v, x): (&mut Span, &Span)| v.lo = v.lo.min(x.lo.max(-missed));
-            value.spans.iter_mut().zip(&inputs[0].spans).for_each(beyond);
+            let close = value.spans.iter_mut().zip(&inputs[0].spans).filter(|(_, x)| x.lo < missed);
+            close.for_each(|(v, x)| v.lo = x.lo.clamp(-missed, 0));
             value.raw = hull(&value.spans);
         }
         if let (true, Form::Shift, Some(c)) = (self.rectified[index], value.form, &mut value.constants) {
             let Op::Affine { axis, .. } = node.op else { unreachable!("a form of affine nodes") };
             let before = |k: usize| if axis == 0 { inputs[0].spans[k] } else { hull(&inputs[0].spans) };
             // What is never above zero may as well be at most zero, or what no ReLU takes for more.
-            let missed = self.missed(index);
-            let least = |k: usize| i64::try_from(-before(k).hi - missed).unwrap_or(i64::MIN);
+            let below = match self.missed(index) {
+                0 => 0,
+                missed => missed + 1,
+            };
+            let least = |k: usize| i64::try_from(-before(k).hi - below).unwrap_or(i64::MIN);
             c.bias = c.bias.iter().enumerate().map(|(k, &b)| b.max(least(k))).collect();
             let after = |k: usize| before(k).plus(Span { lo: c.bias[k].into(), hi: c.bias[k].into() });
             let spans: Vec<Span> = (0..c.bias.len()).map(after).collect();
