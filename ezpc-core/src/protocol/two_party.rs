@@ -324,6 +324,17 @@ impl Protocol for TwoParty {
         x.zip(y, RingVec::sub)
     }
 
+    /// The server holds public values, so the client's share stays as it is.
+    fn add_public(&self, x: &Arith, values: &RingVec) -> Arith {
+        assert!(x.width() == values.width(), "operands of {} and {}", x.width(), values.width());
+        assert!(matches!(values.len(), n if n == 1 || n == x.len()), "one value, or one an element");
+        match (self.party, values.lanes()) {
+            (Party::Client, _) => x.clone(),
+            (Party::Server, &[one]) => x.map(|share| share.map(x.width(), |v| v.wrapping_add(one))),
+            (Party::Server, _) => x.map(|share| share.add(values)),
+        }
+    }
+
     fn scale(&self, x: &Arith, by: &[u64]) -> Arith {
         x.map(|share| share.scale(by))
     }
