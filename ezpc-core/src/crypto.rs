@@ -7,6 +7,7 @@ mod kdf;
 mod prg;
 
 pub use block::Block;
+pub(crate) use block::double_half;
 #[cfg(test)]
 pub(crate) use block::rank;
 pub use hash::Mmo;

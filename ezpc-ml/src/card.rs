@@ -214,6 +214,12 @@ impl StepOp {
     pub fn name(&self) -> &'static str {
         text::operation(self).0
     }
+
+    /// Whether it decides without the lowest bits of its operand.
+    #[must_use]
+    pub const fn leaves_out(&self) -> bool {
+        matches!(self, Self::Relu { drop, .. } | Self::MaxPool { drop, .. } if *drop > 0)
+    }
 }
 
 /// Ring and truncation of a layer with weights.

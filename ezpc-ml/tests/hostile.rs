@@ -128,6 +128,25 @@ fn a_mean_drops_as_many_bits_as_its_windows_ask_for() {
     }
 }
 
+/// A result of a ReLU is below zero by what it left out, which an extension for values above zero has to know.
+#[test]
+fn an_extension_leaves_out_what_its_relu_did() {
+    let card = |relu: u32, extension: u32| {
+        let text = format!(
+            "ezpc-card 1\nname wide\nfrac-bits 12\ninput-range 0 1\noutput %2 values\n%0 x input() [4] width=20 bits=13 \
+             proved\n%1 relu relu(%0) from=20 drop={relu} [4] width=20 bits=13 proved\n%2 wide extend(%1) positive=1 \
+             drop={extension} [4] width=30 bits=13 proved\n"
+        );
+        Card::from_text(text.as_bytes(), &Limits::default())
+    };
+    card(0, 0).expect("an exact one");
+    card(5, 5).expect("a coarse one");
+    for (relu, extension) in [(5, 0), (0, 5), (5, 4)] {
+        let error = card(relu, extension).expect_err("refused").to_string();
+        assert!(error.contains("leaves out other bits than its ReLU"), "{error}");
+    }
+}
+
 #[test]
 fn windows_are_counted_as_what_they_gather() {
     let pool = |operation: &str, rest: &str, side: usize, kernel: usize| {

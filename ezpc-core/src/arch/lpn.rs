@@ -125,11 +125,7 @@ mod x86_64 {
     #[target_feature(enable = "sse2")]
     fn add_rows_sse2(table: &[u128; TABLE], rows: &[[u16; LOCALITY]], leaves: &[u128], sums: &mut [u128]) {
         for ((sum, leaf), row) in sums.iter_mut().zip(leaves).zip(rows) {
-            let mut vector: __m128i = must_cast(*leaf);
-            for &place in row {
-                vector = _mm_xor_si128(vector, must_cast(table[usize::from(place)]));
-            }
-            *sum = must_cast(vector);
+            *sum = must_cast(add(must_cast(*leaf), table, row));
         }
     }
 }

@@ -8,21 +8,18 @@ use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::slice;
 use core::task::{Context, Poll};
-use zeroize::Zeroize;
 
 /// A future in a place of its own, which is zero once the future is dropped.
 ///
-/// What is wiped is the place in which this is dropped, so put it where it stays: `Box::pin(Wiped::new(..))`.
-pub(crate) struct Wiped<F>(MaybeUninit<F>);
+/// What is wiped is the place in which this is dropped, so it is made where it stays: by [`boxed`].
+pub(crate) struct WipedFuture<F>(MaybeUninit<F>);
 
-impl<F> Wiped<F> {
-    /// Takes a future that has not run, so that nothing has moved out of it yet.
-    pub(crate) const fn new(future: F) -> Self {
-        Self(MaybeUninit::new(future))
-    }
+/// Takes a future that has not run, so that nothing has moved out of it yet.
+pub(crate) fn boxed<F>(future: F) -> Pin<Box<WipedFuture<F>>> {
+    Box::pin(WipedFuture(MaybeUninit::new(future)))
 }
 
-impl<F: Future> Future for Wiped<F> {
+impl<F: Future> Future for WipedFuture<F> {
     type Output = F::Output;
 
     #[allow(unsafe_code, reason = "projects a pin to the only field")]
@@ -31,14 +28,14 @@ impl<F: Future> Future for Wiped<F> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: the future is initialised from `new` until `drop`.
         let future = unsafe { this.0.assume_init_mut() };
-        // SAFETY: it is pinned as we are: nobody moves it, `drop` drops it in place, and `Wiped<F>` is `Unpin` only if F is,
+        // SAFETY: it is pinned as we are: nobody moves it, `drop` drops it in place, and `WipedFuture<F>` is `Unpin` only if F is,
         // as `MaybeUninit<F>` is.
         let future = unsafe { Pin::new_unchecked(future) };
         future.poll(cx)
     }
 }
 
-impl<F> Drop for Wiped<F> {
+impl<F> Drop for WipedFuture<F> {
     fn drop(&mut self) {
         /// Wipes also when dropping the future panics.
         struct Place<'a, F>(&'a mut MaybeUninit<F>);
@@ -64,7 +61,9 @@ fn wipe<T>(place: &mut MaybeUninit<T>) {
     // SAFETY: the bytes of a place that is borrowed uniquely; any content will do for them.
     #[allow(unsafe_code, reason = "sees a place as its bytes")]
     let bytes = unsafe { slice::from_raw_parts_mut(start, size_of::<T>()) };
-    bytes.zeroize();
+    // Not byte by byte, as volatile stores are: places of a few kilobytes are wiped for every window.
+    bytes.fill(MaybeUninit::zeroed());
+    zeroize::optimization_barrier(bytes);
 }
 
 #[cfg(test)]
@@ -78,7 +77,7 @@ mod tests {
     #[allow(unsafe_code, reason = "looks at the place of a dropped value")]
     fn left_behind<F: Future>(future: F) -> (Poll<F::Output>, Vec<u8>) {
         let mut place = MaybeUninit::uninit();
-        let wiped: &mut Wiped<F> = place.write(Wiped::new(future));
+        let wiped: &mut WipedFuture<F> = place.write(WipedFuture(MaybeUninit::new(future)));
         // SAFETY: it is dropped below, where it is.
         let pinned = unsafe { Pin::new_unchecked(wiped) };
         let poll = pinned.poll(&mut Context::from_waker(Waker::noop()));

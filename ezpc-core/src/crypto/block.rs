@@ -116,10 +116,10 @@ impl Block {
     /// polynomial in α over F_4 of degree below 32 is invertible unless it is zero, as over F_4 the polynomial above has
     /// two irreducible factors of degree 32.
     #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "the halves")]
     pub const fn double_halves(self) -> Self {
-        const LOW_BITS: u128 = 1 | 1 << 64;
-        let carries = (self.0 >> 63) & LOW_BITS;
-        Self(((self.0 << 1) & !LOW_BITS) ^ (carries * 0x1b))
+        let [low, high] = [self.0 as u64, (self.0 >> 64) as u64];
+        Self(double_half(low) as u128 | (double_half(high) as u128) << 64)
     }
 
     /// σ of Guo, Katz, Wang and Yu: (l, r) to (l ^ r, l), linear, with x ^ σ(x) invertible too.
@@ -142,6 +142,12 @@ impl Block {
         let (blocks, _) = bytes.as_chunks::<16>();
         blocks.iter().map(|&b| Self::from_bytes(b)).collect()
     }
+}
+
+/// Twice a half in GF(2^64), as [`Block::double_halves`] doubles both.
+#[inline(always)]
+pub(crate) const fn double_half(half: u64) -> u64 {
+    half << 1 ^ 0x1b & (half >> 63).wrapping_neg()
 }
 
 impl BitXor for Block {

@@ -13,11 +13,11 @@ use crate::crypto::{Block, Kdf, Prg, SessionId};
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::secret::Secret;
+use crate::secret::Wiped;
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
-use zeroize::Zeroizing;
 
 /// This party's secret keys and the peer's public ones, for one session, and the numbers of what they encrypt.
 ///
@@ -176,7 +176,7 @@ impl SecretKey {
         let mut s = Noise::Ternary.poly(ring, rng);
         ring.forward(&mut s);
         to_mont(ring, &mut s);
-        let key = Self { set: name.set, s: Secret::new(core::mem::take(&mut *s)) };
+        let key = Self { set: name.set, s: Secret::new(s.into_vec()) };
         let mut b = name.public_poly();
         key.multiply(&mut b);
         let mut error = Noise::Error.poly(ring, rng);
@@ -246,17 +246,17 @@ impl PublicKey {
 /// What one thread computes ciphertexts and answers in, ciphertext after ciphertext; wiped when dropped.
 pub(crate) struct Scratch {
     /// N samples of a noise.
-    pub(super) samples: Zeroizing<Vec<i32>>,
+    pub(super) samples: Wiped<i32>,
     /// A polynomial.
-    pub(super) poly: Zeroizing<Vec<u32>>,
+    pub(super) poly: Wiped<u32>,
     /// Residues of coefficients for two primes, one after the other.
-    pub(super) pairs: Zeroizing<Vec<u32>>,
+    pub(super) pairs: Wiped<u32>,
     /// Fractions of N coefficients.
-    pub(super) fractions: Zeroizing<Vec<f64>>,
+    pub(super) fractions: Wiped<f64>,
     /// N words.
-    pub(super) words: Zeroizing<Vec<u64>>,
+    pub(super) words: Wiped<u64>,
     /// N masks.
-    pub(super) masks: Zeroizing<Vec<Block>>,
+    pub(super) masks: Wiped<Block>,
 }
 
 impl Scratch {
@@ -264,12 +264,12 @@ impl Scratch {
     pub(crate) fn new(set: RingSet) -> Self {
         let n = set.degree();
         Self {
-            samples: Zeroizing::new(vec![0; n]),
-            poly: Zeroizing::new(vec![0; n * set.limbs()]),
-            pairs: Zeroizing::new(vec![0; 2 * n]),
-            fractions: Zeroizing::new(vec![0.0; n]),
-            words: Zeroizing::new(vec![0; n]),
-            masks: Zeroizing::new(vec![Block::ZERO; n]),
+            samples: Wiped::zeros(n),
+            poly: Wiped::zeros(n * set.limbs()),
+            pairs: Wiped::zeros(2 * n),
+            fractions: Wiped::zeros(n),
+            words: Wiped::zeros(n),
+            masks: Wiped::zeros(n),
         }
     }
 }

@@ -8,7 +8,8 @@
 use super::ring::Ring;
 use crate::arch::residues::{binomial, small_residues};
 use crate::crypto::{Block, Prg};
-use zeroize::{Zeroize, Zeroizing};
+use crate::secret::Wiped;
+use zeroize::Zeroize;
 
 /// A distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +69,9 @@ impl Noise {
     }
 
     /// A polynomial of samples as residues.
-    pub(crate) fn poly(self, ring: &Ring, rng: &mut Prg) -> Zeroizing<Vec<u32>> {
-        let mut samples = Zeroizing::new(vec![0; ring.degree()]);
-        let mut poly = Zeroizing::new(vec![0; ring.set().limbs() * samples.len()]);
+    pub(crate) fn poly(self, ring: &Ring, rng: &mut Prg) -> Wiped<u32> {
+        let mut samples = Wiped::zeros(ring.degree());
+        let mut poly = Wiped::zeros(ring.set().limbs() * samples.len());
         self.fill_poly(ring, rng, &mut samples, &mut poly);
         poly
     }

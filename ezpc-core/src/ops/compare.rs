@@ -21,14 +21,16 @@ mod tree;
 
 pub use method::Method;
 
+use crate::arch::wipe::boxed;
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::lanes::{BLOCK, Lane, LaneReader, LaneWriter, Wiped};
+use crate::ops::lanes::{BLOCK, Lane, LaneReader, LaneWriter};
 use crate::ops::transfer::{Lanes, low_mask};
 use crate::ot::{Pad, PadDomain, ReceiverOts, SenderOts, Tiles};
 use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
+use crate::secret::Wiped;
 use crate::spec::Signedness;
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
@@ -67,7 +69,8 @@ pub(crate) fn carry_out_cost(method: Method, garbler: Party, bits: u32, n: usize
 pub(crate) async fn carry_out(cx: Ctx, garbler: Party, bits: u32, x: &[u64]) -> BitVec {
     match cx.method {
         _ if bits == 0 => BitVec::zeros(x.len()),
-        Method::Tree => tree::carry(cx, garbler, bits, x).await,
+        // In a place of its own: every carry would be as large otherwise.
+        Method::Tree => boxed(tree::carry(cx, garbler, bits, x)).await,
         method => {
             let shape = method.shape(bits, &[]);
             carries(cx, garbler, &shape, x, &[shape.len()]).await.remove(0)

@@ -13,7 +13,8 @@
 
 use crate::arch::vector::{Kernel, vectorize};
 use crate::ring::BitVec;
-use core::ops::{BitAnd, BitOr, BitXor, Deref, DerefMut, Not, Shl, Shr};
+use crate::secret::Wiped;
+use core::ops::{BitAnd, BitOr, BitXor, Not, Shl, Shr};
 
 /// A machine word.
 pub(crate) trait Lane:
@@ -84,53 +85,6 @@ macro_rules! lane {
 lane!(u32, |_| 0);
 lane!(u64, |_| 0);
 lane!(u128, |word: u128| (word >> 64) as u64);
-
-/// Secret lanes, wiped when dropped: with plain stores that the compiler must keep, as it cannot see that nobody
-/// reads them.
-pub(crate) struct Wiped<T: Lane>(Vec<T>);
-
-impl<T: Lane> Wiped<T> {
-    /// Takes lanes into custody.
-    pub(crate) const fn new(lanes: Vec<T>) -> Self {
-        Self(lanes)
-    }
-
-    /// `len` zeros.
-    pub(crate) fn zeros(len: usize) -> Self {
-        Self(vec![T::ZERO; len])
-    }
-
-    /// The lanes, out of custody.
-    pub(crate) fn into_vec(mut self) -> Vec<T> {
-        core::mem::take(&mut self.0)
-    }
-}
-
-impl<T: Lane> Drop for Wiped<T> {
-    fn drop(&mut self) {
-        self.0.fill(T::ZERO);
-        zeroize::optimization_barrier(&self.0[..]);
-    }
-}
-
-impl<T: Lane> Deref for Wiped<T> {
-    type Target = [T];
-    fn deref(&self) -> &[T] {
-        &self.0
-    }
-}
-
-impl<T: Lane> DerefMut for Wiped<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.0
-    }
-}
-
-impl<T: Lane> FromIterator<T> for Wiped<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(lanes: I) -> Self {
-        Self(lanes.into_iter().collect())
-    }
-}
 
 /// The bytes of a message with `bits` bits for each of `n` elements.
 pub(crate) const fn message_len(n: usize, bits: usize) -> usize {

@@ -7,10 +7,11 @@
 //!
 //! Cost: 1 COT; 1 bit of flips one way, then k bits the other way.
 
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped, message_len};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter, message_len};
 use crate::ot::{Pad, PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
 use crate::ring::BitVec;
+use crate::secret::Wiped;
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
 

@@ -1,9 +1,11 @@
 //! The two ends of a batch of correlated OTs.
 
 use super::domain::{PadDomain, PadKeys};
+use crate::arch::vector::{Kernel, vectorize};
 use crate::crypto::Block;
 use crate::party::Party;
 use crate::ring::BitVec;
+use crate::secret::wipe;
 use core::fmt;
 use core::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
@@ -39,8 +41,29 @@ impl DerefMut for Blocks {
 
 impl Drop for Blocks {
     fn drop(&mut self) {
-        self.0.fill(Block::ZERO);
-        zeroize::optimization_barrier(&self.0[..]);
+        wipe(&mut self.0);
+    }
+}
+
+/// The lowest bits of blocks, given as their halves, as a string.
+struct LowBits<'a> {
+    halves: &'a [[u64; 2]],
+    words: &'a mut [u64],
+}
+
+impl Kernel for LowBits<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (whole, rest) = self.halves.as_chunks::<64>();
+        let (last, words) = (whole.len(), &mut *self.words);
+        for (word, halves) in words.iter_mut().zip(whole) {
+            *word = (0..64).fold(0, |word, i| word | (halves[i][0] & 1) << i);
+        }
+        for (i, half) in rest.iter().enumerate() {
+            words[last] |= (half[0] & 1) << i;
+        }
     }
 }
 
@@ -258,10 +281,8 @@ impl ReceiverCots {
     #[must_use]
     pub fn choices(&self) -> BitVec {
         let blocks = self.batch.blocks();
-        let words = blocks
-            .chunks(64)
-            .map(|c| c.iter().enumerate().fold(0, |word, (i, t)| word | u64::from(t.lsb()) << i))
-            .collect();
+        let mut words = vec![0; blocks.len().div_ceil(64)];
+        vectorize(LowBits { halves: bytemuck::must_cast_slice(blocks), words: &mut words });
         BitVec::from_words(blocks.len(), words)
     }
 

@@ -16,9 +16,9 @@ use super::{PadDomain, ReceiverCots, SenderCots};
 use crate::arch::vector::{Kernel, vectorize};
 use crate::crypto::{Block, Mmo};
 use crate::ring::BitVec;
+use crate::secret::Wiped;
 use core::fmt;
 use core::ops::Range;
-use zeroize::Zeroizing;
 
 /// The largest m.
 pub(super) const MAX_DIGIT_BITS: usize = 12;
@@ -156,9 +156,9 @@ impl ReceiverCots {
     /// # Panics
     /// When the COTs are not a whole number of slots, or tagged for another domain.
     #[must_use]
-    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Zeroizing<Vec<u16>>, Vec<T>) {
+    pub fn pads<T: Pad>(self, m: usize, domain: PadDomain) -> (Wiped<u16>, Vec<T>) {
         let slots = slots(self.len(), m);
-        let (mut digits, mut pads) = (Zeroizing::new(vec![0; slots]), vec![T::default(); slots]);
+        let (mut digits, mut pads) = (Wiped::zeros(slots), vec![T::default(); slots]);
         self.pads_into(m, domain, &mut Tiles::new(), &mut digits, &mut pads);
         (digits, pads)
     }
@@ -395,7 +395,7 @@ mod tests {
         let [ra, rb] = receiver.twice(PadDomain::Mux, PadDomain::Table);
         let (a, b) = (a.pads::<u64>(1, PadDomain::Mux), b.pads::<u64>(1, PadDomain::Table));
         let ((ca, ra), (cb, rb)) = (ra.pads::<u64>(1, PadDomain::Mux), rb.pads::<u64>(1, PadDomain::Table));
-        assert_eq!(ca, cb);
+        assert_eq!(ca[..], cb[..]);
         assert!((0..50).all(|i| a[usize::from(ca[i])][i] == ra[i] && b[usize::from(ca[i])][i] == rb[i]));
         assert!((0..50).all(|i| a[0][i] != b[0][i] && a[1][i] != b[1][i]));
     }

@@ -340,7 +340,7 @@ impl Protocol for TwoParty {
     }
 
     fn reduce(&self, x: &Arith, width: Width) -> Arith {
-        x.map(|share| share.reduce(width))
+        if width == x.width() { x.clone() } else { x.map(|share| share.reduce(width)) }
     }
 
     fn trunc_reduce(&self, x: &Arith, shift: u32) -> Arith {

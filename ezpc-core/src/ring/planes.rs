@@ -1,7 +1,7 @@
 //! Packed bits: a vector of bits, and k planes of them as a vector of k-bit Boolean words.
 
+use crate::secret::wipe;
 use core::fmt;
-use zeroize::Zeroize;
 
 /// A packed vector of bits, 64 a word. Invariant: the bits past `len` in the last word are zero.
 #[derive(Clone, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl BitVec {
 
 impl Drop for BitVec {
     fn drop(&mut self) {
-        self.words.zeroize();
+        wipe(&mut self.words);
     }
 }
 

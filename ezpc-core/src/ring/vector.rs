@@ -1,8 +1,8 @@
 //! Vectors over Z_{2^k}: one 64-bit lane an element, always reduced.
 
 use super::Width;
+use crate::secret::wipe;
 use core::fmt;
-use zeroize::Zeroize;
 
 /// A vector over Z_{2^k}. Invariant: every lane is below 2^k.
 ///
@@ -180,7 +180,7 @@ impl RingVec {
 
 impl Drop for RingVec {
     fn drop(&mut self) {
-        self.lanes.zeroize();
+        wipe(&mut self.lanes);
     }
 }
 

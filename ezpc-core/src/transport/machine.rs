@@ -9,7 +9,7 @@
 //! Both parties run the same machines in the same order, so messages need no headers: the position in the
 //! stream says what a byte belongs to.
 
-use crate::arch::wipe::Wiped;
+use crate::arch::wipe::boxed;
 use crate::error::Result;
 use core::cell::RefCell;
 use core::future::Future;
@@ -105,7 +105,7 @@ pub async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) 
 
 /// Runs any number of sub-protocols side by side: at each level their messages travel together.
 pub async fn join_all<T>(parts: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut parts: Vec<_> = parts.into_iter().map(|part| (Box::pin(Wiped::new(part)), None)).collect();
+    let mut parts: Vec<_> = parts.into_iter().map(|part| (boxed(part), None)).collect();
     core::future::poll_fn(|cx| {
         let mut waiting = false;
         for (part, value) in &mut parts {
@@ -145,7 +145,7 @@ impl<'a> Machine<'a> {
     /// The machine of `protocol`, which talks through the mailbox it is given.
     pub fn new<F: Future<Output = Result<()>> + 'a>(protocol: impl FnOnce(Io) -> F) -> Self {
         let io = Io::default();
-        Self { run: Box::pin(Wiped::new(protocol(io.clone()))), io }
+        Self { run: boxed(protocol(io.clone())), io }
     }
 
     /// Advances by one level: takes the peer's message of the last level (exactly as long as asked for; empty

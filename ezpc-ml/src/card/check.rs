@@ -176,6 +176,12 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
             if *drop > 0 && !positive {
                 return Err(bad("an extension of any values that leaves bits out"));
             }
+            // What the ReLU lets through below zero is what the extension has to know of.
+            if let (true, StepOp::Relu { drop: passes, .. }) = (*positive, &one()?.op)
+                && passes != drop
+            {
+                return Err(bad("an extension that leaves out other bits than its ReLU"));
+            }
             return same(step, &one()?.shape);
         }
     };
@@ -254,7 +260,7 @@ fn products_of(step: &Step, args: &[&Step]) -> u64 {
     size.saturating_mul(each)
 }
 
-/// An upper estimate; the exact number is the back end's to tell.
+/// An estimate; the exact number is the back end's to tell: a layer whose messages travel in pieces has more.
 fn half_rounds_of(step: &Step, args: &[&Step]) -> u64 {
     let levels = |n: usize| u64::from(n.max(1).next_power_of_two().trailing_zeros());
     match (&step.op, args) {

@@ -96,6 +96,10 @@ pub fn mul<'k, P: Protocol>(
 #[must_use]
 pub fn spread<V: ShareVec>(along: &V, axis: usize, batch: usize, shape: &[usize]) -> V {
     let inner: usize = shape[axis + 1..].iter().product();
-    let len = batch * shape.iter().product::<usize>();
-    along.gather(&(0..len).map(|k| k / inner % shape[axis]).collect::<Vec<_>>())
+    let outer = batch * shape[..axis].iter().product::<usize>();
+    let mut places = Vec::with_capacity(outer * shape[axis] * inner);
+    for index in (0..outer).flat_map(|_| 0..shape[axis]) {
+        places.resize(places.len() + inner, index);
+    }
+    along.gather(&places)
 }

@@ -15,20 +15,21 @@ pub fn concat<P: Protocol>(
 ) -> Result<Tensor<P::Arith>> {
     let first = parts[0];
     let narrow: Vec<P::Arith> = parts.iter().map(|t| p.reduce(t.data(), width)).collect();
-    let all = P::Arith::concat(&narrow.iter().collect::<Vec<_>>());
     let outer: usize = first.batch() * first.shape()[..axis].iter().product::<usize>();
-    let mut starts = Vec::with_capacity(parts.len());
-    let mut total = 0;
-    for t in parts {
-        starts.push((total, t.data().len() / outer));
-        total += t.data().len();
-    }
-    let order: Vec<usize> = (0..outer)
-        .flat_map(|o| starts.iter().flat_map(move |&(start, each)| start + o * each..start + (o + 1) * each))
-        .collect();
     let mut shape = first.shape().to_vec();
     shape[axis] = parts.iter().map(|t| t.shape()[axis]).sum();
-    Tensor::new(first.batch(), &shape, all.gather(&order))
+    let runs: Vec<P::Arith> = match outer {
+        1 => narrow,
+        _ => (0..outer)
+            .flat_map(|o| {
+                narrow.iter().map(move |part| {
+                    let run = part.len() / outer;
+                    part.slice(o * run..(o + 1) * run)
+                })
+            })
+            .collect(),
+    };
+    Tensor::new(first.batch(), &shape, P::Arith::concat(&runs.iter().collect::<Vec<_>>()))
 }
 
 /// The axes of each sample in another order.

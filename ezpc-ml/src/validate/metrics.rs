@@ -138,6 +138,13 @@ pub(super) fn check(card: &Card, request: &Request) -> Result<()> {
         if let Some(m) = other {
             return no(format!("{} is for models of classes, not of numbers with a tolerance", m.name()));
         }
+        // The low bits that are hidden count on results that are off by roundings.
+        if opens.contains(Metric::Mae) && card.steps.iter().any(|step| step.op.leaves_out()) {
+            return no(
+                "mae is for models that compare exactly, this one leaves out bits: compile it without slack"
+                    .into(),
+            );
+        }
         let needed = guard(card.frac_bits, request.samples);
         if opens.contains(Metric::Mae) && needed > card.frac_bits {
             return no(format!(

@@ -21,8 +21,9 @@
 
 use super::shape::{MAX_DIGIT, Shape};
 use crate::arch::vector::{Kernel, vectorize};
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter};
 use crate::ring::BitVec;
+use crate::secret::Wiped;
 use zeroize::Zeroizing;
 
 /// What the chain computes.

@@ -14,11 +14,12 @@ use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::ops::Ctx;
 use crate::ops::halves::{both_roles, both_roles_cost};
-use crate::ops::lanes::{Lane, LaneReader, LaneWriter, Wiped, message_len};
+use crate::ops::lanes::{Lane, LaneReader, LaneWriter, message_len};
 use crate::ops::transfer::{Lanes, low_mask};
 use crate::ot::PadDomain;
 use crate::party::Party;
 use crate::ring::{BitVec, RingVec, Width};
+use crate::secret::Wiped;
 use crate::spec::Signedness;
 use crate::transport::cost::Cost;
 

@@ -11,11 +11,12 @@
 
 use super::chain::bit_of_each;
 use crate::ops::Ctx;
-use crate::ops::lanes::{LaneReader, LaneWriter, Wiped, message_len};
+use crate::ops::lanes::{LaneReader, LaneWriter, message_len};
 use crate::ops::transfer::low_mask;
 use crate::ot::{PadDomain, ReceiverCots, SenderCots};
 use crate::party::Party;
 use crate::ring::BitVec;
+use crate::secret::Wiped;
 use crate::transport::cost::Cost;
 
 /// The cost of [`carry`] of `n` additions of `bits` bits.

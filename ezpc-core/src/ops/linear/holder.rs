@@ -7,7 +7,7 @@ use crate::he::answer::Needed;
 use crate::he::codec::write_residues;
 use crate::he::encrypt::{Scratch, SecretKey};
 use crate::he::tile::Tile;
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 impl Job<'_> {
     /// The ciphertexts of a piece: of each group and channel block, all tiles.
@@ -60,7 +60,7 @@ impl Job<'_> {
             spread_with(self.threads, items, start, |scratch, (group, to, tile, bytes): (_, _, &Tile, _)| {
                 let channels: Vec<_> = geometry.channels(group, to).map(|(first, _)| (first, 0)).collect();
                 let needed = Needed { places: &tile.outputs, channels: &channels };
-                let mut shares = Zeroizing::new(vec![0; needed.len()]);
+                let mut shares = Wiped::zeros(needed.len());
                 precision.decrypt(key, bytes, needed, scratch, &mut shares);
                 let width = plan.spec().output();
                 shares.iter_mut().for_each(|v| *v = width.wrap(*v));
@@ -75,17 +75,17 @@ impl Job<'_> {
 /// What one thread encodes this party's shares of the input in, ciphertext after ciphertext.
 pub(super) struct Encoder<'a> {
     job: &'a Job<'a>,
-    words: Zeroizing<Vec<u64>>,
-    message: Zeroizing<Vec<u32>>,
+    words: Wiped<u64>,
+    message: Wiped<u32>,
     /// A second polynomial, for the public half of a ciphertext.
-    public: Zeroizing<Vec<u32>>,
+    public: Wiped<u32>,
 }
 
 impl<'a> Encoder<'a> {
     pub(super) fn new(job: &'a Job<'a>) -> Self {
         let set = job.plan.precision().set;
-        let poly = || Zeroizing::new(vec![0; set.limbs() * set.degree()]);
-        Self { job, words: Zeroizing::new(vec![0; set.degree()]), message: poly(), public: poly() }
+        let poly = || Wiped::zeros(set.limbs() * set.degree());
+        Self { job, words: Wiped::zeros(set.degree()), message: poly(), public: poly() }
     }
 
     /// This party's share of the input in a ciphertext, scaled to its ring, and another polynomial.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::he::answer::Needed;
 use crate::he::codec::read_residues;
 use crate::he::encrypt::{PublicKey, Scratch};
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 impl Job<'_> {
     /// Answers the ciphertexts of a piece, and puts this party's shares of its outputs into `y`.
@@ -43,7 +43,7 @@ impl Job<'_> {
                 items.push((chunk, rows, bytes, rngs));
                 rest = more;
             }
-            let start = || (Scratch::new(plan.precision().set), Matrices::default(), Zeroizing::default());
+            let start = || (Scratch::new(plan.precision().set), Matrices::default(), Wiped::default());
             let shares = spread_with(
                 self.threads,
                 items,
@@ -62,7 +62,7 @@ impl Job<'_> {
                         let channels: Vec<_> =
                             channels.map(|(first, c)| (first, weights.bias().of(c))).collect();
                         let needed = Needed { places: &tile.outputs, channels: &channels };
-                        let mut shares = Zeroizing::new(vec![0; needed.len()]);
+                        let mut shares = Wiped::zeros(needed.len());
                         let (privacy, halves) = (self.privacy, [c0, c1]);
                         plan.precision().answer(
                             key,
@@ -88,12 +88,7 @@ impl Job<'_> {
 
     /// The transforms of a group's ciphertexts with this party's share added: for each prime, each vector of
     /// positions and each channel block, both halves of all tiles.
-    pub(super) fn columns(
-        &self,
-        piece: usize,
-        group: usize,
-        bytes: &[u8],
-    ) -> Result<Zeroizing<Vec<[u32; LANES]>>> {
+    pub(super) fn columns(&self, piece: usize, group: usize, bytes: &[u8]) -> Result<Wiped<[u32; LANES]>> {
         let plan = self.plan;
         let (geometry, set) = (plan.geometry(), plan.precision().set);
         let (ring, n, limbs) = (set.ring(), set.degree(), set.limbs());
@@ -107,7 +102,7 @@ impl Job<'_> {
             |encoder, (i, bytes): (usize, &[u8])| {
                 let mut b = vec![0; limbs * n];
                 let reduced = read_residues(bytes, set.primes(), n, &mut b);
-                let mut b = Zeroizing::new(b);
+                let mut b = Wiped::new(b);
                 let [share, _] = encoder.encode(&tiles[i % tiles.len()], group, i / tiles.len());
                 ring.combine(&mut b, share, add_assign);
                 ring.forward(&mut b);
@@ -120,7 +115,7 @@ impl Job<'_> {
             return Err(Error::peer("a ciphertext whose residues are not reduced"));
         }
         let row = geometry.ins() * 2 * tiles.len();
-        let mut columns = Zeroizing::new(vec![[0; LANES]; limbs * (n / LANES) * row]);
+        let mut columns = Wiped::zeros(limbs * (n / LANES) * row);
         // Many positions in a row for each polynomial that is read.
         let items = columns.chunks_mut(STRIP * row).enumerate().collect();
         spread(self.threads, items, |(strip, columns): (usize, &mut [[u32; LANES]])| {
@@ -145,12 +140,12 @@ impl Job<'_> {
         columns: &[[u32; LANES]],
         width: usize,
         rows: usize,
-    ) -> Zeroizing<Vec<u32>> {
+    ) -> Wiped<u32> {
         let set = self.plan.precision().set;
         let n = set.degree();
         let column = set.limbs() * n;
         let row = width * column;
-        let mut products = Zeroizing::new(vec![0; rows * row]);
+        let mut products = Wiped::zeros(rows * row);
         for (j, x) in columns.chunks_exact(self.plan.geometry().ins() * width).enumerate() {
             let m = set.ring().ntts()[j / (n / LANES)].modulus().prime();
             let target = Target { out: &mut products, rows, row, column, at: j * LANES };

@@ -20,6 +20,8 @@ pub struct LinearPlan {
     geometry: Geometry,
     /// Tiles in a piece of a message.
     piece: usize,
+    /// Memory for weights that the owner transforms while the peer encrypts.
+    ahead: usize,
 }
 
 /// Bits of a share below the result's ring when the layer truncates.
@@ -40,6 +42,8 @@ const CHUNKS: usize = 8;
 const WEIGHT_BYTES: usize = 288 << 20;
 /// Memory for the polynomials of a piece, which each chunk of answers reads anew: little more than a second-level cache.
 const PIECE_BYTES: usize = 8 << 20;
+/// Memory for transformed weights that wait for the peer's ciphertexts.
+const AHEAD_BYTES: usize = 8 << 20;
 
 impl LinearPlan {
     /// The plan of a layer, with tiles chosen for a link; both parties must give the same.
@@ -69,7 +73,7 @@ impl LinearPlan {
         let poly = precision.set.limbs() * precision.set.degree() * size_of::<u32>();
         let tile = 2 * poly * (geometry.ins() + geometry.outs());
         let piece = (PIECE_BYTES / tile).clamp(1, geometry.tiles.len().max(1));
-        Ok(Self { spec: *spec, link, precision, geometry, piece })
+        Ok(Self { spec: *spec, link, precision, geometry, piece, ahead: AHEAD_BYTES })
     }
 
     /// The plan with messages of so many tiles.
@@ -77,6 +81,18 @@ impl LinearPlan {
     pub(super) fn with_piece(mut self, tiles: usize) -> Self {
         self.piece = tiles;
         self
+    }
+
+    /// The plan with so much memory for weights that are transformed while the peer encrypts.
+    #[cfg(test)]
+    pub(super) fn with_ahead(mut self, bytes: usize) -> Self {
+        self.ahead = bytes;
+        self
+    }
+
+    /// Memory for weights that are transformed while the peer encrypts.
+    pub(super) const fn ahead(&self) -> usize {
+        self.ahead
     }
 
     /// The layer.

@@ -4,17 +4,17 @@ use super::check::CheckedWeights;
 use super::plan::LinearPlan;
 use super::spread::spread;
 use super::transform::{Matrices, Taps, Transformer, bytes_of};
+use crate::secret::Wiped;
 use crate::spec::LinearSpec;
 use crate::transport::Link;
 use core::fmt;
 use core::ops::Range;
-use zeroize::Zeroizing;
 
 /// The weights and biases of a layer at their owner, for one run of it.
 ///
 /// A layer that runs many times is best [`PreparedWeights`], many times larger than the weights themselves. Otherwise some
 /// chunks are transformed while the peer encrypts, the others when their answers are computed: these do not leave the
-/// cache for long.
+/// cache for long. Where ciphertexts come in several pieces, each needs all weights, and they are transformed first.
 #[derive(Clone, Copy)]
 #[allow(clippy::exhaustive_enums, reason = "transformed or not")]
 pub enum OwnWeights<'a> {
@@ -44,7 +44,7 @@ pub struct PreparedWeights {
 }
 
 /// One an output channel, as a fraction of 2^128 of the input's ring; empty without a bias.
-pub(super) struct Bias(Zeroizing<Vec<u128>>);
+pub(super) struct Bias(Wiped<u128>);
 
 impl PreparedWeights {
     /// Transforms weights on so many threads.
@@ -95,7 +95,7 @@ impl Bias {
     fn new(plan: &LinearPlan, bias: Option<&[i64]>) -> Self {
         let input = plan.spec().input;
         let fraction = |&b: &i64| u128::from(input.from_signed(b)) << (128 - input.bits());
-        Self(Zeroizing::new(bias.unwrap_or_default().iter().map(fraction).collect()))
+        Self(bias.unwrap_or_default().iter().map(fraction).collect())
     }
 
     /// What to add to an output channel, as a fraction of 2^128.
@@ -114,8 +114,6 @@ pub(super) enum Source<'a> {
 
 /// How many chunks are transformed while the peer encrypts.
 fn ahead(plan: &LinearPlan, chunks: &[(usize, Range<usize>)]) -> usize {
-    /// Memory for what then waits.
-    const BYTES: usize = 8 << 20;
     if plan.pieces() > 1 {
         // Each of several messages needs them all.
         return chunks.len();
@@ -124,7 +122,7 @@ fn ahead(plan: &LinearPlan, chunks: &[(usize, Range<usize>)]) -> usize {
         *sum += bytes_of(plan, rows.len());
         Some(*sum)
     });
-    bytes.take_while(|&sum| sum <= BYTES).count()
+    bytes.take_while(|&sum| sum <= plan.ahead()).count()
 }
 
 impl<'a> Source<'a> {

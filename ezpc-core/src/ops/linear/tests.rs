@@ -338,7 +338,10 @@ fn when_weights_are_transformed_changes_nothing() {
         LinearKind::MatMul(MatMulSpec { rows: 4, inner: 512, cols: 4 }),
     ] {
         let mut case = Case::new(kind, 37, 12, 10, 14, 5);
-        for piece in [None, Some(1)] {
+        let one = PreparedWeights::bytes_of(&case.plan) / prepare::chunks(&case.plan).len();
+        // None, the first chunk or two, and all of them ahead; and messages of one tile.
+        for (ahead, piece) in [(0, None), (one * 2, None), (usize::MAX, None), (0, Some(1))] {
+            case.plan = case.plan.with_ahead(ahead);
             if let Some(tiles) = piece {
                 case.plan = case.plan.with_piece(tiles);
             }

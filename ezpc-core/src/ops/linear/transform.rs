@@ -15,9 +15,9 @@ use crate::he::modulus::Modulus;
 use crate::he::ntt::Ntt;
 use crate::he::ring::Ring;
 use crate::he::tile::Transforms;
+use crate::secret::Wiped;
 use core::ops::Range;
 pub(super) use taps::Taps;
-use zeroize::{Zeroize, Zeroizing};
 
 /// The matrices of weights of a chunk of answers: one for each prime and each vector of positions of a whole transform, or
 /// each value of short ones. In each: row in the block, tap, input, block, from the innermost on.
@@ -30,13 +30,13 @@ pub(super) struct Matrices {
 }
 
 enum Words {
-    Whole(Zeroizing<Vec<[u32; LANES]>>),
-    Short(Zeroizing<Vec<u32>>),
+    Whole(Wiped<[u32; LANES]>),
+    Short(Wiped<u32>),
 }
 
 impl Default for Words {
     fn default() -> Self {
-        Self::Short(Zeroizing::default())
+        Self::Short(Wiped::default())
     }
 }
 
@@ -75,28 +75,19 @@ impl Matrices {
         [self.len, self.stride] = matrix(plan, rows);
         let len = count(plan) * self.stride;
         match (&mut self.words, plan.geometry().transforms()) {
-            (Words::Whole(words), Transforms::Whole) => resize(words, len, [0; LANES]),
-            (Words::Short(words), Transforms::Short { .. }) => resize(words, len, 0),
-            (words, Transforms::Whole) => *words = Words::Whole(Zeroizing::new(vec![[0; LANES]; len])),
-            (words, Transforms::Short { .. }) => *words = Words::Short(Zeroizing::new(vec![0; len])),
+            (Words::Whole(words), Transforms::Whole) => words.fit(len),
+            (Words::Short(words), Transforms::Short { .. }) => words.fit(len),
+            (words, Transforms::Whole) => *words = Words::Whole(Wiped::zeros(len)),
+            (words, Transforms::Short { .. }) => *words = Words::Short(Wiped::zeros(len)),
         }
     }
 
     /// The bytes that they take.
     pub(super) fn bytes(&self) -> usize {
         match &self.words {
-            Words::Whole(words) => size_of_val(words.as_slice()),
-            Words::Short(words) => size_of_val(words.as_slice()),
+            Words::Whole(words) => size_of_val(&words[..]),
+            Words::Short(words) => size_of_val(&words[..]),
         }
-    }
-}
-
-/// As many words, without a copy of secret ones that stays behind.
-fn resize<T: Copy + Zeroize>(words: &mut Zeroizing<Vec<T>>, len: usize, zero: T) {
-    if words.capacity() < len {
-        *words = Zeroizing::new(vec![zero; len]);
-    } else {
-        words.resize(len, zero);
     }
 }
 
@@ -106,7 +97,7 @@ pub(super) struct Positions<'a> {
     taps: &'a Taps,
     matrices: &'a Matrices,
     /// Those at two vectors, where they are combined of short transforms.
-    pair: &'a mut Zeroizing<Vec<[u32; LANES]>>,
+    pair: &'a mut Wiped<[u32; LANES]>,
 }
 
 impl<'a> Positions<'a> {
@@ -114,7 +105,7 @@ impl<'a> Positions<'a> {
         plan: &'a LinearPlan,
         taps: &'a Taps,
         matrices: &'a Matrices,
-        pair: &'a mut Zeroizing<Vec<[u32; LANES]>>,
+        pair: &'a mut Wiped<[u32; LANES]>,
     ) -> Self {
         Self { plan, taps, matrices, pair }
     }
@@ -132,7 +123,7 @@ impl<'a> Positions<'a> {
                 }
                 let one = len / taps;
                 if i.is_multiple_of(2) {
-                    resize(self.pair, 2 * one, [0; LANES]);
+                    self.pair.fit(2 * one);
                     self.taps.combine(i / 2, words, self.pair);
                 }
                 Weights::Vectors(&self.pair[i % 2 * one..][..one])
@@ -217,7 +208,7 @@ impl<'a> Transformer<'a> {
         let weights = &weights[rows.start * self.answer..(rows.end * self.answer).min(group_len)];
         // Behind the last row, and behind the last channel of an answer, there is nothing.
         let blocks = rows.len().div_ceil(ROWS);
-        let mut buffer = Zeroizing::new(vec![0; blocks * ROWS * self.answer]);
+        let mut buffer = Wiped::zeros(blocks * ROWS * self.answer);
         let per_prime = count(self.plan) / self.ring.ntts().len() * matrices.stride;
         let (len, stride) = (matrices.len, matrices.stride);
         for (limb, ntt) in self.ring.ntts().iter().enumerate() {
@@ -242,7 +233,7 @@ impl<'a> Transformer<'a> {
     /// Short transforms of whole blocks of rows, in matrices of `len` words.
     fn short(&self, ntt: &Ntt, weights: &[u32], [bins, taps]: [usize; 2], words: &mut [u32], len: usize) {
         let (input, width) = (taps * ROWS, self.width);
-        let mut values = Zeroizing::new(vec![0; bins * width]);
+        let mut values = Wiped::zeros(bins * width);
         let block_len = self.terms.len() * input;
         for (block, weights) in weights.chunks_exact(ROWS * self.answer).enumerate() {
             let rows: [&[u32]; ROWS] =
@@ -267,7 +258,7 @@ impl<'a> Transformer<'a> {
     /// Whole transforms of whole blocks of rows, in matrices `stride` apart.
     fn whole(&self, ntt: &Ntt, weights: &[u32], words: &mut [[u32; LANES]], stride: usize) {
         let n = self.ring.degree();
-        let mut values = Zeroizing::new(vec![0_u32; ROWS * n]);
+        let mut values = Wiped::<u32>::zeros(ROWS * n);
         for (block, weights) in weights.chunks_exact(ROWS * self.answer).enumerate() {
             for (from, terms) in self.terms.iter().enumerate() {
                 values.fill(0);

@@ -12,7 +12,8 @@
 )]
 
 use crate::arch::fixed_key::{FixedKey, Patch};
-use crate::crypto::{Block, Prg};
+use crate::arch::vector::{Kernel, vectorize};
+use crate::crypto::{Block, Prg, double_half};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -160,26 +161,58 @@ pub(super) fn regrow(
     places
 }
 
-/// What a leaf is multiplied by before it is hashed: a linear map α for which α and α + β are invertible for all β of F_4.
+/// Replaces leaves by their hashes with no choice in them, and returns the sum of every tree's.
+pub(super) fn blind(hash: &FixedKey, leaves: &mut [Block]) -> Zeroizing<[Block; GROUP]> {
+    vectorize(BeforeHash(bytemuck::must_cast_slice_mut(leaves)));
+    hash.hash(bytemuck::must_cast_slice_mut(leaves));
+    let mut sums = Zeroizing::new([Block::ZERO; GROUP]);
+    vectorize(AfterHash {
+        leaves: bytemuck::must_cast_slice_mut(leaves),
+        sums: bytemuck::must_cast_mut(&mut *sums),
+    });
+    sums
+}
+
+/// Multiplies leaves, as their halves, by a linear map α for which α and α + β are invertible for all β of F_4.
 ///
 /// The receiver comes to know H(α·x) + β·Δ of a leaf x of which it knows x + Δ. As H(x) = π(x) + x with a public π, it would see
 /// π(α·x) without a mask, and so x and Δ, for a β with α·Δ = β·Δ. σ is multiplication by ω and would not do.
-const fn before_hash(leaf: Block) -> Block {
-    leaf.double_halves()
+struct BeforeHash<'a>(&'a mut [u64]);
+
+impl Kernel for BeforeHash<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.0.iter_mut().for_each(|half| *half = double_half(*half));
+    }
 }
 
-/// Replaces leaves by their hashes with no choice in them, and returns the sum of every tree's.
-pub(super) fn blind(hash: &FixedKey, leaves: &mut [Block]) -> Zeroizing<[Block; GROUP]> {
-    leaves.iter_mut().for_each(|leaf| *leaf = before_hash(*leaf));
-    hash.hash(bytemuck::must_cast_slice_mut(leaves));
-    let mut sums = Zeroizing::new([Block::ZERO; GROUP]);
-    for leaves in leaves.as_chunks_mut::<GROUP>().0 {
-        for (sum, leaf) in sums.iter_mut().zip(leaves) {
-            *leaf = leaf.without_choice();
-            *sum ^= *leaf;
+/// Halves of the leaves of a place, tree by tree.
+const HALVES: usize = 2 * GROUP;
+
+/// Clears the choices of hashed leaves and adds these to the sums of their trees.
+struct AfterHash<'a> {
+    leaves: &'a mut [u64],
+    sums: &'a mut [u64; HALVES],
+}
+
+impl Kernel for AfterHash<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        // A choice has a bit in either half.
+        const CHOICE: u64 = 1;
+        let mut sums = *self.sums;
+        for halves in self.leaves.as_chunks_mut::<HALVES>().0 {
+            for (sum, half) in sums.iter_mut().zip(halves) {
+                *half &= !CHOICE;
+                *sum ^= *half;
+            }
         }
+        *self.sums = sums;
     }
-    sums
 }
 
 /// Adds a value to the leaf of each tree at a secret place.
@@ -262,6 +295,10 @@ mod tests {
     #[test]
     fn no_multiple_of_delta_cancels_in_a_hashed_leaf() {
         for noise in 0..4 {
+            let before_hash = |mut leaf: Block| {
+                BeforeHash(bytemuck::must_cast_mut::<_, [u64; 2]>(&mut leaf)).run();
+                leaf
+            };
             let rank = crate::crypto::rank(|x| before_hash(x) ^ x.times(noise));
             assert_eq!(rank, 128, "noise {noise}");
         }
