@@ -27,7 +27,7 @@ fn run(mut machine: Machine<'_>, mut bytes: &[u8]) {
     let mut received = Vec::new();
     loop {
         match machine.step(received, &mut Vec::new()) {
-            Ok(Step::Need { bytes: need }) => {
+            Ok(Step::Need { bytes: need, .. }) => {
                 let (now, later) = bytes.split_at(need.min(bytes.len()));
                 bytes = later;
                 received = now.to_vec();

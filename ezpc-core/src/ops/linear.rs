@@ -39,6 +39,7 @@ use crate::he::answer::Privacy;
 use crate::party::Party;
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
+use owner::Answers;
 use prepare::Source;
 
 /// Multiplies a shared input with weights that `owner` knows; `weights` is `Some` exactly there.
@@ -101,32 +102,48 @@ fn linear_with<'a>(
             false => (None, Vec::new()),
         };
         let mut peers = None;
-        // A piece travels up while the answer to the one before travels down.
-        let mut received = Vec::new();
-        for level in 0..=plan.pieces() {
-            let before = level.checked_sub(1);
-            if let Some(weights) = &weights {
-                let message = match before {
-                    Some(piece) => {
-                        let (key, ciphertexts) = received.split_at(plan.key_len(piece));
-                        if one_time && piece == 0 {
-                            peers = Some(keys.peers_one_time(set, first, key)?);
-                        }
-                        let key = peers.as_ref().unwrap_or(keys.peer(set));
-                        job.answer(piece, key, weights, ciphertexts, &mut rng, &mut y)?
+        // A piece travels up while the answer to the one before travels down; that to the last one goes in parts.
+        let chunks: Vec<_> = plan.all_chunks().collect();
+        let up = |level| plan.key_len(level) + plan.upload_len(level);
+        if let Some(weights) = &weights {
+            let mut received = io.exchange(&[], up(0)).await;
+            for piece in 0..plan.pieces() {
+                let (key, ciphertexts) = received.split_at(plan.key_len(piece));
+                if one_time && piece == 0 {
+                    peers = Some(keys.peers_one_time(set, first, key)?);
+                }
+                let key = peers.as_ref().unwrap_or(keys.peer(set));
+                let mut answers = Answers::new(&job, piece, key, weights, ciphertexts);
+                let part = plan.part(piece);
+                let mut next = Vec::new();
+                for start in (0..chunks.len()).step_by(part) {
+                    let message = answers.next(part, &mut rng, &mut y)?;
+                    match start {
+                        0 => next = io.exchange(&message, up(piece + 1)).await,
+                        _ => drop(io.more(&message, 0).await),
                     }
-                    None => Vec::new(),
-                };
-                received = io.exchange(&message, plan.key_len(level) + plan.upload_len(level)).await;
-            } else {
-                let key = own.as_ref().unwrap_or(keys.secret(set));
-                let mut message = if level == 0 { public.clone() } else { Vec::new() };
+                }
+                drop(answers);
+                received = next;
+            }
+        } else {
+            let key = own.as_ref().unwrap_or(keys.secret(set));
+            let mut message = public;
+            for level in 0..=plan.pieces() {
                 if level < plan.pieces() {
                     message.extend(job.upload(level, key, &mut rng));
                 }
-                received = io.exchange(&message, before.map_or(0, |p| plan.answers_len(p))).await;
-                if let Some(piece) = before {
-                    job.decrypt(piece, key, &received, &mut y);
+                let Some(piece) = level.checked_sub(1) else {
+                    io.send(&core::mem::take(&mut message)).await;
+                    continue;
+                };
+                for (i, chunks) in chunks.chunks(plan.part(piece)).enumerate() {
+                    let len = chunks.iter().map(|(.., rows)| plan.rows_len(piece, rows.clone())).sum();
+                    let answers = match i {
+                        0 => io.exchange(&core::mem::take(&mut message), len).await,
+                        _ => io.more(&[], len).await,
+                    };
+                    job.decrypt(piece, chunks, key, &answers, &mut y);
                 }
             }
         }

@@ -53,7 +53,10 @@ pub(crate) fn run_pair_by<R>(
         for p in 0..2 {
             let received = core::mem::take(&mut inboxes[p]);
             match machines[p].step(received, &mut outboxes[p])? {
-                Step::Need { bytes } => needs[p] = Some(bytes),
+                Step::Need { bytes, level } => {
+                    assert!(level, "only layers send in parts");
+                    needs[p] = Some(bytes);
+                }
                 Step::Done => assert!(outboxes[p].is_empty(), "nothing to send at the end"),
             }
         }

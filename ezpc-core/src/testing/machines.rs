@@ -29,12 +29,18 @@ where
             let two = client.step(to_client, &mut from_client).expect("the client succeeds");
             match (one, two) {
                 (Step::Done, Step::Done) => break,
-                (Step::Need { bytes: a }, Step::Need { bytes: b }) => {
+                (Step::Need { bytes: a, level }, Step::Need { bytes: b, level: same }) => {
                     assert_eq!((a, b), (from_client.len(), from_server.len()), "lengths disagree");
+                    assert_eq!(level, same, "levels disagree");
+                    let sent = (from_server.len(), from_client.len());
+                    cost = if level {
+                        cost.then(Cost::level(sent.0, sent.1))
+                    } else {
+                        cost.then_more(sent.0, sent.1)
+                    };
                 }
                 _ => panic!("one party has finished, the other has not"),
             }
-            cost = cost.then(Cost::level(from_server.len(), from_client.len()));
             (to_server, to_client) = (from_client, from_server);
         }
     }
@@ -58,7 +64,7 @@ where
         let mut machine = machine(protocol, &output);
         let mut messages = messages.into_iter();
         let mut received = Vec::new();
-        while let Step::Need { bytes } = machine.step(received, &mut Vec::new())? {
+        while let Step::Need { bytes, .. } = machine.step(received, &mut Vec::new())? {
             received = messages.next().expect("the protocol has more levels than messages");
             assert_eq!(bytes, received.len(), "the protocol wants another length");
         }

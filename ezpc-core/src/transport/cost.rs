@@ -113,6 +113,15 @@ impl Cost {
         self
     }
 
+    /// This, and then more of the last level's messages.
+    #[must_use]
+    pub fn then_more(mut self, server: usize, client: usize) -> Self {
+        if let Some(last) = self.levels.last_mut() {
+            *last = [last[0] + server, last[1] + client];
+        }
+        self
+    }
+
     /// This and `other` side by side, sharing levels.
     #[must_use]
     pub fn beside(mut self, other: Self) -> Self {

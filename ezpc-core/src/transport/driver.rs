@@ -119,8 +119,8 @@ impl<'a> Driver<'_, 'a> {
         slot.start = self.channel.sent() + self.batch.len() as u64;
         slot.read = self.queue.front().map_or(slot.start, |first| first.start);
         self.post(message)?;
-        if let Step::Need { bytes } = step {
-            slot.levels += 1;
+        if let Step::Need { bytes, level } = step {
+            slot.levels += u64::from(level);
             slot.need = bytes;
             self.channel.expect(bytes);
             self.wanted += bytes;

@@ -29,6 +29,8 @@ struct Mailbox {
     outbox: Vec<u8>,
     /// Bytes to receive at the next level.
     need: usize,
+    /// Whether somebody waits for a level, and not only for more of one.
+    level: bool,
 }
 
 impl Io {
@@ -36,11 +38,22 @@ impl Io {
     ///
     /// When both lengths are zero there is no level and nothing waits; the peer sees the same lengths.
     pub async fn exchange(&self, message: &[u8], need: usize) -> Vec<u8> {
+        self.swap(message, need, true).await
+    }
+
+    /// The next part of the message of the level before, which only one party sends: as [`Io::exchange`], but no level. What
+    /// comes in parts is computed and used part by part.
+    pub async fn more(&self, message: &[u8], need: usize) -> Vec<u8> {
+        self.swap(message, need, false).await
+    }
+
+    async fn swap(&self, message: &[u8], need: usize, level: bool) -> Vec<u8> {
         if message.is_empty() && need == 0 {
             return Vec::new();
         }
         let start = {
             let mut mailbox = self.0.borrow_mut();
+            mailbox.level |= level;
             mailbox.outbox.extend_from_slice(message);
             let start = mailbox.need;
             mailbox.need += need;
@@ -130,6 +143,8 @@ pub enum Step {
     Need {
         /// The length of the peer's message of this level.
         bytes: usize,
+        /// Whether it is a level of its own, and not more of the one before.
+        level: bool,
     },
     /// Nothing: the machine has finished.
     Done,
@@ -157,7 +172,7 @@ impl<'a> Machine<'a> {
             message.clear();
             core::mem::swap(&mut mailbox.outbox, message);
             mailbox.outbox.clear();
-            mailbox.need = 0;
+            (mailbox.need, mailbox.level) = (0, false);
         }
         let mut cx = Context::from_waker(Waker::noop());
         let poll = self.run.as_mut().poll(&mut cx);
@@ -166,7 +181,7 @@ impl<'a> Machine<'a> {
         core::mem::swap(&mut mailbox.outbox, message);
         match poll {
             Poll::Ready(result) => result.map(|()| Step::Done),
-            Poll::Pending => Ok(Step::Need { bytes: mailbox.need }),
+            Poll::Pending => Ok(Step::Need { bytes: mailbox.need, level: mailbox.level }),
         }
     }
 }
@@ -198,7 +213,7 @@ mod tests {
         });
         let (mut inbox, mut levels) = (Vec::new(), 0);
         let mut message = Vec::new();
-        while let Step::Need { bytes } = machine.step(inbox, &mut message).expect("no error") {
+        while let Step::Need { bytes, .. } = machine.step(inbox, &mut message).expect("no error") {
             assert_eq!(bytes, message.len());
             inbox = message.clone();
             levels += 1;

@@ -8,6 +8,7 @@ use crate::he::codec::write_residues;
 use crate::he::encrypt::{Scratch, SecretKey};
 use crate::he::tile::Tile;
 use crate::secret::Wiped;
+use core::ops::Range;
 
 impl Job<'_> {
     /// The ciphertexts of a piece: of each group and channel block, all tiles.
@@ -38,15 +39,22 @@ impl Job<'_> {
         message
     }
 
-    /// Decrypts the answers to a piece into shares of the outputs.
-    pub(super) fn decrypt(&self, piece: usize, key: &SecretKey, answers: &[u8], y: &mut [u64]) {
+    /// Decrypts the answers of some chunks to a piece into shares of the outputs.
+    pub(super) fn decrypt(
+        &self,
+        piece: usize,
+        chunks: &[(usize, usize, Range<usize>)],
+        key: &SecretKey,
+        answers: &[u8],
+        y: &mut [u64],
+    ) {
         let plan = self.plan;
         let geometry = plan.geometry();
         let tiles = plan.tiles(piece).0;
         let mut rest = answers;
         let mut items = Vec::new();
-        for group in 0..geometry.groups() {
-            for to in 0..geometry.outs() {
+        for &(group, _, ref rows) in chunks {
+            for to in rows.clone() {
                 for tile in tiles {
                     let (bytes, more) = rest.split_at(plan.answer_len(tile, to));
                     items.push((group, to, tile, bytes));

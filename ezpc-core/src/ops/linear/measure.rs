@@ -1,6 +1,6 @@
 //! Where the time of a layer goes, printed. Not checked.
 
-use super::tests::{keys, prg};
+use super::tests::{keys, prg, whole_answer};
 use super::transform::{Matrices, Positions};
 use super::*;
 use crate::ring::Width;
@@ -94,14 +94,14 @@ fn stages() {
         });
         let answers: Vec<_> = time("answer", || {
             let mut answer =
-                |p: usize| job(Party::Server).answer(p, public, &prepared, &uploads[p], &mut prg(2), &mut y);
-            (0..plan.pieces()).map(|p| answer(p).expect("an answer")).collect()
+                |p: usize| whole_answer(&job(Party::Server), p, public, &prepared, &uploads[p], &mut y);
+            (0..plan.pieces()).map(&mut answer).collect()
         });
         time("answer, with transforms", || {
             let source = Source::new(&plan, OwnWeights::Plain(&weights), 1);
             let mut answer =
-                |p: usize| job(Party::Server).answer(p, public, &source, &uploads[p], &mut prg(2), &mut y);
-            (0..plan.pieces()).map(|p| answer(p).expect("an answer").len()).sum::<usize>()
+                |p: usize| whole_answer(&job(Party::Server), p, public, &source, &uploads[p], &mut y);
+            (0..plan.pieces()).map(|p| answer(p).len()).sum::<usize>()
         });
         let mut columns = Vec::new();
         time("of which columns", || {
@@ -125,9 +125,10 @@ fn stages() {
                 }
             }
         });
+        let chunks: Vec<_> = plan.all_chunks().collect();
         time("decrypt", || {
             for (p, answer) in answers.iter().enumerate() {
-                job(Party::Client).decrypt(p, secret, answer, &mut y);
+                job(Party::Client).decrypt(p, &chunks, secret, answer, &mut y);
             }
         });
     }

@@ -3,7 +3,7 @@
 use super::Job;
 use super::holder::Encoder;
 use super::prepare::Source;
-use super::spread::{spread, spread_with};
+use super::spread::{spread, spread_over, spread_with};
 use super::transform::{Matrices, Positions};
 use crate::arch::mac::{LANES, Target, multiply};
 use crate::arch::residues::add_assign;
@@ -13,79 +13,125 @@ use crate::he::answer::Needed;
 use crate::he::codec::read_residues;
 use crate::he::encrypt::{PublicKey, Scratch};
 use crate::secret::Wiped;
+use core::ops::Range;
+use std::collections::VecDeque;
 
-impl Job<'_> {
-    /// Answers the ciphertexts of a piece, and puts this party's shares of its outputs into `y`.
-    pub(super) fn answer(
-        &self,
+/// The answers to the ciphertexts of a piece in the making, chunk by chunk.
+pub(super) struct Answers<'a> {
+    job: &'a Job<'a>,
+    piece: usize,
+    key: &'a PublicKey,
+    weights: &'a Source<'a>,
+    ciphertexts: &'a [u8],
+    /// The chunks that are not computed yet.
+    chunks: VecDeque<(usize, usize, Range<usize>)>,
+    /// The transforms of a group's ciphertexts, of the group whose chunks come next.
+    columns: Option<(usize, Wiped<[u32; LANES]>)>,
+    /// What each thread works with.
+    workers: Vec<Worker>,
+    /// The bytes of chunks that are computed and not sent.
+    ready: VecDeque<Vec<u8>>,
+}
+
+/// What a thread works with, chunk after chunk.
+struct Worker {
+    scratch: Scratch,
+    buffer: Matrices,
+    pair: Wiped<[u32; LANES]>,
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn new(
+        job: &'a Job<'a>,
         piece: usize,
-        key: &PublicKey,
-        weights: &Source<'_>,
-        ciphertexts: &[u8],
-        rng: &mut Prg,
-        y: &mut [u64],
-    ) -> Result<Vec<u8>> {
-        let plan = self.plan;
-        let geometry = plan.geometry();
-        let tiles = plan.tiles(piece).0;
-        let mut message = vec![0; plan.answers_len(piece)];
-        let mut rest = message.as_mut_slice();
-        let group_len = ciphertexts.len() / geometry.groups();
-        for (group, ciphertexts) in ciphertexts.chunks_exact(group_len).enumerate() {
-            let columns = self.columns(piece, group, ciphertexts)?;
-            let poly = 2 * plan.precision().set.limbs() * plan.precision().set.degree();
-            let mut items = Vec::new();
-            for (chunk, rows) in plan.chunks().enumerate() {
-                let len =
-                    rows.clone().flat_map(|to| tiles.iter().map(move |tile| plan.answer_len(tile, to))).sum();
-                let (bytes, more) = rest.split_at_mut(len);
-                let rngs: Vec<Prg> = (0..rows.len() * tiles.len()).map(|_| rng.fork("he answer")).collect();
-                items.push((chunk, rows, bytes, rngs));
-                rest = more;
-            }
-            let start = || (Scratch::new(plan.precision().set), Matrices::default(), Wiped::default());
-            let shares = spread_with(
-                self.threads,
-                items,
-                start,
-                |(scratch, buffer, pair), (chunk, rows, mut bytes, rngs)| {
-                    let matrices = weights.matrices(plan, group, chunk, rows.clone(), buffer);
-                    let matrices = Positions::new(plan, weights.taps(), matrices, pair);
-                    let mut products = self.multiply(matrices, &columns, 2 * tiles.len(), rows.len());
-                    let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
-                    let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
-                    let done = answers.map(|((halves, (to, tile)), mut rng)| {
-                        let (c0, c1) = halves.split_at_mut(poly / 2);
-                        let (out, more) = core::mem::take(&mut bytes).split_at_mut(plan.answer_len(tile, to));
-                        bytes = more;
-                        let channels = geometry.channels(group, to);
-                        let channels: Vec<_> =
-                            channels.map(|(first, c)| (first, weights.bias().of(c))).collect();
-                        let needed = Needed { places: &tile.outputs, channels: &channels };
-                        let mut shares = Wiped::zeros(needed.len());
-                        let (privacy, halves) = (self.privacy, [c0, c1]);
-                        plan.precision().answer(
-                            key,
-                            privacy,
-                            halves,
-                            needed,
-                            &mut rng,
-                            scratch,
-                            out,
-                            &mut shares,
-                        );
-                        (to, tile, shares)
-                    });
-                    done.collect::<Vec<_>>()
-                },
-            );
-            for (to, tile, shares) in shares.into_iter().flatten() {
-                geometry.place(tile, group, to, &shares, y);
-            }
+        key: &'a PublicKey,
+        weights: &'a Source<'a>,
+        ciphertexts: &'a [u8],
+    ) -> Self {
+        let set = job.plan.precision().set;
+        let worker =
+            || Worker { scratch: Scratch::new(set), buffer: Matrices::default(), pair: Wiped::default() };
+        let chunks: VecDeque<_> = job.plan.all_chunks().collect();
+        let workers = (0..job.threads.min(chunks.len())).map(|_| worker()).collect();
+        Self { job, piece, key, weights, ciphertexts, chunks, columns: None, workers, ready: VecDeque::new() }
+    }
+
+    /// The bytes of the next `count` chunks; puts this party's shares of their outputs into `y`.
+    pub(super) fn next(&mut self, count: usize, rng: &mut Prg, y: &mut [u64]) -> Result<Vec<u8>> {
+        while self.ready.len() < count && !self.chunks.is_empty() {
+            self.compute(rng, y)?;
+        }
+        let mut message = self.ready.pop_front().unwrap_or_default();
+        for bytes in self.ready.drain(..self.ready.len().min(count - 1)) {
+            message.extend_from_slice(&bytes);
         }
         Ok(message)
     }
 
+    /// Computes a chunk for each thread, of one group.
+    fn compute(&mut self, rng: &mut Prg, y: &mut [u64]) -> Result<()> {
+        let (job, piece, key, weights) = (self.job, self.piece, self.key, self.weights);
+        let (plan, tiles) = (job.plan, job.plan.tiles(piece).0);
+        let geometry = plan.geometry();
+        let Some(&(group, ..)) = self.chunks.front() else { return Ok(()) };
+        if self.columns.as_ref().is_none_or(|(of, _)| *of != group) {
+            let len = self.ciphertexts.len() / geometry.groups();
+            self.columns = Some((group, job.columns(piece, group, &self.ciphertexts[group * len..][..len])?));
+        }
+        let (_, columns) = self.columns.as_ref().expect("made above");
+        let same = self.chunks.iter().take(self.workers.len()).take_while(|(of, ..)| *of == group).count();
+        let rngs = |rows: &Range<usize>, rng: &mut Prg| -> Vec<Prg> {
+            (0..rows.len() * tiles.len()).map(|_| rng.fork("he answer")).collect()
+        };
+        let items =
+            self.chunks.drain(..same).map(|(_, chunk, rows)| (chunk, rngs(&rows, rng), rows)).collect();
+        let poly = 2 * plan.precision().set.limbs() * plan.precision().set.degree();
+        let done = spread_over(
+            &mut self.workers,
+            items,
+            |worker, (chunk, rngs, rows): (usize, Vec<Prg>, Range<usize>)| {
+                let Worker { scratch, buffer, pair } = worker;
+                let matrices = weights.matrices(plan, group, chunk, rows.clone(), buffer);
+                let matrices = Positions::new(plan, weights.taps(), matrices, pair);
+                let mut products = job.multiply(matrices, columns, 2 * tiles.len(), rows.len());
+                let mut bytes = vec![0; plan.rows_len(piece, rows.clone())];
+                let mut rest = bytes.as_mut_slice();
+                let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
+                let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
+                let shares = answers.map(|((halves, (to, tile)), mut rng)| {
+                    let (c0, c1) = halves.split_at_mut(poly / 2);
+                    let out = rest.split_off_mut(..plan.answer_len(tile, to)).expect("room for every answer");
+                    let channels = geometry.channels(group, to);
+                    let channels: Vec<_> = channels.map(|(first, c)| (first, weights.bias().of(c))).collect();
+                    let needed = Needed { places: &tile.outputs, channels: &channels };
+                    let mut shares = Wiped::zeros(needed.len());
+                    plan.precision().answer(
+                        key,
+                        job.privacy,
+                        [c0, c1],
+                        needed,
+                        &mut rng,
+                        scratch,
+                        out,
+                        &mut shares,
+                    );
+                    (to, tile, shares)
+                });
+                let shares: Vec<_> = shares.collect();
+                (bytes, shares)
+            },
+        );
+        for (bytes, shares) in done {
+            self.ready.push_back(bytes);
+            for (to, tile, shares) in shares {
+                geometry.place(tile, group, to, &shares, y);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Job<'_> {
     /// The transforms of a group's ciphertexts with this party's share added: for each prime, each vector of
     /// positions and each channel block, both halves of all tiles.
     pub(super) fn columns(&self, piece: usize, group: usize, bytes: &[u8]) -> Result<Wiped<[u32; LANES]>> {

@@ -42,6 +42,8 @@ const CHUNKS: usize = 8;
 const WEIGHT_BYTES: usize = 288 << 20;
 /// Memory for the polynomials of a piece, which each chunk of answers reads anew: little more than a second-level cache.
 const PIECE_BYTES: usize = 8 << 20;
+/// Bytes of the last answers that are worth a message: the peer decrypts them while the next ones are computed.
+const PART_BYTES: usize = 64 << 10;
 /// Memory for transformed weights that wait for the peer's ciphertexts.
 const AHEAD_BYTES: usize = 8 << 20;
 
@@ -137,6 +139,23 @@ impl LinearPlan {
         (0..outs).step_by(blocks * ROWS).map(move |first| first..(first + blocks * ROWS).min(outs))
     }
 
+    /// The chunks of the answers of all groups, in the order of their bytes: the group, the chunk's number there, its rows.
+    pub(super) fn all_chunks(&self) -> impl Iterator<Item = (usize, usize, Range<usize>)> + use<> {
+        let chunks: Vec<_> = self.chunks().enumerate().collect();
+        let groups = self.geometry.groups();
+        (0..groups).flat_map(move |group| chunks.clone().into_iter().map(move |(i, rows)| (group, i, rows)))
+    }
+
+    /// How many chunks of a piece's answers travel together: one if that is not too little, of the last piece; all of them
+    /// before, as the next piece comes the other way.
+    pub(super) fn part(&self, piece: usize) -> usize {
+        let all = self.geometry.groups() * self.chunks().len();
+        if piece + 1 < self.pieces() {
+            return all;
+        }
+        all.div_ceil((self.answers_len(piece) / PART_BYTES).clamp(1, all))
+    }
+
     /// The number of messages each way.
     pub(super) fn pieces(&self) -> usize {
         self.geometry.tiles.len().div_ceil(self.piece)
@@ -175,11 +194,15 @@ impl LinearPlan {
         self.precision.answer_len(self.geometry.outputs_len(tile, to))
     }
 
+    /// Bytes of some answers of a group to a piece.
+    pub(super) fn rows_len(&self, piece: usize, rows: Range<usize>) -> usize {
+        let tiles = self.tiles(piece).0;
+        rows.map(|to| tiles.iter().map(|tile| self.answer_len(tile, to)).sum::<usize>()).sum()
+    }
+
     /// Bytes of the answers of a piece.
     pub(super) fn answers_len(&self, piece: usize) -> usize {
-        let tiles = self.tiles(piece).0;
-        let one = |to| tiles.iter().map(|tile| self.answer_len(tile, to)).sum::<usize>();
-        self.geometry.groups() * (0..self.geometry.outs()).map(one).sum::<usize>()
+        self.geometry.groups() * self.rows_len(piece, 0..self.geometry.outs())
     }
 }
 

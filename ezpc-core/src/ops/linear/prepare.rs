@@ -88,7 +88,7 @@ impl PreparedWeights {
 
 /// The chunks of answers of all groups.
 pub(super) fn chunks(plan: &LinearPlan) -> Vec<(usize, Range<usize>)> {
-    (0..plan.geometry().groups()).flat_map(|group| plan.chunks().map(move |rows| (group, rows))).collect()
+    plan.all_chunks().map(|(group, _, rows)| (group, rows)).collect()
 }
 
 impl Bias {

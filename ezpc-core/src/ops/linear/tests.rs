@@ -53,6 +53,19 @@ fn conv_of(kind: &LinearKind) -> ConvSpec {
 mod privacy;
 mod rounding;
 
+/// The answers to a piece, all of them at once.
+pub(super) fn whole_answer(
+    job: &Job<'_>,
+    piece: usize,
+    key: &crate::he::encrypt::PublicKey,
+    weights: &Source<'_>,
+    ciphertexts: &[u8],
+    y: &mut [u64],
+) -> Vec<u8> {
+    let mut answers = Answers::new(job, piece, key, weights, ciphertexts);
+    answers.next(usize::MAX, &mut prg(21), y).expect("an answer")
+}
+
 /// A layer with random weights, bias and input, whose sums are far inside the ring.
 struct Case {
     plan: LinearPlan,

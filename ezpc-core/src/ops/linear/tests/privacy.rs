@@ -7,7 +7,7 @@
 )]
 
 use super::super::*;
-use super::{Case, keys, prg, square};
+use super::{Case, keys, prg, square, whole_answer};
 use crate::he::answer::Needed;
 use crate::he::encrypt::Scratch;
 use crate::spec::{LinearKind, MatMulSpec};
@@ -29,8 +29,8 @@ fn transcript(case: &Case, keys: &[HeKeys; 2], privacy: Privacy) -> (Vec<u8>, Ve
     let mut y = vec![0; case.plan.spec().output_len()];
     let checked = case.checked();
     let source = Source::new(&case.plan, OwnWeights::Plain(&checked), 1);
-    let answer = job(Party::Server).answer(0, keys[0].peer(set), &source, &upload, &mut prg(21), &mut y);
-    (upload, answer.expect("an answer"), y)
+    let answer = whole_answer(&job(Party::Server), 0, keys[0].peer(set), &source, &upload, &mut y);
+    (upload, answer, y)
 }
 
 /// Without re-randomisation the second half of an answer is a known polynomial times the weight.
