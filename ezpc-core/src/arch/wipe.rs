@@ -26,7 +26,7 @@ impl<F: Future> Future for WipedFuture<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         // SAFETY: nothing here moves what is pinned.
         let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: the future is initialised from `new` until `drop`.
+        // SAFETY: the future is initialised from `boxed` until `drop`.
         let future = unsafe { this.0.assume_init_mut() };
         // SAFETY: it is pinned as we are: nobody moves it, `drop` drops it in place, and `WipedFuture<F>` is `Unpin` only if F is,
         // as `MaybeUninit<F>` is.

@@ -111,7 +111,7 @@ impl<'a> Slot<'a> {
 }
 
 impl<'a> Driver<'_, 'a> {
-    /// Advances a machine by one level and puts it at the back of the queue, unless it is done.
+    /// Advances a machine by one step and puts it at the back of the queue, unless it is done.
     fn advance(&mut self, mut slot: Slot<'a>, received: Vec<u8>) -> Result<()> {
         self.wanted -= received.len();
         let mut message = Vec::new();

@@ -141,7 +141,7 @@ pub async fn join_all<T>(parts: impl IntoIterator<Item = impl Future<Output = T>
 pub enum Step {
     /// Exactly this many bytes of the peer, after this level's own message is on its way.
     Need {
-        /// The length of the peer's message of this level.
+        /// The length of the peer's message of this level, or of the next part of it.
         bytes: usize,
         /// Whether it is a level of its own, and not more of the one before.
         level: bool,
@@ -163,7 +163,7 @@ impl<'a> Machine<'a> {
         Self { run: boxed(protocol(io.clone())), io }
     }
 
-    /// Advances by one level: takes the peer's message of the last level (exactly as long as asked for; empty
+    /// Advances by one level, or by one part of a level's message: takes the peer's message of the last level (exactly as long as asked for; empty
     /// at the first step), replaces the content of `message` by what to send now, and says what is needed.
     pub fn step(&mut self, received: Vec<u8>, message: &mut Vec<u8>) -> Result<Step> {
         {

@@ -177,10 +177,11 @@ fn check_step(step: &Step, args: &[&Step]) -> Result<()> {
                 return Err(bad("an extension of any values that leaves bits out"));
             }
             // What the ReLU lets through below zero is what the extension has to know of.
-            if let (true, StepOp::Relu { drop: passes, .. }) = (*positive, &one()?.op)
-                && passes != drop
-            {
-                return Err(bad("an extension that leaves out other bits than its ReLU"));
+            let known = matches!(&one()?.op, StepOp::Relu { drop: passes, .. } if passes == drop);
+            if *positive && !known {
+                return Err(bad(
+                    "an extension of values that are not those of a ReLU that leaves out as many bits",
+                ));
             }
             return same(step, &one()?.shape);
         }

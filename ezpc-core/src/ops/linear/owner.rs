@@ -61,6 +61,11 @@ impl<'a> Answers<'a> {
         while self.ready.len() < count && !self.chunks.is_empty() {
             self.compute(rng, y)?;
         }
+        if self.chunks.is_empty() {
+            // Nothing is left but to send: while the peer works, none of it waits in memory.
+            self.columns = None;
+            self.workers.clear();
+        }
         let mut message = self.ready.pop_front().unwrap_or_default();
         for bytes in self.ready.drain(..self.ready.len().min(count - 1)) {
             message.extend_from_slice(&bytes);

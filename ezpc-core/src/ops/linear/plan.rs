@@ -156,7 +156,7 @@ impl LinearPlan {
         all.div_ceil((self.answers_len(piece) / PART_BYTES).clamp(1, all))
     }
 
-    /// The number of messages each way.
+    /// The number of messages each way; the last answer goes in parts.
     pub(super) fn pieces(&self) -> usize {
         self.geometry.tiles.len().div_ceil(self.piece)
     }

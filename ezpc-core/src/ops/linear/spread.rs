@@ -20,10 +20,12 @@ pub(super) fn spread_over<T: Send, S: Send, R: Send>(
 ) -> Vec<R> {
     let run =
         |state: &mut S, items: Vec<T>| items.into_iter().map(|item| work(state, item)).collect::<Vec<R>>();
+    let threads = states.len().min(items.len()).max(1);
+    let states = &mut states[..threads];
     if let [state] = states {
         return run(state, items);
     }
-    let each = items.len().div_ceil(states.len());
+    let each = items.len().div_ceil(threads);
     let mut items = items.into_iter();
     let run = &run;
     std::thread::scope(|scope| {

@@ -127,12 +127,26 @@ impl Case {
         threads: usize,
         seed: u128,
     ) -> [Vec<u64>; 2] {
+        self.run_on(keys, owner, weights, [threads; 2], seed)
+    }
+
+    /// With so many threads at the server and at the client.
+    fn run_on(
+        &self,
+        keys: &[HeKeys; 2],
+        owner: Party,
+        weights: OwnWeights<'_>,
+        threads: [usize; 2],
+        seed: u128,
+    ) -> [Vec<u64>; 2] {
         let weights = Party::BOTH.map(|p| (p == owner).then_some(weights));
         let shares = self.shares(seed);
         let run = |party: Party| {
             let i = party.index();
             let (keys, plan, weights, x) = (&keys[i], &self.plan, weights[i], &shares[i]);
-            move |io| linear_private(io, keys, plan, owner, weights, x, prg(seed + 10 + i as u128), threads)
+            move |io| {
+                linear_private(io, keys, plan, owner, weights, x, prg(seed + 10 + i as u128), threads[i])
+            }
         };
         let (server, client, cost) = run_machines(run(Party::Server), run(Party::Client));
         assert_eq!(cost, linear_private_cost(&self.plan, owner));
@@ -254,6 +268,30 @@ fn threads_change_nothing() {
     let one = case.run(&keys(), Party::Server, 1, 3);
     assert_eq!(one, case.run(&keys(), Party::Server, 3, 3));
     assert_eq!(one, case.run(&keys(), Party::Server, 64, 3));
+}
+
+/// Parties with other numbers of threads agree about pieces, and about the parts of the last answer.
+#[test]
+fn answers_in_parts() {
+    let grouped = ConvSpec { groups: 2, ..square([4, 120], 90, 3, 1) };
+    for pieces in [1, 2] {
+        let mut case = Case::new(LinearKind::Conv(grouped), 37, 12, 10, 14, 5);
+        let tiles = case.plan.geometry().tiles.len();
+        assert!(tiles > 1);
+        case.plan = case.plan.with_piece(tiles.div_ceil(pieces));
+        let all = case.plan.all_chunks().count();
+        let last = case.plan.pieces() - 1;
+        assert!(last + 1 == pieces && case.plan.part(last) < all);
+        assert!(last == 0 || case.plan.part(0) == all);
+        let one = case.run(&keys(), Party::Server, 1, 3);
+        for threads in [[1, 8], [5, 3]] {
+            assert!(
+                one == case.run_on(&keys(), Party::Server, OwnWeights::Plain(&case.checked()), threads, 3)
+            );
+        }
+        let errors = case.errors(&one);
+        assert!(errors.iter().all(|e| (-1..=1).contains(e)));
+    }
 }
 
 /// A thin link costs bytes more and gets fewer of them, and a plan costs what it says on either.

@@ -244,13 +244,13 @@ impl State<'_> {
         if self.graph.single_number() {
             return 0;
         }
-        /// More than any value has; what samples overflow to is cut by it.
-        const MOST: f64 = (1_u64 << 62) as f64;
+        /// More than any value has. What samples overflow to is cut by it, and what is no number then becomes zero.
+        const MOST: i128 = 1 << 62;
         let (unit, slack) = (f64::from(self.options.frac_bits).exp2(), self.options.slack);
         self.options
             .calibration
             .as_ref()
-            .map_or(0, |seen| (seen.usual(index) * unit * slack).min(MOST) as i128)
+            .map_or(0, |seen| ((seen.usual(index) * unit * slack) as i128).min(MOST))
     }
 
     /// The bits that do not decide at a ReLU or a maximum: what makes the comparison shortest, the fewest of these.
