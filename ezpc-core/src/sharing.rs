@@ -28,6 +28,15 @@ pub trait ShareVec: Clone {
     /// When `parts` is empty or widths differ.
     #[must_use]
     fn concat(parts: &[&Self]) -> Self;
+    /// Ranges of vectors, one after the other.
+    ///
+    /// # Panics
+    /// When `parts` is empty, widths differ, or a range is not within its vector.
+    #[must_use]
+    fn concat_ranges(parts: &[(&Self, Range<usize>)]) -> Self {
+        let parts: Vec<Self> = parts.iter().map(|(part, range)| part.slice(range.clone())).collect();
+        Self::concat(&parts.iter().collect::<Vec<_>>())
+    }
 }
 
 impl ShareVec for RingVec {
@@ -45,6 +54,9 @@ impl ShareVec for RingVec {
     }
     fn concat(parts: &[&Self]) -> Self {
         Self::concat(parts)
+    }
+    fn concat_ranges(parts: &[(&Self, Range<usize>)]) -> Self {
+        Self::concat_ranges(parts)
     }
 }
 
@@ -186,10 +198,43 @@ impl<T: ShareVec> ShareVec for Shared<T> {
     fn concat(parts: &[&Self]) -> Self {
         Self::join(parts, T::concat)
     }
+    fn concat_ranges(parts: &[(&Self, Range<usize>)]) -> Self {
+        let shares: Vec<(&T, Range<usize>)> =
+            parts.iter().map(|(p, range)| (p.share(), range.clone())).collect();
+        let rounded = parts.iter().fold(Rounded::NOT, |all, (p, _)| all.or(p.rounded));
+        Self::rounded_as(T::concat_ranges(&shares), rounded)
+    }
 }
 
 impl<T: ShareVec> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Shared({} x {})", self.len(), self.width())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of runs of any length, also empty ones, of one vector and of several.
+    #[test]
+    fn ranges_are_concatenated_as_slices_are() {
+        fn check<V: ShareVec>(x: &V, y: &V, same: impl Fn(&V, &V) -> bool) {
+            for ranges in [vec![(x, 0..70)], vec![(x, 3..66), (y, 0..1), (x, 9..9), (y, 69..70), (x, 0..65)]]
+            {
+                let slices: Vec<V> = ranges.iter().map(|(v, range)| v.slice(range.clone())).collect();
+                let expected = V::concat(&slices.iter().collect::<Vec<_>>());
+                assert!(same(&V::concat_ranges(&ranges), &expected));
+            }
+        }
+        let lanes = |by: u64| (0..70_u64).map(|i| i * by).collect::<Vec<_>>();
+        let ring = |by| RingVec::new(Width::new(9), lanes(by));
+        check(&ring(5), &ring(7), RingVec::eq);
+        let bits = |by| BitPlanes::from_lanes(3, &lanes(by));
+        check(&bits(5), &bits(7), BitPlanes::eq);
+        let shared = |by, owner| Shared::rounded_as(ring(by), Rounded::under(owner));
+        check(&shared(5, Party::Server), &shared(7, Party::Client), |a, b| {
+            a.share() == b.share() && a.rounded() == b.rounded()
+        });
     }
 }

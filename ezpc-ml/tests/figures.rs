@@ -7,6 +7,7 @@ use ezpc_core::protocol::{Cleartext, Protocol, Tally};
 use ezpc_core::testing::run_two;
 use ezpc_core::transport::Phase;
 use ezpc_core::{Party, Result};
+use ezpc_ml::card::StepOp;
 use ezpc_ml::graph::compile::{Model, Options, compile};
 use ezpc_ml::graph::exec::{Executor, unwatched};
 use ezpc_ml::graph::{Graph, Op, passes};
@@ -226,6 +227,28 @@ fn figures_without_a_meaning_are_refused_before_anything_runs() {
     let labels = array(vec![3], vec![0.5, f64::NAN, 0.0]);
     assert!(Data::with_numbers(&model.card, &samples(&x), &labels).is_err());
     assert!(request(&model, 3, &[]).within(&model.card, -1.0).is_err());
+}
+
+/// The bits that are hidden of a sum count on roundings: a card of another make may say that its models are coarser.
+#[test]
+fn distances_of_coarse_models_are_refused() {
+    let mut graph = Graph::new("coarse", "x", vec![FEATURES]).expect("a graph");
+    let dense = Op::Dense { weights: vec![1.0; FEATURES].into(), bias: vec![0.0] };
+    let x = graph.push("dense", dense, &[0]).expect("fits");
+    graph.output = graph.push("relu", Op::Relu, &[x]).expect("fits");
+    let options = Options { input_range: [-1.0, 1.0], ..Options::default() };
+    let mut model = compile(&passes::optimise(graph), &options).expect("compiles");
+    let data = Data::with_numbers(&model.card, &samples(&[0; 3 * FEATURES]), &array(vec![3], vec![0.5; 3]));
+    let data = data.expect("fits");
+    let request = request(&model, 3, &[Metric::Mae]).within(&model.card, 0.5).expect("a tolerance");
+    run(&mut Cleartext::new(), &model, &data, &request).expect("an exact one");
+    let relu = model.card.steps.iter_mut().find_map(|step| match &mut step.op {
+        StepOp::Relu { drop, .. } => Some(drop),
+        _ => None,
+    });
+    *relu.expect("a ReLU") = 3;
+    let error = run(&mut Cleartext::new(), &model, &data, &request).expect_err("refused").to_string();
+    assert!(error.contains("models that compare exactly"), "{error}");
 }
 
 /// Sums of numbers that layers rounded are opened without the bits that tell how, which two parties insist on.

@@ -42,6 +42,15 @@ fn options(graph: &Graph, slack: f64) -> Options {
     Options { input_range: [-2.0, 2.0], calibration, slack, ..Options::default() }
 }
 
+/// Their usual size would be none, and every bit small beside it.
+#[test]
+fn samples_on_which_a_network_overflows_are_refused() {
+    let graph = network();
+    let len = sample(&graph, 1).len();
+    let error = calibrate(&graph, &vec![3e38; len]).expect_err("beyond floating point").to_string();
+    assert!(error.contains("values of `conv1` overflow"), "{error}");
+}
+
 fn model(slack: f64) -> Model {
     let graph = network();
     compile(&graph, &options(&graph, slack)).expect("compiles")

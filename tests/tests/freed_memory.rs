@@ -220,6 +220,10 @@ fn freed_memory_holds_no_secrets() {
             assert_eq!(freed(|| drop(core::hint::black_box(copy))), [0, 1]);
         }
     }
+    // What the first answer and the first ciphertext of a layer are made of.
+    for (party, what) in [(Party::Server, "he answer"), (Party::Client, "he encryption")] {
+        plant(seeded(party).fork_seed(what).to_bytes());
+    }
     let found = freed(|| drop(core::hint::black_box(encryption())));
     assert_eq!(found, [0, 0], "keys and seeds in blocks of up to {} bytes", largest());
 }

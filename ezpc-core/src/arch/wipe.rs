@@ -28,8 +28,8 @@ impl<F: Future> Future for WipedFuture<F> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: the future is initialised from `boxed` until `drop`.
         let future = unsafe { this.0.assume_init_mut() };
-        // SAFETY: it is pinned as we are: nobody moves it, `drop` drops it in place, and `WipedFuture<F>` is `Unpin` only if F is,
-        // as `MaybeUninit<F>` is.
+        // SAFETY: it is pinned as we are: nobody moves it, `drop` drops it in place, and `WipedFuture<F>` is `Unpin` only if F
+        // is, as `MaybeUninit<F>` is.
         let future = unsafe { Pin::new_unchecked(future) };
         future.poll(cx)
     }

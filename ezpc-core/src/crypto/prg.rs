@@ -39,8 +39,15 @@ impl Prg {
     /// A new, independent generator, seeded from the next bytes of this one and `label`.
     #[must_use]
     pub fn fork(&mut self, label: &str) -> Self {
+        Self::from_seed(self.fork_seed(label))
+    }
+
+    /// The seed of what [`Prg::fork`] would make, for one that is made later, or elsewhere: a generator that moves leaves its
+    /// key behind.
+    #[must_use]
+    pub fn fork_seed(&mut self, label: &str) -> Block {
         let mut seed = self.block().to_bytes();
-        let child = Self::from_seed(Kdf::new("prg fork").part(label.as_bytes()).part(&seed).block());
+        let child = Kdf::new("prg fork").part(label.as_bytes()).part(&seed).block();
         seed.zeroize();
         child
     }

@@ -12,8 +12,7 @@ use crate::arch::residues::{add_product, add_small, mul_assign, subtract, subtra
 use crate::crypto::{Block, Kdf, Prg, SessionId};
 use crate::error::{Error, Result};
 use crate::party::Party;
-use crate::secret::Secret;
-use crate::secret::Wiped;
+use crate::secret::{Secret, Wiped};
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
 use core::fmt;

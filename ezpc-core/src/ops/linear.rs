@@ -37,9 +37,9 @@ use crate::error::{Error, Result};
 use crate::he::HeKeys;
 use crate::he::answer::Privacy;
 use crate::party::Party;
+use crate::secret::Wiped;
 use crate::transport::cost::Cost;
 use crate::transport::machine::Io;
-use owner::Answers;
 use prepare::Source;
 
 /// Multiplies a shared input with weights that `owner` knows; `weights` is `Some` exactly there.
@@ -89,65 +89,15 @@ fn linear_with<'a>(
             return Err(Error::usage("weights of a layer that were checked against another plan"));
         }
         let job = Job { keys, plan, first, x, threads: threads.max(1), privacy };
-        let mut y = vec![0; plan.spec().output_len()];
+        let mut y = Wiped::zeros(plan.spec().output_len());
         // The peer encrypts meanwhile.
         let weights = weights.map(|w| Source::new(plan, w, job.threads));
-        let (set, one_time) = (plan.precision().set, plan.one_time_key());
-        // A key of this run's own ends with it.
-        let (own, public) = match one_time && !mine {
-            true => {
-                let (secret, public) = keys.one_time(set, first, &mut rng.fork("he one-time key"));
-                (Some(secret), public)
-            }
-            false => (None, Vec::new()),
-        };
-        let mut peers = None;
         // A piece travels up while the answer to the one before travels down; that to the last one goes in parts.
-        let chunks: Vec<_> = plan.all_chunks().collect();
-        let up = |level| plan.key_len(level) + plan.upload_len(level);
-        if let Some(weights) = &weights {
-            let mut received = io.exchange(&[], up(0)).await;
-            for piece in 0..plan.pieces() {
-                let (key, ciphertexts) = received.split_at(plan.key_len(piece));
-                if one_time && piece == 0 {
-                    peers = Some(keys.peers_one_time(set, first, key)?);
-                }
-                let key = peers.as_ref().unwrap_or(keys.peer(set));
-                let mut answers = Answers::new(&job, piece, key, weights, ciphertexts);
-                let part = plan.part(piece);
-                let mut next = Vec::new();
-                for start in (0..chunks.len()).step_by(part) {
-                    let message = answers.next(part, &mut rng, &mut y)?;
-                    match start {
-                        0 => next = io.exchange(&message, up(piece + 1)).await,
-                        _ => drop(io.more(&message, 0).await),
-                    }
-                }
-                drop(answers);
-                received = next;
-            }
-        } else {
-            let key = own.as_ref().unwrap_or(keys.secret(set));
-            let mut message = public;
-            for level in 0..=plan.pieces() {
-                if level < plan.pieces() {
-                    message.extend(job.upload(level, key, &mut rng));
-                }
-                let Some(piece) = level.checked_sub(1) else {
-                    io.send(&core::mem::take(&mut message)).await;
-                    continue;
-                };
-                for (i, chunks) in chunks.chunks(plan.part(piece)).enumerate() {
-                    let len = chunks.iter().map(|(.., rows)| plan.rows_len(piece, rows.clone())).sum();
-                    let answers = match i {
-                        0 => io.exchange(&core::mem::take(&mut message), len).await,
-                        _ => io.more(&[], len).await,
-                    };
-                    job.decrypt(piece, chunks, key, &answers, &mut y);
-                }
-            }
+        match &weights {
+            Some(weights) => job.own(&io, weights, &mut rng, &mut y).await?,
+            None => job.hold(&io, &mut rng, &mut y).await,
         }
-        Ok(y)
+        Ok(y.into_vec())
     }
 }
 

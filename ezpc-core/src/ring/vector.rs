@@ -163,11 +163,20 @@ impl RingVec {
     /// When `parts` is empty or widths differ.
     #[must_use]
     pub fn concat(parts: &[&Self]) -> Self {
-        let width = parts.first().expect("concat of at least one part").width;
-        let mut lanes = Vec::with_capacity(parts.iter().map(|p| p.len()).sum());
-        for part in parts {
+        Self::concat_ranges(&parts.iter().map(|&part| (part, 0..part.len())).collect::<Vec<_>>())
+    }
+
+    /// Ranges of vectors, one after the other.
+    ///
+    /// # Panics
+    /// When `parts` is empty, widths differ, or a range is not within its vector.
+    #[must_use]
+    pub fn concat_ranges(parts: &[(&Self, core::ops::Range<usize>)]) -> Self {
+        let width = parts.first().expect("concat of at least one part").0.width;
+        let mut lanes = Vec::with_capacity(parts.iter().map(|(_, range)| range.len()).sum());
+        for (part, range) in parts {
             assert!(part.width == width, "concat of vectors of {width} and {}", part.width);
-            lanes.extend_from_slice(&part.lanes);
+            lanes.extend_from_slice(&part.lanes[range.clone()]);
         }
         Self { width, lanes }
     }

@@ -32,12 +32,8 @@ where
                 (Step::Need { bytes: a, level }, Step::Need { bytes: b, level: same }) => {
                     assert_eq!((a, b), (from_client.len(), from_server.len()), "lengths disagree");
                     assert_eq!(level, same, "levels disagree");
-                    let sent = (from_server.len(), from_client.len());
-                    cost = if level {
-                        cost.then(Cost::level(sent.0, sent.1))
-                    } else {
-                        cost.then_more(sent.0, sent.1)
-                    };
+                    let sent = Cost::level(from_server.len(), from_client.len());
+                    cost = if level { cost.then(sent) } else { cost.then_more(sent) };
                 }
                 _ => panic!("one party has finished, the other has not"),
             }

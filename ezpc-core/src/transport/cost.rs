@@ -113,13 +113,12 @@ impl Cost {
         self
     }
 
-    /// This, and then more of the last level's messages.
+    /// This, and then more of the last level's messages: what `more` sends is no level.
     #[must_use]
-    pub fn then_more(mut self, server: usize, client: usize) -> Self {
-        if let Some(last) = self.levels.last_mut() {
-            *last = [last[0] + server, last[1] + client];
-        }
-        self
+    pub fn then_more(mut self, more: Self) -> Self {
+        let last = self.levels.len().saturating_sub(1);
+        let levels = self.levels.split_off(last);
+        self.then(Self { levels, ots: Ots::default() }.beside(more))
     }
 
     /// This and `other` side by side, sharing levels.

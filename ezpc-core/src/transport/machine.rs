@@ -163,8 +163,8 @@ impl<'a> Machine<'a> {
         Self { run: boxed(protocol(io.clone())), io }
     }
 
-    /// Advances by one level, or by one part of a level's message: takes the peer's message of the last level (exactly as long as asked for; empty
-    /// at the first step), replaces the content of `message` by what to send now, and says what is needed.
+    /// Advances by one level, or by one part of a level's message: takes the peer's message of the last step (exactly as long
+    /// as asked for; empty at the first one), replaces the content of `message` by what to send now, and says what is needed.
     pub fn step(&mut self, received: Vec<u8>, message: &mut Vec<u8>) -> Result<Step> {
         {
             let mut mailbox = self.io.0.borrow_mut();

@@ -283,6 +283,10 @@ pub fn calibrate(graph: &Graph, samples: &[f64]) -> Result<Calibration> {
             *seen = values.iter().fold(*seen, |[lo, hi], &v| [lo.min(v), hi.max(v)]);
             *square += values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64;
         }
+        if let Some(node) = squares.iter().position(|square| !square.is_finite()) {
+            let name = &graph.nodes[node].name;
+            return Err(Error::usage(format!("values of `{name}` overflow on a sample for calibration")));
+        }
     }
     let scales = vec![0; graph.nodes.len()];
     Ok(Calibration { seen, squares, samples: samples.len() / size, scales })

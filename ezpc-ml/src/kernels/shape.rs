@@ -2,12 +2,10 @@
 
 use crate::graph::float::{permutation, picks};
 use crate::tensor::Tensor;
+use core::ops::Range;
 use ezpc_core::protocol::ShareVec;
 use ezpc_core::ring::{RingVec, Width};
 use ezpc_core::{Protocol, Result};
-
-/// Elements that are copied one by one rather than as a vector.
-const FEW: usize = 16;
 
 /// The tensors one after the other along `axis`, in the ring `width`.
 pub fn concat<P: Protocol>(
@@ -21,35 +19,15 @@ pub fn concat<P: Protocol>(
     let outer: usize = first.batch() * first.shape()[..axis].iter().product::<usize>();
     let mut shape = first.shape().to_vec();
     shape[axis] = parts.iter().map(|t| t.shape()[axis]).sum();
-    // Element by element, where runs are too short to be vectors of their own.
-    let total: usize = narrow.iter().map(ShareVec::len).sum();
-    if outer > 1 && total / outer < FEW * parts.len() {
-        let starts = narrow.iter().scan(0, |end, part| {
-            *end += part.len();
-            Some((*end - part.len(), part.len() / outer))
-        });
-        let starts: Vec<(usize, usize)> = starts.collect();
-        let run =
-            |o: usize| starts.iter().flat_map(move |&(start, each)| start + o * each..start + (o + 1) * each);
-        let order: Vec<usize> = (0..outer).flat_map(run).collect();
-        return Tensor::new(
-            first.batch(),
-            &shape,
-            P::Arith::concat(&narrow.iter().collect::<Vec<_>>()).gather(&order),
-        );
-    }
-    let runs: Vec<P::Arith> = match outer {
-        1 => narrow,
-        _ => (0..outer)
-            .flat_map(|o| {
-                narrow.iter().map(move |part| {
-                    let run = part.len() / outer;
-                    part.slice(o * run..(o + 1) * run)
-                })
+    let runs: Vec<(&P::Arith, Range<usize>)> = (0..outer)
+        .flat_map(|o| {
+            narrow.iter().map(move |part| {
+                let run = part.len() / outer;
+                (part, o * run..(o + 1) * run)
             })
-            .collect(),
-    };
-    Tensor::new(first.batch(), &shape, P::Arith::concat(&runs.iter().collect::<Vec<_>>()))
+        })
+        .collect();
+    Tensor::new(first.batch(), &shape, P::Arith::concat_ranges(&runs))
 }
 
 /// The axes of each sample in another order.

@@ -1,8 +1,7 @@
 //! What a layer's weights have to satisfy, and the proof that they do.
 
 use super::noise::NoiseReport;
-use super::plan::LinearPlan;
-use super::prepare::chunks;
+use super::plan::{Chunk, LinearPlan};
 use super::spread::spread;
 use crate::error::Result;
 use crate::secret::Values;
@@ -47,7 +46,7 @@ impl CheckedWeights {
         let geometry = plan.geometry();
         plan.spec().check_weights(weights)?;
         bias.map_or(Ok(()), |bias| plan.spec().check_bias(bias))?;
-        let norms = spread(threads, chunks(plan), |(group, rows)| {
+        let norms = spread(threads, plan.chunks(), |Chunk { group, rows, .. }| {
             rows.map(|to| {
                 let mut norms = Norms::default();
                 for from in 0..geometry.ins() {

@@ -1,41 +1,60 @@
 //! The party whose keys encrypt.
 
 use super::Job;
+use super::plan::Chunk;
 use super::spread::spread_with;
-use crate::crypto::Prg;
+use crate::crypto::{Block, Prg};
 use crate::he::answer::Needed;
 use crate::he::codec::write_residues;
 use crate::he::encrypt::{Scratch, SecretKey};
 use crate::he::tile::Tile;
 use crate::secret::Wiped;
-use core::ops::Range;
+use crate::transport::machine::Io;
 
 impl Job<'_> {
-    /// The ciphertexts of a piece: of each group and channel block, all tiles.
+    /// The holder's side of a layer: puts this party's shares of the outputs into `y`.
+    pub(super) async fn hold(&self, io: &Io, rng: &mut Prg, y: &mut [u64]) {
+        let (plan, set) = (self.plan, self.plan.precision().set);
+        // A key of this run's own ends with it.
+        let own = plan
+            .one_time_key()
+            .then(|| self.keys.one_time(set, self.first, &mut rng.fork("he one-time key")));
+        let (own, mut message) = own.map_or((None, Vec::new()), |(secret, public)| (Some(secret), public));
+        let key = own.as_ref().unwrap_or(self.keys.secret(set));
+        let chunks = plan.chunks();
+        message.extend(self.upload(0, key, rng));
+        io.send(&message).await;
+        for piece in 0..plan.pieces() {
+            let len = |chunks: &[Chunk]| chunks.iter().map(|c| plan.rows_len(piece, c.rows.clone())).sum();
+            // The next piece is encrypted while the owner answers this one.
+            let next = self.upload(piece + 1, key, rng);
+            for (i, chunks) in chunks.chunks(plan.part(piece)).enumerate() {
+                let answers = match i {
+                    0 => io.exchange(&next, len(chunks)).await,
+                    _ => io.more(&[], len(chunks)).await,
+                };
+                self.decrypt(piece, chunks, key, &answers, y);
+            }
+        }
+    }
+
+    /// The ciphertexts of a piece: of each group and channel block, all tiles. None past the last piece.
     pub(super) fn upload(&self, piece: usize, key: &SecretKey, rng: &mut Prg) -> Vec<u8> {
         let plan = self.plan;
         let (geometry, set) = (plan.geometry(), plan.precision().set);
         let (tiles, offset) = plan.tiles(piece);
         let mut message = vec![0; plan.upload_len(piece)];
-        let items = message
-            .chunks_exact_mut(plan.ciphertext_len())
-            .enumerate()
-            .map(|(i, bytes)| (i, rng.fork("he encryption"), bytes))
-            .collect();
+        let items: Vec<_> = message.chunks_exact_mut(plan.ciphertext_len()).enumerate().collect();
+        let seeds: Wiped<Block> = items.iter().map(|_| rng.fork_seed("he encryption")).collect();
         let start = || (Scratch::new(set), Encoder::new(self));
-        spread_with(
-            self.threads,
-            items,
-            start,
-            |(scratch, encoder), (i, mut rng, bytes): (_, Prg, &mut [u8])| {
-                let (block, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
-                let [message, a] = encoder.encode(tile, block / geometry.ins(), block % geometry.ins());
-                let index = self.first + (offset + i) as u64;
-                self.keys.public_poly(self.keys.party(), set, index, a);
-                key.encrypt(message, a, &mut rng, scratch);
-                write_residues(message, bytes);
-            },
-        );
+        spread_with(self.threads, items, start, |(scratch, encoder), (i, bytes)| {
+            let (block, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
+            let [message, a] = encoder.encode(tile, block / geometry.ins(), block % geometry.ins());
+            let index = self.first + (offset + i) as u64;
+            self.keys.public_poly(self.keys.party(), set, index, a);
+            key.encrypt(message, a, &mut Prg::from_seed(seeds[i]), scratch);
+            write_residues(message, bytes);
+        });
         message
     }
 
@@ -43,7 +62,7 @@ impl Job<'_> {
     pub(super) fn decrypt(
         &self,
         piece: usize,
-        chunks: &[(usize, usize, Range<usize>)],
+        chunks: &[Chunk],
         key: &SecretKey,
         answers: &[u8],
         y: &mut [u64],
@@ -53,7 +72,7 @@ impl Job<'_> {
         let tiles = plan.tiles(piece).0;
         let mut rest = answers;
         let mut items = Vec::new();
-        for &(group, _, ref rows) in chunks {
+        for &Chunk { group, ref rows, .. } in chunks {
             for to in rows.clone() {
                 for tile in tiles {
                     let (bytes, more) = rest.split_at(plan.answer_len(tile, to));

@@ -118,14 +118,14 @@ fn stages() {
             for (i, columns) in columns.iter().enumerate() {
                 let (piece, group) = (i / geometry.groups(), i % geometry.groups());
                 let width = 2 * plan.tiles(piece).0.len();
-                for (chunk, rows) in plan.chunks().enumerate() {
-                    let matrices = prepared.matrices(&plan, group, chunk, rows.clone(), &mut buffer);
+                for chunk in plan.chunks().iter().filter(|chunk| chunk.group == group) {
+                    let matrices = prepared.matrices(chunk, &mut buffer);
                     let matrices = Positions::new(&plan, prepared.taps(), matrices, &mut pair);
-                    black_box(job(Party::Server).multiply(matrices, columns, width, rows.len()));
+                    black_box(job(Party::Server).multiply(matrices, columns, width, chunk.rows.len()));
                 }
             }
         });
-        let chunks: Vec<_> = plan.all_chunks().collect();
+        let chunks = plan.chunks();
         time("decrypt", || {
             for (p, answer) in answers.iter().enumerate() {
                 job(Party::Client).decrypt(p, &chunks, secret, answer, &mut y);

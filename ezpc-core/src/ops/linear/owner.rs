@@ -2,18 +2,19 @@
 
 use super::Job;
 use super::holder::Encoder;
+use super::plan::Chunk;
 use super::prepare::Source;
 use super::spread::{spread, spread_over, spread_with};
 use super::transform::{Matrices, Positions};
 use crate::arch::mac::{LANES, Target, multiply};
 use crate::arch::residues::add_assign;
-use crate::crypto::Prg;
+use crate::crypto::{Block, Prg};
 use crate::error::{Error, Result};
 use crate::he::answer::Needed;
 use crate::he::codec::read_residues;
 use crate::he::encrypt::{PublicKey, Scratch};
 use crate::secret::Wiped;
-use core::ops::Range;
+use crate::transport::machine::Io;
 use std::collections::VecDeque;
 
 /// The answers to the ciphertexts of a piece in the making, chunk by chunk.
@@ -24,7 +25,7 @@ pub(super) struct Answers<'a> {
     weights: &'a Source<'a>,
     ciphertexts: &'a [u8],
     /// The chunks that are not computed yet.
-    chunks: VecDeque<(usize, usize, Range<usize>)>,
+    chunks: VecDeque<Chunk>,
     /// The transforms of a group's ciphertexts, of the group whose chunks come next.
     columns: Option<(usize, Wiped<[u32; LANES]>)>,
     /// What each thread works with.
@@ -51,7 +52,7 @@ impl<'a> Answers<'a> {
         let set = job.plan.precision().set;
         let worker =
             || Worker { scratch: Scratch::new(set), buffer: Matrices::default(), pair: Wiped::default() };
-        let chunks: VecDeque<_> = job.plan.all_chunks().collect();
+        let chunks = VecDeque::from(job.plan.chunks());
         let workers = (0..job.threads.min(chunks.len())).map(|_| worker()).collect();
         Self { job, piece, key, weights, ciphertexts, chunks, columns: None, workers, ready: VecDeque::new() }
     }
@@ -62,7 +63,7 @@ impl<'a> Answers<'a> {
             self.compute(rng, y)?;
         }
         if self.chunks.is_empty() {
-            // Nothing is left but to send: while the peer works, none of it waits in memory.
+            // Nothing is left but to send: neither of these waits for the peer.
             self.columns = None;
             self.workers.clear();
         }
@@ -78,54 +79,53 @@ impl<'a> Answers<'a> {
         let (job, piece, key, weights) = (self.job, self.piece, self.key, self.weights);
         let (plan, tiles) = (job.plan, job.plan.tiles(piece).0);
         let geometry = plan.geometry();
-        let Some(&(group, ..)) = self.chunks.front() else { return Ok(()) };
+        let Some(&Chunk { group, .. }) = self.chunks.front() else { return Ok(()) };
         if self.columns.as_ref().is_none_or(|(of, _)| *of != group) {
             let len = self.ciphertexts.len() / geometry.groups();
             self.columns = Some((group, job.columns(piece, group, &self.ciphertexts[group * len..][..len])?));
         }
         let (_, columns) = self.columns.as_ref().expect("made above");
-        let same = self.chunks.iter().take(self.workers.len()).take_while(|(of, ..)| *of == group).count();
-        let rngs = |rows: &Range<usize>, rng: &mut Prg| -> Vec<Prg> {
-            (0..rows.len() * tiles.len()).map(|_| rng.fork("he answer")).collect()
+        let same =
+            self.chunks.iter().take(self.workers.len()).take_while(|chunk| chunk.group == group).count();
+        // In the order of the answers, whatever the number of threads.
+        let mut with_seeds = |chunk: Chunk| {
+            let seeds = (0..chunk.rows.len() * tiles.len()).map(|_| rng.fork_seed("he answer")).collect();
+            (chunk, seeds)
         };
-        let items =
-            self.chunks.drain(..same).map(|(_, chunk, rows)| (chunk, rngs(&rows, rng), rows)).collect();
+        let items = self.chunks.drain(..same).map(&mut with_seeds).collect();
         let poly = 2 * plan.precision().set.limbs() * plan.precision().set.degree();
-        let done = spread_over(
-            &mut self.workers,
-            items,
-            |worker, (chunk, rngs, rows): (usize, Vec<Prg>, Range<usize>)| {
-                let Worker { scratch, buffer, pair } = worker;
-                let matrices = weights.matrices(plan, group, chunk, rows.clone(), buffer);
-                let matrices = Positions::new(plan, weights.taps(), matrices, pair);
-                let mut products = job.multiply(matrices, columns, 2 * tiles.len(), rows.len());
-                let mut bytes = vec![0; plan.rows_len(piece, rows.clone())];
-                let mut rest = bytes.as_mut_slice();
-                let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
-                let answers = products.chunks_exact_mut(poly).zip(places).zip(rngs);
-                let shares = answers.map(|((halves, (to, tile)), mut rng)| {
-                    let (c0, c1) = halves.split_at_mut(poly / 2);
-                    let out = rest.split_off_mut(..plan.answer_len(tile, to)).expect("room for every answer");
-                    let channels = geometry.channels(group, to);
-                    let channels: Vec<_> = channels.map(|(first, c)| (first, weights.bias().of(c))).collect();
-                    let needed = Needed { places: &tile.outputs, channels: &channels };
-                    let mut shares = Wiped::zeros(needed.len());
-                    plan.precision().answer(
-                        key,
-                        job.privacy,
-                        [c0, c1],
-                        needed,
-                        &mut rng,
-                        scratch,
-                        out,
-                        &mut shares,
-                    );
-                    (to, tile, shares)
-                });
-                let shares: Vec<_> = shares.collect();
-                (bytes, shares)
-            },
-        );
+        let done = spread_over(&mut self.workers, items, |worker, (chunk, seeds): (Chunk, Wiped<Block>)| {
+            let Worker { scratch, buffer, pair } = worker;
+            let matrices = weights.matrices(&chunk, buffer);
+            let matrices = Positions::new(plan, weights.taps(), matrices, pair);
+            let rows = chunk.rows;
+            let mut products = job.multiply(matrices, columns, 2 * tiles.len(), rows.len());
+            let mut bytes = vec![0; plan.rows_len(piece, rows.clone())];
+            let mut rest = bytes.as_mut_slice();
+            let places = rows.flat_map(|to| tiles.iter().map(move |tile| (to, tile)));
+            let answers = products.chunks_exact_mut(poly).zip(places).zip(&*seeds);
+            let shares = answers.map(|((halves, (to, tile)), &seed)| {
+                let (c0, c1) = halves.split_at_mut(poly / 2);
+                let out = rest.split_off_mut(..plan.answer_len(tile, to)).expect("room for every answer");
+                let channels = geometry.channels(group, to);
+                let channels: Vec<_> = channels.map(|(first, c)| (first, weights.bias().of(c))).collect();
+                let needed = Needed { places: &tile.outputs, channels: &channels };
+                let mut shares = Wiped::zeros(needed.len());
+                plan.precision().answer(
+                    key,
+                    job.privacy,
+                    [c0, c1],
+                    needed,
+                    &mut Prg::from_seed(seed),
+                    scratch,
+                    out,
+                    &mut shares,
+                );
+                (to, tile, shares)
+            });
+            let shares: Vec<_> = shares.collect();
+            (bytes, shares)
+        });
         for (bytes, shares) in done {
             self.ready.push_back(bytes);
             for (to, tile, shares) in shares {
@@ -137,6 +137,36 @@ impl<'a> Answers<'a> {
 }
 
 impl Job<'_> {
+    /// The owner's side of a layer: puts this party's shares of the outputs into `y`.
+    pub(super) async fn own(
+        &self,
+        io: &Io,
+        weights: &Source<'_>,
+        rng: &mut Prg,
+        y: &mut [u64],
+    ) -> Result<()> {
+        let (plan, set) = (self.plan, self.plan.precision().set);
+        let up = |piece| plan.key_len(piece) + plan.upload_len(piece);
+        let chunks = plan.chunks().len();
+        let mut one_time = None;
+        let mut received = io.exchange(&[], up(0)).await;
+        for piece in 0..plan.pieces() {
+            let (key, ciphertexts) = received.split_at(plan.key_len(piece));
+            if !key.is_empty() {
+                one_time = Some(self.keys.peers_one_time(set, self.first, key)?);
+            }
+            let key = one_time.as_ref().unwrap_or(self.keys.peer(set));
+            let mut answers = Answers::new(self, piece, key, weights, ciphertexts);
+            let part = plan.part(piece);
+            let next = io.exchange(&answers.next(part, rng, y)?, up(piece + 1)).await;
+            for _ in 1..chunks.div_ceil(part) {
+                io.more(&answers.next(part, rng, y)?, 0).await;
+            }
+            received = next;
+        }
+        Ok(())
+    }
+
     /// The transforms of a group's ciphertexts with this party's share added: for each prime, each vector of
     /// positions and each channel block, both halves of all tiles.
     pub(super) fn columns(&self, piece: usize, group: usize, bytes: &[u8]) -> Result<Wiped<[u32; LANES]>> {

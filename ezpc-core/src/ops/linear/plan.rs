@@ -20,8 +20,19 @@ pub struct LinearPlan {
     geometry: Geometry,
     /// Tiles in a piece of a message.
     piece: usize,
-    /// Memory for weights that the owner transforms while the peer encrypts.
+    /// Memory at the owner for weights that are transformed while the peer encrypts.
     ahead: usize,
+}
+
+/// Answers that are computed together.
+#[derive(Clone, Debug)]
+pub(super) struct Chunk {
+    /// Which chunk of the layer it is.
+    pub(super) place: usize,
+    /// Their group.
+    pub(super) group: usize,
+    /// Their numbers in the group.
+    pub(super) rows: Range<usize>,
 }
 
 /// Bits of a share below the result's ring when the layer truncates.
@@ -130,26 +141,22 @@ impl LinearPlan {
         self.geometry.tiles.len() * self.geometry.groups() * self.geometry.ins()
     }
 
-    /// The chunks of a group's answers that are computed together: whole blocks of rows whose polynomials stay in a
-    /// cache, and enough of them for many threads. The same for any number of threads.
-    pub(super) fn chunks(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
+    /// The answers of all groups cut into what is computed together: whole blocks of rows whose polynomials stay in a cache,
+    /// and enough of them for many threads. In the order of their bytes, and the same for any number of threads.
+    pub(super) fn chunks(&self) -> Vec<Chunk> {
         let (outs, set) = (self.geometry.outs(), self.precision.set);
         let block = ROWS * self.piece * 2 * size_of::<u32>() * set.limbs() * set.degree();
         let blocks = (CACHE_BYTES / block).min(outs.div_ceil(ROWS * CHUNKS)).max(1);
-        (0..outs).step_by(blocks * ROWS).map(move |first| first..(first + blocks * ROWS).min(outs))
-    }
-
-    /// The chunks of the answers of all groups, in the order of their bytes: the group, the chunk's number there, its rows.
-    pub(super) fn all_chunks(&self) -> impl Iterator<Item = (usize, usize, Range<usize>)> + use<> {
-        let chunks: Vec<_> = self.chunks().enumerate().collect();
-        let groups = self.geometry.groups();
-        (0..groups).flat_map(move |group| chunks.clone().into_iter().map(move |(i, rows)| (group, i, rows)))
+        let rows = |first: usize| first..(first + blocks * ROWS).min(outs);
+        let groups = (0..self.geometry.groups())
+            .flat_map(|group| (0..outs).step_by(blocks * ROWS).map(move |first| (group, rows(first))));
+        groups.enumerate().map(|(place, (group, rows))| Chunk { place, group, rows }).collect()
     }
 
     /// How many chunks of a piece's answers travel together: one if that is not too little, of the last piece; all of them
     /// before, as the next piece comes the other way.
     pub(super) fn part(&self, piece: usize) -> usize {
-        let all = self.geometry.groups() * self.chunks().len();
+        let all = self.chunks().len();
         if piece + 1 < self.pieces() {
             return all;
         }

@@ -1,14 +1,13 @@
 //! The weights of a layer at their owner.
 
 use super::check::CheckedWeights;
-use super::plan::LinearPlan;
+use super::plan::{Chunk, LinearPlan};
 use super::spread::spread;
 use super::transform::{Matrices, Taps, Transformer, bytes_of};
 use crate::secret::Wiped;
 use crate::spec::LinearSpec;
 use crate::transport::Link;
 use core::fmt;
-use core::ops::Range;
 
 /// The weights and biases of a layer at their owner, for one run of it.
 ///
@@ -54,7 +53,7 @@ impl PreparedWeights {
     #[must_use]
     pub fn new(plan: &LinearPlan, weights: &CheckedWeights, threads: usize) -> Self {
         assert!(weights.of() == plan.of(), "weights are transformed for the plan they were checked against");
-        Self::first(plan, weights, &Transformer::new(plan, weights.weights()), chunks(plan), threads)
+        Self::first(plan, weights, &Transformer::new(plan, weights.weights()), plan.chunks(), threads)
     }
 
     /// Those of the first chunks alone.
@@ -62,12 +61,12 @@ impl PreparedWeights {
         plan: &LinearPlan,
         weights: &CheckedWeights,
         transformer: &Transformer<'_>,
-        chunks: Vec<(usize, Range<usize>)>,
+        chunks: Vec<Chunk>,
         threads: usize,
     ) -> Self {
-        let chunks = spread(threads, chunks, |(group, rows)| {
+        let chunks = spread(threads, chunks, |chunk| {
             let mut matrices = Matrices::default();
-            transformer.chunk(group, rows, &mut matrices);
+            transformer.chunk(&chunk, &mut matrices);
             matrices
         });
         Self { chunks, taps: Taps::new(plan), bias: Bias::new(plan, weights.bias()), of: plan.of() }
@@ -76,7 +75,7 @@ impl PreparedWeights {
     /// The bytes that the transformed weights of a layer take: a function of its public shape.
     #[must_use]
     pub fn bytes_of(plan: &LinearPlan) -> usize {
-        plan.geometry().groups() * plan.chunks().map(|rows| bytes_of(plan, rows.len())).sum::<usize>()
+        plan.chunks().iter().map(|chunk| bytes_of(plan, chunk.rows.len())).sum()
     }
 
     /// The bytes that the weights take.
@@ -84,11 +83,6 @@ impl PreparedWeights {
     pub fn bytes(&self) -> usize {
         self.chunks.iter().map(Matrices::bytes).sum()
     }
-}
-
-/// The chunks of answers of all groups.
-pub(super) fn chunks(plan: &LinearPlan) -> Vec<(usize, Range<usize>)> {
-    plan.all_chunks().map(|(group, _, rows)| (group, rows)).collect()
 }
 
 impl Bias {
@@ -113,13 +107,13 @@ pub(super) enum Source<'a> {
 }
 
 /// How many chunks are transformed while the peer encrypts.
-fn ahead(plan: &LinearPlan, chunks: &[(usize, Range<usize>)]) -> usize {
+fn ahead(plan: &LinearPlan, chunks: &[Chunk]) -> usize {
     if plan.pieces() > 1 {
         // Each of several messages needs them all.
         return chunks.len();
     }
-    let bytes = chunks.iter().scan(0, |sum, (_, rows)| {
-        *sum += bytes_of(plan, rows.len());
+    let bytes = chunks.iter().scan(0, |sum, chunk| {
+        *sum += bytes_of(plan, chunk.rows.len());
         Some(*sum)
     });
     bytes.take_while(|&sum| sum <= plan.ahead()).count()
@@ -131,7 +125,7 @@ impl<'a> Source<'a> {
             OwnWeights::Prepared(all) => Self::Whole(all),
             OwnWeights::Plain(weights) => {
                 let transformer = Transformer::new(plan, weights.weights());
-                let mut chunks = chunks(plan);
+                let mut chunks = plan.chunks();
                 chunks.truncate(ahead(plan, &chunks));
                 let first = PreparedWeights::first(plan, weights, &transformer, chunks, threads);
                 Self::Own(Box::new(first), transformer)
@@ -154,20 +148,12 @@ impl<'a> Source<'a> {
         &self.known().taps
     }
 
-    /// The matrices of a chunk of a group, its answers `rows`. `buffer` is where they are put, if they are not at hand.
-    pub(super) fn matrices<'b>(
-        &'b self,
-        plan: &LinearPlan,
-        group: usize,
-        chunk: usize,
-        rows: Range<usize>,
-        buffer: &'b mut Matrices,
-    ) -> &'b Matrices {
-        let place = group * plan.chunks().len() + chunk;
-        match (self.known().chunks.get(place), self) {
+    /// The matrices of a chunk. `buffer` is where they are put, if they are not at hand.
+    pub(super) fn matrices<'b>(&'b self, chunk: &Chunk, buffer: &'b mut Matrices) -> &'b Matrices {
+        match (self.known().chunks.get(chunk.place), self) {
             (Some(matrices), _) => matrices,
             (None, Self::Own(_, transformer)) => {
-                transformer.chunk(group, rows, buffer);
+                transformer.chunk(chunk, buffer);
                 buffer
             }
             (None, Self::Whole(_)) => unreachable!("all are transformed"),

@@ -6,6 +6,7 @@
     reason = "narrowing is deliberate: lanes, digits and lengths are bounded by their widths"
 )]
 
+use super::owner::Answers;
 use super::*;
 use crate::crypto::{Block, SessionId};
 use crate::error::ErrorKind;
@@ -279,7 +280,7 @@ fn answers_in_parts() {
         let tiles = case.plan.geometry().tiles.len();
         assert!(tiles > 1);
         case.plan = case.plan.with_piece(tiles.div_ceil(pieces));
-        let all = case.plan.all_chunks().count();
+        let all = case.plan.chunks().len();
         let last = case.plan.pieces() - 1;
         assert!(last + 1 == pieces && case.plan.part(last) < all);
         assert!(last == 0 || case.plan.part(0) == all);
@@ -389,7 +390,7 @@ fn when_weights_are_transformed_changes_nothing() {
         LinearKind::MatMul(MatMulSpec { rows: 4, inner: 512, cols: 4 }),
     ] {
         let mut case = Case::new(kind, 37, 12, 10, 14, 5);
-        let one = PreparedWeights::bytes_of(&case.plan) / prepare::chunks(&case.plan).len();
+        let one = PreparedWeights::bytes_of(&case.plan) / case.plan.chunks().len();
         // None, the first chunk or two, and all of them ahead; and messages of one tile.
         for (ahead, piece) in [(0, None), (one * 2, None), (usize::MAX, None), (0, Some(1))] {
             case.plan = case.plan.with_ahead(ahead);

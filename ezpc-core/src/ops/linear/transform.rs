@@ -8,7 +8,7 @@
 
 mod taps;
 
-use super::plan::LinearPlan;
+use super::plan::{Chunk, LinearPlan};
 use crate::arch::mac::{LANES, ROWS, Weights};
 use crate::arch::residues::signed_residues;
 use crate::he::modulus::Modulus;
@@ -16,7 +16,6 @@ use crate::he::ntt::Ntt;
 use crate::he::ring::Ring;
 use crate::he::tile::Transforms;
 use crate::secret::Wiped;
-use core::ops::Range;
 pub(super) use taps::Taps;
 
 /// The matrices of weights of a chunk of answers: one for each prime and each vector of positions of a whole transform, or
@@ -199,8 +198,9 @@ impl<'a> Transformer<'a> {
         Self { plan, ring, weights, terms, answer, beside, width }
     }
 
-    /// The matrices of the answers `rows` of a group.
-    pub(super) fn chunk(&self, group: usize, rows: Range<usize>, matrices: &mut Matrices) {
+    /// The matrices of a chunk of answers.
+    pub(super) fn chunk(&self, chunk: &Chunk, matrices: &mut Matrices) {
+        let Chunk { group, rows, .. } = chunk;
         matrices.fit(self.plan, rows.len());
         let geometry = self.plan.geometry();
         let group_len = self.weights.len() / geometry.groups();

@@ -241,16 +241,15 @@ impl State<'_> {
     /// By how much a decision about the values of a node may miss: in front of a single number not at all, for the reason
     /// that no value there is coarser (`scale`).
     fn missed(&self, index: usize) -> i128 {
-        if self.graph.single_number() {
-            return 0;
-        }
-        /// More than any value has. What samples overflow to is cut by it, and what is no number then becomes zero.
+        /// More than any value has.
         const MOST: i128 = 1 << 62;
-        let (unit, slack) = (f64::from(self.options.frac_bits).exp2(), self.options.slack);
-        self.options
-            .calibration
-            .as_ref()
-            .map_or(0, |seen| ((seen.usual(index) * unit * slack) as i128).min(MOST))
+        match &self.options.calibration {
+            Some(seen) if !self.graph.single_number() => {
+                let unit = f64::from(self.options.frac_bits).exp2();
+                ((seen.usual(index) * unit * self.options.slack) as i128).min(MOST)
+            }
+            _ => 0,
+        }
     }
 
     /// The bits that do not decide at a ReLU or a maximum: what makes the comparison shortest, the fewest of these.
