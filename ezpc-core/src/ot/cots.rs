@@ -57,12 +57,11 @@ impl Kernel for LowBits<'_> {
     #[inline(always)]
     fn run(self) {
         let (whole, rest) = self.halves.as_chunks::<64>();
-        let word = |halves: &[[u64; 2]]| halves.iter().rev().fold(0, |word, half| word << 1 | half[0] & 1);
         for (i, halves) in whole.iter().enumerate() {
             self.words[i] = (0..64).fold(0, |word, i| word | (halves[i][0] & 1) << i);
         }
         if !rest.is_empty() {
-            self.words[whole.len()] = word(rest);
+            self.words[whole.len()] = rest.iter().rev().fold(0, |word, half| word << 1 | half[0] & 1);
         }
     }
 }

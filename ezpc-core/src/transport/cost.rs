@@ -113,9 +113,10 @@ impl Cost {
         self
     }
 
-    /// This, and then more of the last level's messages: what `more` sends is no level.
+    /// This, and then more of the last level's messages: `more`, of one level, is none of its own. There is one before.
     #[must_use]
     pub fn then_more(mut self, more: Self) -> Self {
+        debug_assert!(!self.levels.is_empty() && more.levels.len() <= 1, "more of a level");
         let last = self.levels.len().saturating_sub(1);
         let levels = self.levels.split_off(last);
         self.then(Self { levels, ots: Ots::default() }.beside(more))
@@ -167,5 +168,10 @@ mod tests {
         assert!(!cots.cover(quads) && !Ots::of_cots(Party::Client, 100).cover(quads));
         assert!(!Ots::of_quads(Party::Server, 100).cover(quads));
         assert_eq!(both.total(), 8);
+    }
+    #[test]
+    fn more_of_a_level_is_none_of_its_own() {
+        let cost = Cost::level(1, 2).then(Cost::message(Party::Server, 5)).then_more(Cost::level(7, 0));
+        assert_eq!(cost, Cost::level(1, 2).then(Cost::message(Party::Server, 12)));
     }
 }

@@ -23,14 +23,14 @@ impl Job<'_> {
         let key = own.as_ref().unwrap_or(self.keys.secret(set));
         let chunks = plan.chunks();
         message.extend(self.upload(0, key, rng));
-        io.send(&message).await;
+        io.send(&core::mem::take(&mut message)).await;
         for piece in 0..plan.pieces() {
             let len = |chunks: &[Chunk]| chunks.iter().map(|c| plan.rows_len(piece, c.rows.clone())).sum();
             // The next piece is encrypted while the owner answers this one.
-            let next = self.upload(piece + 1, key, rng);
+            let mut next = self.upload(piece + 1, key, rng);
             for (i, chunks) in chunks.chunks(plan.part(piece)).enumerate() {
                 let answers = match i {
-                    0 => io.exchange(&next, len(chunks)).await,
+                    0 => io.exchange(&core::mem::take(&mut next), len(chunks)).await,
                     _ => io.more(&[], len(chunks)).await,
                 };
                 self.decrypt(piece, chunks, key, &answers, y);
@@ -43,6 +43,9 @@ impl Job<'_> {
         let plan = self.plan;
         let (geometry, set) = (plan.geometry(), plan.precision().set);
         let (tiles, offset) = plan.tiles(piece);
+        if tiles.is_empty() {
+            return Vec::new();
+        }
         let mut message = vec![0; plan.upload_len(piece)];
         let items: Vec<_> = message.chunks_exact_mut(plan.ciphertext_len()).enumerate().collect();
         let seeds: Wiped<Block> = items.iter().map(|_| rng.fork_seed("he encryption")).collect();
